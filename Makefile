@@ -1,0 +1,44 @@
+# Everything runs in .venv, which `make` builds. Targets can be repeated and skip what is done.
+PYTHON ?= python3
+BIN := .venv/bin
+SERVE ?= 1
+DEMO := var/demo
+
+.PHONY: setup chromium demo test check lint format bench
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,postgres]'
+	touch $@
+
+chromium: setup
+	@$(BIN)/python -m tests.browser.chromium
+
+demo: setup
+	$(BIN)/advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --seed 0 --out $(DEMO)
+	$(BIN)/human-study report simulation --db sqlite:///$(DEMO)/countenance.db --kind simulated --out $(DEMO)/report.html
+	@echo "Report: $(DEMO)/report.html (all participants in it were simulated)"
+ifneq ($(SERVE),0)
+	$(BIN)/human-study init $(DEMO)/study.yaml --bundle $(DEMO)/newest_bundle --database sqlite:///$(DEMO)/countenance.db \
+	  --allow-simulated-advisor --skip-existing
+	$(BIN)/human-study serve $(DEMO)/study.yaml
+endif
+
+test: chromium
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks

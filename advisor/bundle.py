@@ -1,0 +1,285 @@
+"""Advice bundles on disk: a published, immutable advisor. Imports no torch, so that the apps can serve it.
+
+BUNDLE/manifest.json       what it is, what it was made from, and the checks it passed
+BUNDLE/applications.csv    application_id, split, score (the machine's repayment probability); never an outcome
+BUNDLE/images.csv          one row a picture: whose advice, in which condition, with which expression
+BUNDLE/images/*.png        named by their content
+outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import BundleError
+from data.records import Bundle as BundleRecord
+from data.records import ParticipantKind
+
+Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile"]
+CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile")
+FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile")
+EXPRESSION_COLUMN_PREFIX = "e_"
+OUTCOMES_FILE = "outcomes.csv"
+
+
+class Check(BaseModel):
+    """One publication check: a figure, the threshold it is held against, and whether it passed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: float
+    threshold: float
+    at_least: bool = Field(description="True: the value must reach the threshold; False: must not exceed it")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is on the right side; a figure that is not a number never is."""
+        return self.value >= self.threshold if self.at_least else self.value <= self.threshold
+
+    def sentence(self) -> str:
+        """The check in words, for a refusal or a report."""
+        relation = "at least" if self.at_least else "at most"
+        return f"{self.name} is {self.value:.3f}, must be {relation} {self.threshold:.3f}"
+
+
+class Manifest(BaseModel):
+    """What a bundle is and where it came from; `bundle_hash` covers all of it and both tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = 1
+    kind: Literal["explore", "learned"]
+    round_number: int = Field(ge=0)
+    task_name: str
+    task_hash: str
+    task_path: str = Field(description="shipped name or path of the task.yaml")
+    trained_on: Literal["nothing", "people", "simulated"]
+    trained_on_study: str | None = None
+    seed: int
+    git_revision: str
+    created_at: datetime
+    conditions: tuple[Condition, ...]
+    axes: tuple[str, ...]
+    weights: dict[str, str] = Field(description="part → SHA-256 of its weights")
+    checks: tuple[Check, ...]
+    machine_balanced_accuracy: float = Field(description="of the score alone, on the test split")
+    pools: dict[str, int] = Field(description="split → number of applications in its pool")
+    bundle_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle. `applications` is indexed by application id; `images` has one row a picture."""
+
+    path: Path
+    manifest: Manifest
+    applications: pd.DataFrame
+    images: pd.DataFrame
+
+    @property
+    def bundle_hash(self) -> str:
+        """SHA-256 over the manifest and both tables, which name every picture by its own hash."""
+        return self.manifest.bundle_hash
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that this bundle can serve."""
+        return self.manifest.conditions
+
+    @cached_property
+    def image_rows(self) -> dict[tuple[str, str], np.ndarray]:
+        """(application id, condition) → positions of its pictures in `images`."""
+        return dict(self.images.groupby(["application_id", "condition"]).indices)  # type: ignore[arg-type]
+
+    def image_bytes(self, relative: str) -> bytes:
+        """The PNG at `relative` (as in images.csv).
+
+        Raises BundleError when it is gone, altered, or not one of this bundle's pictures.
+        """
+        known = self.images.loc[self.images["image"] == relative, "image_sha256"]
+        if known.empty:
+            raise BundleError(
+                f"{relative} is no picture of the bundle {self.path}; use the bundle it came from."
+            )
+        try:
+            content = (self.path / relative).read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"{self.path / relative} is gone; restore the bundle or publish it again."
+            ) from error
+        if hashlib.sha256(content).hexdigest() != known.iloc[0]:
+            raise BundleError(f"{self.path / relative} was altered; restore the bundle or publish it again.")
+        return content
+
+    def outcomes(self) -> pd.Series:
+        """Outcomes (1 = repaid) of this bundle's applications, from outcomes.csv beside its folder."""
+        outcomes = read_outcomes(self.path.parent / OUTCOMES_FILE)
+        missing = self.applications.index.difference(outcomes.index)
+        if len(missing):
+            raise BundleError(
+                f"{self.path.parent / OUTCOMES_FILE} lacks {len(missing)} of the bundle's applications"
+                f" (first: {missing[0]}); restore it or publish the bundle again."
+            )
+        return outcomes.loc[self.applications.index]
+
+    def as_record(self) -> BundleRecord:
+        """The row under which a store knows this bundle."""
+        return BundleRecord(
+            bundle_hash=self.bundle_hash,
+            bundle_path=str(self.path.resolve()),
+            task_hash=self.manifest.task_hash,
+            trained_on=self.manifest.trained_on,
+            kind=self.manifest.kind,
+            manifest=self.manifest.model_dump_json(),
+        )
+
+
+def read_outcomes(path: Path) -> pd.Series:
+    """Read `application_id,outcome` into an int8 series indexed by id; BundleError when it is gone or foreign."""
+    try:
+        table = pd.read_csv(path, dtype={"application_id": str})
+        return table.set_index("application_id")["outcome"].astype("int8")
+    except OSError as error:
+        raise BundleError(f"{path} is gone; it stands beside its bundle, so copy both together.") from error
+    except (ValueError, KeyError) as error:
+        raise BundleError(
+            f"{path} is no table of application_id,outcome; publish the bundle again."
+        ) from error
+
+
+def _bundle_hash(manifest: Manifest, applications_csv: bytes, images_csv: bytes) -> str:
+    digest = hashlib.sha256(manifest.model_copy(update={"bundle_hash": ""}).model_dump_json().encode())
+    for content in (applications_csv, images_csv):
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def _merge_outcomes(path: Path, outcomes: pd.Series) -> None:
+    """Add to an outcomes.csv that other bundles of this folder share; the same id never changes its outcome."""
+    if path.exists():
+        known = read_outcomes(path)
+        both = known.index.intersection(outcomes.index)
+        if not known.loc[both].eq(outcomes.loc[both]).all():
+            raise BundleError(f"{path} says otherwise about some applications; publish into another folder.")
+        outcomes = pd.concat([known, outcomes.drop(both)])
+    table = outcomes.sort_index().rename_axis("application_id").rename("outcome").reset_index()
+    partial = path.with_name(path.name + ".partial")
+    table.to_csv(partial, index=False)
+    partial.replace(path)
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise BundleError if something stands at `path` already: bundles are immutable."""
+    if path.exists():
+        raise BundleError(f"{path} exists and bundles never change; choose another --out.")
+
+
+def write_bundle(
+    path: Path,
+    manifest: Manifest,
+    applications: pd.DataFrame,
+    images: pd.DataFrame,
+    pictures: Iterable[tuple[str, bytes]],
+    outcomes: pd.Series,
+) -> Bundle:
+    """Write a whole bundle, or nothing: it is built beside its place and moved there when complete.
+
+    Args:
+        path: the folder to make; must not exist.
+        manifest: everything but `bundle_hash`, which is filled in.
+        applications: index application_id; columns split ("train", "test") and score (0-1).
+        images: columns application_id, condition, identity, image, image_sha256, propensity,
+            source_application_id and one `e_<axis>` column an axis.
+        pictures: (relative path as in `images`, PNG bytes), each once.
+        outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
+
+    Raises:
+        BundleError: `path` exists, or outcomes.csv beside it contradicts `outcomes`.
+    """
+    assert list(applications.columns) == ["split", "score"], (
+        f"unexpected columns {list(applications.columns)}"
+    )
+    refuse_existing(path)
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "images").mkdir(parents=True)
+    for relative, content in pictures:
+        (partial / relative).write_bytes(content)
+    applications_csv = applications.rename_axis("application_id").to_csv(float_format="%.6f").encode()
+    images_csv = images.to_csv(index=False, float_format="%.6f").encode()
+    (partial / "applications.csv").write_bytes(applications_csv)
+    (partial / "images.csv").write_bytes(images_csv)
+    manifest = manifest.model_copy(
+        update={"bundle_hash": _bundle_hash(manifest, applications_csv, images_csv)}
+    )
+    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+    _merge_outcomes(path.parent / OUTCOMES_FILE, outcomes.loc[applications.index])
+    partial.replace(path)
+    return load_bundle(path)
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Load a bundle and verify its hash; pictures are verified when they are read.
+
+    Raises BundleError, in one sentence, when it is gone, incomplete, altered, or of a newer format.
+    """
+    path = Path(path).resolve()
+    try:
+        manifest = Manifest.model_validate(json.loads((path / "manifest.json").read_text()))
+        applications_csv = (path / "applications.csv").read_bytes()
+        images_csv = (path / "images.csv").read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"There is no advice bundle at {path}; publish one with `advisor publish`, or correct the path."
+        ) from error
+    except (ValidationError, ValueError) as error:
+        raise BundleError(
+            f"{path / 'manifest.json'} cannot be understood by this version; publish the bundle again."
+        ) from error
+    if _bundle_hash(manifest, applications_csv, images_csv) != manifest.bundle_hash:
+        raise BundleError(
+            f"The bundle {path} was altered after it was published; restore it or publish again."
+        )
+    return Bundle(
+        path=path,
+        manifest=manifest,
+        applications=pd.read_csv(path / "applications.csv", dtype={"application_id": str}).set_index(
+            "application_id"
+        ),
+        images=pd.read_csv(
+            path / "images.csv", dtype={"application_id": str, "source_application_id": str, "image": str}
+        ),
+    )
+
+
+def require_task(bundle: Bundle, task_name: str, task_hash: str) -> None:
+    """Raise BundleError if the bundle was published for another task than the one given."""
+    if bundle.manifest.task_hash != task_hash:
+        raise BundleError(
+            f"The bundle {bundle.path} was published for the task {bundle.manifest.task_name} as it was then,"
+            f" not for {task_name} as it is now; publish a bundle for this task."
+        )
+
+
+def require_participants(
+    trained_on: str, participants: ParticipantKind, allow_simulated_advisor: bool
+) -> None:
+    """Raise BundleError if people would meet an advisor that was optimised for simulated ones."""
+    if participants == "people" and trained_on == "simulated" and not allow_simulated_advisor:
+        raise BundleError(
+            "This advisor was trained on simulated people; set `allow_simulated_advisor: true` in the study file"
+            " to show it to real ones (the consent text then says so)."
+        )

@@ -1,0 +1,167 @@
+"""The checks that an advisor must pass before anybody sees it. Pure figures; publish.py decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from advisor.bundle import Check
+from advisor.config import PublishConfig
+from advisor.decisions import even_sample
+from advisor.pictures import as_images
+from advisor.risk_model import RiskModel
+from advisor.run_dir import RunDirectory
+from advisor.train_advisor import encoder_features, load_response
+from data.applications import Applications, Standardiser
+from models.encoder import FeatureEncoder
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
+
+N_CHECKED_FACES = 512
+USED_AXIS_SD = 0.1
+CHECK_BATCH = 64
+
+
+def axis_r2(expressions: np.ndarray, readings: np.ndarray) -> np.ndarray:
+    """R² per axis of readings [N, K] as they stand against the expressions [N, K] drawn."""
+    residual = ((readings - expressions) ** 2).sum(0)
+    total = ((expressions - expressions.mean(0)) ** 2).sum(0)
+    return 1 - residual / np.maximum(total, 1e-9)
+
+
+def identity_dependence(identities: np.ndarray, features: np.ndarray) -> float:
+    """How much of the identities a linear map explains from the features: adjusted R², averaged over identities.
+
+    Around 0 where identities are drawn at random, 1 where they are computed from the application.
+    """
+    kinds = np.unique(identities)
+    indicators = (identities[:, None] == kinds).astype(float)
+    indicators -= indicators.mean(0)
+    design = np.column_stack([np.ones(len(features)), features])
+    fitted = design @ np.linalg.lstsq(design, indicators, rcond=None)[0]
+    n, p = len(features), np.linalg.matrix_rank(design) - 1
+    assert n > p + 1, f"{n} faces cannot tell about {p} features"
+    r2 = 1 - ((indicators - fitted) ** 2).sum() / max((indicators**2).sum(), 1e-9)
+    return float(1 - (1 - r2) * (n - 1) / (n - p - 1))
+
+
+def between_group_share(values: np.ndarray, groups: np.ndarray) -> float:
+    """Share of the values' variance between groups, corrected for chance (ω²); around 0 if there is none."""
+    kinds, members = np.unique(groups, return_inverse=True)
+    means = np.bincount(members, values) / np.bincount(members)
+    within = ((values - means[members]) ** 2).sum()
+    total = ((values - values.mean()) ** 2).sum()
+    mean_square = within / max(len(values) - len(kinds), 1)
+    return float((total - within - (len(kinds) - 1) * mean_square) / max(total + mean_square, 1e-12))
+
+
+def face_checks(
+    perception: FacePerception,
+    faces: np.ndarray,
+    expressions: Tensor,
+    identities: Tensor,
+    features: np.ndarray,
+    config: PublishConfig,
+) -> list[Check]:
+    """Checks that need no ĥ, on a bundle's own faces.
+
+    Args:
+        faces: uint8 [N, S, S, 3].
+        expressions: float [N, K] that were drawn.
+        identities: long [N].
+        features: standardised features of the faces' applications, float [N, F].
+    """
+    chosen = np.linspace(0, len(faces) - 1, min(len(faces), N_CHECKED_FACES)).astype(int)
+    with torch.no_grad():
+        readings = torch.cat(
+            [
+                perception(as_images(faces[part]))
+                for part in np.array_split(chosen, max(1, len(chosen) // CHECK_BATCH))
+            ]
+        ).numpy()
+    drawn = expressions.numpy()[chosen]
+    spread = drawn.std(0)
+    used = spread > USED_AXIS_SD
+    r2 = axis_r2(drawn, readings)[used]
+    return [
+        Check(
+            name="readability of the worst axis in use (R²)",
+            value=float(r2.min()) if used.any() else 0.0,
+            threshold=config.min_axis_r2,
+            at_least=True,
+        ),
+        Check(
+            name="identity explained by the application (adjusted R²)",
+            value=identity_dependence(identities.numpy(), features),
+            threshold=config.max_identity_dependence,
+            at_least=False,
+        ),
+        Check(
+            name="variation of the faces (mean SD of the axes as read)",
+            value=float(readings.std(0).mean()),
+            threshold=config.min_expression_spread,
+            at_least=True,
+        ),
+    ]
+
+
+def advisor_checks(
+    run: RunDirectory,
+    summary: dict[str, Any],
+    applications: Applications,
+    risk_model: RiskModel,
+    encoder: FeatureEncoder,
+    generator: FaceGenerator,
+    config: PublishConfig,
+) -> list[Check]:
+    """Checks that need ĥ, by the exact path through pixels, on validation applications."""
+    response, perception = load_response(run), FacePerception.load()
+    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    validation = applications.select("validation")
+    rng = np.random.default_rng([config.seed, 2])
+    picked = even_sample(validation.outcomes.to_numpy(), N_CHECKED_FACES // 2, rng)
+    frame, outcomes = validation.frame.iloc[picked], validation.outcomes.to_numpy()[picked]
+    identities = torch.tensor(rng.integers(generator.n_identities, size=len(picked)))
+    with torch.no_grad():
+        expressions = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
+        percepts = torch.cat(
+            [
+                perception(generator(identities[k : k + CHECK_BATCH], expressions[k : k + CHECK_BATCH]))
+                for k in range(0, len(picked), CHECK_BATCH)
+            ]
+        )
+        features = torch.from_numpy(seen.transform(frame))
+        approval = response(torch.cat([percepts, features], 1)).double().numpy()
+        unchanging = torch.cat([percepts, features.mean(0).expand_as(features)], 1)
+        approval_by_face = response(unchanging).double().numpy()
+    figures = summary["response"]
+    return [
+        Check(
+            name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",
+            value=float(roc_auc_score(outcomes, approval)),
+            threshold=config.min_approval_auc,
+            at_least=True,
+        ),
+        Check(
+            name="ĥ's approval explained by the identity (ω²)",
+            value=between_group_share(approval_by_face, identities.numpy()),
+            threshold=config.max_identity_approval,
+            at_least=False,
+        ),
+        Check(
+            name="gain of ĥ over a constant on held-out participants (nats a decision)",
+            value=figures["constant_log_loss"] - figures["held_out_log_loss"],
+            threshold=config.min_response_gain,
+            at_least=True,
+        ),
+        Check(
+            name="gain of ĥ over the application alone on held-out participants (nats a decision)",
+            value=figures["application_alone_log_loss"] - figures["held_out_log_loss"],
+            threshold=config.min_response_gain,
+            at_least=True,
+        ),
+    ]

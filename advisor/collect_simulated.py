@@ -1,0 +1,91 @@
+"""Collect decisions from simulated participants, in process, into the same store that people's go to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundle import Bundle, Condition
+from advisor.draw_trials import draw_trials
+from advisor.pictures import decode_png
+from advisor.simulate import SimulatedParticipant
+from data.records import Decision, Participant, Study, Trial
+from data.store import DecisionStore
+
+
+def collect_simulated(
+    store: DecisionStore,
+    study: Study,
+    bundle: Bundle,
+    shown: pd.DataFrame,
+    people: Mapping[str, SimulatedParticipant],
+    condition: Condition,
+    n_trials: int,
+    test_share: float,
+    rng: np.random.Generator,
+) -> None:
+    """Let every one of `people` decide `n_trials` applications in one condition, and store it all.
+
+    Args:
+        store: where it goes, labelled `simulated`.
+        study: must be a study of simulated participants; the bundle is its newest round.
+        bundle: what they are advised by.
+        shown: shown columns, indexed by application id.
+        people: simulated participants by participant key.
+        condition: what all of them are shown.
+        n_trials, test_share: as in `draw_trials`.
+        rng: draws the trials.
+    """
+    assert study.participants == "simulated", "a study of people is never simulated"
+    round_number = store.start_round(study.name, bundle.bundle_hash)
+    outcomes = bundle.outcomes()
+    faces: dict[str, np.ndarray] = {}
+    participants, all_trials, decisions = [], [], []
+    for participant_key, person in people.items():
+        participant = Participant(
+            participant_key=participant_key,
+            study_name=study.name,
+            round_number=round_number,
+            bundle_hash=bundle.bundle_hash,
+            kind="simulated",
+            condition=condition,
+            status="completed",
+        )
+        drawn = draw_trials(bundle, outcomes, condition, n_trials, test_share, rng)
+        trials = [trial.model_copy(update={"participant_key": participant_key}) for trial in drawn]
+        answers = person.decide(
+            shown.loc[[trial.application_id for trial in trials]],
+            images=_images(bundle, trials, faces),
+            scores=np.array([trial.score for trial in trials], dtype=float) if condition == "score" else None,
+        )
+        participants.append(participant)
+        all_trials += trials
+        decisions += [
+            Decision(
+                trial_key=trial.trial_key,
+                participant_key=participant_key,
+                choice=choice,
+                confidence=float(confidence),
+                response_time_ms=float(time_ms),
+                study_hash=study.study_hash,
+                bundle_hash=bundle.bundle_hash,
+            )
+            for trial, choice, confidence, time_ms in zip(
+                trials, answers.choices, answers.confidences, answers.response_times_ms, strict=True
+            )
+        ]
+    store.add_collected(study.name, participants, all_trials, decisions)
+
+
+def _images(bundle: Bundle, trials: Sequence[Trial], faces: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Pictures float32 [N, 3, S, S] in [0, 1] of trials with a face; `faces` remembers what was decoded."""
+    if trials[0].image is None:
+        return None
+    for trial in trials:
+        assert trial.image is not None
+        if trial.image not in faces:
+            faces[trial.image] = decode_png(bundle.image_bytes(trial.image))
+    stacked = np.stack([faces[trial.image] for trial in trials if trial.image is not None])
+    return stacked.transpose(0, 3, 1, 2).astype(np.float32) / 255

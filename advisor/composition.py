@@ -1,0 +1,147 @@
+"""Mind composed with machine: application → expression → face → what is read in it → a person's choice.
+
+Two paths lead from an expression to what is read in the face. The exact one renders the face and reads its
+pixels. The distilled one is a small network that was fitted to the exact one; its error is measured
+whenever it is used (`distillation_r2`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.distilled_percept import DistilledPercept
+from models.encoder import FeatureDecoder, FeatureEncoder
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
+from models.response import ResponseModel
+
+PerceptPath = Callable[[Tensor, Tensor], Tensor]
+"""(identities long [B], expressions float [B, K]) → percepts float [B, K]."""
+
+RENDER_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What passes through the composition for a batch of B applications.
+
+    Attributes:
+        expression: float [B, K].
+        percept: what FacePerception reads in the face, float [B, K].
+        member_probabilities: P(approve) by ĥ's members, float [M, B].
+        reconstruction: features recovered from the percept, float [B, F].
+    """
+
+    expression: Tensor
+    percept: Tensor
+    member_probabilities: Tensor
+    reconstruction: Tensor
+
+
+class AdviceComposition(nn.Module):
+    """The trainable encoder and decoder around the frozen path to a percept and the frozen ĥ."""
+
+    def __init__(
+        self,
+        encoder: FeatureEncoder,
+        decoder: FeatureDecoder,
+        response: ResponseModel,
+        percept_path: PerceptPath,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.response = response.requires_grad_(False)
+        self._percept_path = percept_path
+
+    def forward(self, features: Tensor, seen_features: Tensor, identities: Tensor) -> Composed:
+        """Compose a batch.
+
+        Args:
+            features: what the encoder gets, float [B, F].
+            seen_features: what ĥ knows of the application, float [B, G].
+            identities: whose faces, long [B]; drawn at random by the caller.
+        """
+        expression = self.encoder(features)
+        percept = self._percept_path(identities, expression)
+        probabilities = self.response.member_probabilities(torch.cat([percept, seen_features], 1))
+        return Composed(expression, percept, probabilities, self.decoder(percept))
+
+
+def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptPath:
+    """The exact path: render, then read the pixels. Differentiable in the expression."""
+
+    def path(identities: Tensor, expressions: Tensor) -> Tensor:
+        return torch.cat(
+            [
+                perception(generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))
+                for k in range(0, len(identities), RENDER_BATCH)
+            ]
+        )
+
+    return path
+
+
+def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) -> Tensor:
+    """float [n, K], covering the whole space.
+
+    Two-sided axes are uniform. One-sided axes are at rest in half of the draws, since a face with all of
+    its muscles at work is one that people never meet.
+    """
+    low, high = (axis_bounds[:, k].numpy() for k in (0, 1))
+    values = rng.uniform(low, high, size=(n, len(low)))
+    values[(rng.random(values.shape) < 0.5) & (low >= 0)] = 0.0
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def distil(
+    generator: FaceGenerator,
+    perception: FacePerception,
+    n_samples: int,
+    rng: np.random.Generator,
+    on_progress: Callable[[int], object] = lambda n: None,
+) -> tuple[DistilledPercept, np.ndarray]:
+    """Fit the distilled path to the exact one.
+
+    Returns:
+        the network, frozen, and its R² per axis on faces that it was not fitted to, float [K].
+    """
+    exact = pixel_path(generator, perception)
+    identities = torch.tensor(rng.integers(generator.n_identities, size=n_samples))
+    expressions = random_expressions(n_samples, generator.axis_bounds, rng)
+    with torch.no_grad():
+        percepts = []
+        for k in range(0, n_samples, RENDER_BATCH):
+            percepts.append(exact(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))
+            on_progress(min(RENDER_BATCH, n_samples - k))
+    targets = torch.cat(percepts)
+    n_fit = n_samples * 9 // 10
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        network = DistilledPercept(generator.n_identities, expressions.shape[1])
+    optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3, weight_decay=1e-4)
+    n_steps = 1500
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=n_steps)
+    for _ in range(n_steps):
+        batch = torch.tensor(rng.integers(n_fit, size=512))
+        loss = (network(identities[batch], expressions[batch]) - targets[batch]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network = network.eval().requires_grad_(False)
+    return network, distillation_r2(network, identities[n_fit:], expressions[n_fit:], targets[n_fit:])
+
+
+def distillation_r2(
+    network: DistilledPercept, identities: Tensor, expressions: Tensor, percepts: Tensor
+) -> np.ndarray:
+    """R² per axis of the distilled path against exact percepts, float [K]."""
+    with torch.no_grad():
+        residual = (network(identities, expressions) - percepts).square().sum(0)
+    total = (percepts - percepts.mean(0)).square().sum(0)
+    return (1 - residual / total.clamp(min=1e-9)).numpy()

@@ -1,0 +1,112 @@
+"""Validated, frozen options of training; saved beside what they produced."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import TrainingError
+
+
+class ResponseConfig(BaseModel):
+    """How ĥ is fitted. Prior spreads are standard deviations of weights on standardised inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_members: int = Field(5, ge=2, le=50, description="ensemble members; each holds out other participants")
+    hidden: int = Field(16, ge=1, le=512, description="width of each member's perceptron")
+    advice_prior_sd: float = Field(1.5, gt=0)
+    feature_prior_sd: float = Field(0.5, gt=0)
+    square_prior_sd: float = Field(0.1, gt=0)
+    perceptron_prior_sd: float = Field(0.1, gt=0)
+    learning_rate: float = Field(0.03, gt=0)
+    max_steps: int = Field(400, ge=10)
+    patience_steps: int = Field(
+        80, ge=10, description="stop a member when its held-out log-loss has not improved"
+    )
+
+
+class EncoderConfig(BaseModel):
+    """How the encoder is trained through ĥ and the frozen generator. Weights multiply the loss's terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_steps: int = Field(600, ge=1)
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(5e-3, gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    hidden: int = Field(32, ge=1)
+    decision_weight: float = Field(1.0, description="people's expected decision loss; negative is refused")
+    reconstruction_weight: float = Field(0.05, ge=0, description="features recovered from the image")
+    prior_weight: float = Field(0.01, ge=0, description="pull of the expression towards neutral")
+    soft_target_weight: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="share of the target taken from the risk model, the rest from the outcome",
+    )
+    path: Literal["distilled", "pixels"] = Field(
+        "distilled",
+        description="pixels: exact, through the generator; distilled: expression → percept, much faster",
+    )
+    checkpoint_steps: int = Field(100, ge=1)
+
+
+class TrainConfig(BaseModel):
+    """All options of `advisor train`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    response: ResponseConfig = ResponseConfig()
+    encoder: EncoderConfig = EncoderConfig()
+
+
+class PublishConfig(BaseModel):
+    """Options of `advisor publish`, with the thresholds of its checks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    max_pool_size: int = Field(600, ge=2, description="applications in each pool, at most")
+    identities_per_application: int = Field(2, ge=1)
+    min_axis_r2: float = Field(
+        0.9, description="FacePerception on the bundle's own faces, worst axis that varies"
+    )
+    max_identity_dependence: float = Field(0.05, description="share of identity explained by the application")
+    min_expression_spread: float = Field(0.05, description="mean standard deviation of the axes")
+    min_approval_auc: float = Field(0.5, description="ĥ's approvals against outcomes, validation split")
+    max_identity_approval: float = Field(
+        0.1, description="share of ĥ's approval that depends on the identity"
+    )
+    min_response_gain: float = Field(0.001, description="nats a decision, held-out participants")
+
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+def parse_config(model: type[ConfigT], settings: list[str], **fields: object) -> ConfigT:
+    """Build `model` from `key=value` settings such as `encoder.n_steps=300`.
+
+    Raises TrainingError that names the option to change.
+    """
+    tree: dict[str, object] = dict(fields)
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise TrainingError(f"The setting {setting!r} has no value; write it as `name=value`.")
+        *parents, leaf = key.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})  # type: ignore[assignment]
+        node[leaf] = yaml.safe_load(value)
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(
+            f"The option {option}: {first['msg']}; change it with `--set {option}=…`."
+        ) from error

@@ -1,0 +1,140 @@
+"""Decisions to learn from: of one study, of one kind of participant, on training applications only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundle import load_bundle, require_task
+from advisor.exchange import read_export, read_exported_decisions
+from data.errors import BundleError, TrainingError
+from data.records import ParticipantKind
+from data.store import DecisionStore
+from data.task import DecisionTask
+
+
+@dataclass(frozen=True)
+class TrainingDecisions:
+    """Decisions that were taken on faces.
+
+    Attributes:
+        frame: one row a decision: participant, application_id, approved (0/1), image_sha256, round_number.
+        read_image: SHA-256 → PNG bytes.
+        participants: whose decisions these are.
+        source: study or file they come from, for the run's record.
+    """
+
+    frame: pd.DataFrame
+    read_image: Callable[[str], bytes]
+    participants: ParticipantKind
+    source: str
+
+
+def decisions_of_study(
+    store: DecisionStore, study_name: str, task: DecisionTask, participants: ParticipantKind
+) -> TrainingDecisions:
+    """Decisions that a study collected on training applications, in conditions with a face.
+
+    Raises:
+        StudyError: no such study.
+        BundleError: a bundle that decisions were taken on is gone, altered, or of another task.
+        TrainingError: there is nothing to learn from.
+    """
+    frame = store.decisions_frame(study_name, kind=participants, split="train")
+    frame = frame[frame["image_sha256"].notna()]
+    place: dict[str, tuple[str, str]] = {
+        sha: (bundle_hash, image)
+        for sha, bundle_hash, image in zip(
+            frame["image_sha256"], frame["bundle_hash"], frame["image"], strict=True
+        )
+    }
+    bundles = {}
+    for bundle_hash in frame["bundle_hash"].unique():
+        bundle = load_bundle(store.bundle(bundle_hash).bundle_path)
+        if bundle.bundle_hash != bundle_hash:
+            raise BundleError(
+                f"{bundle.path} holds another bundle than the one that decisions were taken on; restore it."
+            )
+        require_task(bundle, task.name, task.task_hash)
+        bundles[bundle_hash] = bundle
+
+    def read_image(sha256: str) -> bytes:
+        bundle_hash, image = place[sha256]
+        return bundles[bundle_hash].image_bytes(image)
+
+    frame = frame.rename(columns={"participant_key": "participant"})
+    columns = ["participant", "application_id", "approved", "image_sha256", "round_number"]
+    return _checked(
+        TrainingDecisions(frame[columns].reset_index(drop=True), read_image, participants, study_name)
+    )
+
+
+def decisions_of_files(
+    decisions_file: Path, trials: Path, task: DecisionTask, participants: ParticipantKind
+) -> TrainingDecisions:
+    """Decisions in a CSV on trials that `advisor export-trials` wrote.
+
+    Raises:
+        TrialsError: the file or the folder is wrong.
+        BundleError: the trials are of another task.
+        TrainingError: they are on test applications, or there is nothing to learn from.
+    """
+    export = read_export(trials)
+    if export.task_hash != task.task_hash:
+        raise BundleError(
+            f"{trials} was exported for the task {export.task_name} as it was then, not {task.name}."
+        )
+    if export.split == "test":
+        raise TrainingError(
+            f"{trials} holds test applications, which are never trained on; export with --split train."
+        )
+    frame = read_exported_decisions(decisions_file, trials)
+    frame = frame[frame["image"] != ""].copy()
+    frame["image_sha256"] = frame["image"]
+    frame["approved"] = (frame["choice"] == "approve").astype(int)
+    frame["round_number"] = export.round_number
+    columns = ["participant", "application_id", "approved", "image_sha256", "round_number"]
+    return _checked(
+        TrainingDecisions(
+            frame[columns].reset_index(drop=True),
+            lambda image: (trials / image).read_bytes(),
+            participants,
+            decisions_file.name,
+        )
+    )
+
+
+def _checked(decisions: TrainingDecisions) -> TrainingDecisions:
+    frame = decisions.frame
+    if frame.empty:
+        raise TrainingError(
+            f"{decisions.source} has no decisions of {_named(decisions.participants)} on training applications with a"
+            " face; collect some first, in a condition with faces."
+        )
+    if frame["participant"].nunique() < 2:
+        raise TrainingError(
+            f"All decisions of {decisions.source} are one participant's; ĥ needs at least two people, better twenty."
+        )
+    if frame["approved"].nunique() < 2:
+        word = "approvals" if frame["approved"].iloc[0] else "denials"
+        raise TrainingError(
+            f"{decisions.source} has only {word}, from which nothing about people can be learned; collect more."
+        )
+    return decisions
+
+
+def _named(participants: ParticipantKind) -> str:
+    return "people" if participants == "people" else "simulated participants"
+
+
+def even_sample(labels: np.ndarray, n_each: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of n_each zeros and n_each ones (fewer where there are fewer), drawn without replacement."""
+    picks = []
+    n = min(n_each, int((labels == 0).sum()), int((labels == 1).sum()))
+    for value in (0, 1):
+        picks.append(rng.choice(np.flatnonzero(labels == value), n, replace=False))
+    return np.concatenate(picks)

@@ -1,0 +1,87 @@
+"""Which applications a participant decides on, and with which face; the one way that all collecting uses.
+
+Imports no torch: the participant app draws its trials here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundle import FACE_CONDITIONS, Bundle, Condition
+from data.applications import draw_balanced_trials
+from data.errors import BundleError
+from data.records import Trial
+
+
+def draw_trials(
+    bundle: Bundle,
+    outcomes: pd.Series,
+    condition: Condition,
+    n_trials: int,
+    test_share: float,
+    rng: np.random.Generator,
+) -> list[Trial]:
+    """Draw one participant's main trials, outcomes balanced 50/50 within each split, in random order.
+
+    Args:
+        bundle: the advisor shown.
+        outcomes: 1 = repaid, indexed by application id (`bundle.outcomes()`).
+        condition: what the participant is shown beside every application.
+        n_trials: how many trials; no application occurs twice.
+        test_share: share of trials from the test pool, which measure and are never trained on.
+        rng: decides all of it.
+
+    Raises:
+        BundleError: the bundle cannot serve the condition, or its pools hold too few applications.
+    """
+    if condition not in bundle.conditions:
+        raise BundleError(
+            f"The bundle {bundle.path} has no condition {condition!r}; it has {', '.join(bundle.conditions)}."
+        )
+    n_test = round(n_trials * test_share)
+    chosen: list[tuple[str, str]] = []
+    for split, n in (("train", n_trials - n_test), ("test", n_test)):
+        pool = bundle.applications.index[bundle.applications["split"] == split]
+        if n > len(pool):
+            raise BundleError(
+                f"{n} {split} trials are asked for, but the bundle's {split} pool has {len(pool)} applications;"
+                " ask for fewer trials."
+            )
+        drawn = draw_balanced_trials(list(pool), outcomes.loc[pool], n, rng) if n else []
+        chosen += [(application_id, split) for application_id in drawn]
+    chosen = [chosen[k] for k in rng.permutation(len(chosen))]
+    return [
+        _trial(bundle, condition, application_id, split, position, rng)
+        for position, (application_id, split) in enumerate(chosen)
+    ]
+
+
+def _trial(
+    bundle: Bundle,
+    condition: Condition,
+    application_id: str,
+    split: str,
+    position: int,
+    rng: np.random.Generator,
+) -> Trial:
+    picture = {}
+    if condition in FACE_CONDITIONS:
+        rows = bundle.image_rows[application_id, condition]
+        row = bundle.images.iloc[rows[int(rng.integers(len(rows)))]]
+        picture = {
+            "image": row["image"],
+            "image_sha256": row["image_sha256"],
+            "propensity": None if pd.isna(row["propensity"]) else float(row["propensity"]),
+        }
+    score = round(bundle.applications["score"].loc[application_id], 3) if condition == "score" else None
+    return Trial(
+        position=position,
+        kind="main",
+        application_id=application_id,
+        split=split,
+        condition=condition,
+        bundle_hash=bundle.bundle_hash,
+        score=score,
+        **picture,
+    )

@@ -1,0 +1,147 @@
+"""How good an advisor is: predicted through ĥ before it is shown, measured on people's decisions afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from advisor.accuracy import balanced_accuracy
+from advisor.bundle import CONDITIONS, load_bundle
+from advisor.pictures import read_percepts
+from advisor.risk_model import RiskModel
+from advisor.run_dir import RunDirectory
+from advisor.train_advisor import encoder_features, load_encoder, load_response
+from advisor.train_response import log_loss
+from data.applications import Standardiser, read_applications
+from data.records import ParticipantKind
+from data.store import DecisionStore
+from data.task import load_task
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
+
+RENDER_BATCH = 64
+
+
+@dataclass(frozen=True)
+class RunEvaluation:
+    """Figures of a run; accuracies are balanced, on the test split.
+
+    Attributes:
+        machine_accuracy: the score alone at 0.5.
+        predicted_accuracy: people with this run's faces, as ĥ expects.
+        predicted_accuracy_neutral: the same people with a face that says nothing.
+        held_out_log_loss: of ĥ on participants it never saw, nats a decision.
+        constant_log_loss, application_alone_log_loss: what it is compared with.
+    """
+
+    machine_accuracy: float
+    predicted_accuracy: float
+    predicted_accuracy_neutral: float
+    held_out_log_loss: float
+    constant_log_loss: float
+    application_alone_log_loss: float
+
+    def rows(self) -> list[tuple[str, float]]:
+        """Name and figure, for printing."""
+        return list(asdict(self).items())
+
+
+def evaluate_run(run_path: Path) -> RunEvaluation:
+    """Predict, through ĥ and the exact path through pixels, how people will do on test applications.
+
+    Raises TrainingError or CheckpointError where the run is not whole.
+    """
+    run = RunDirectory.open(run_path)
+    summary = run.read_json("summary.json")
+    applications = read_applications(load_task(run.read_json("options.json")["task"])).select("test")
+    risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
+    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    response, generator, perception = load_response(run), FaceGenerator.load(), FacePerception.load()
+    rng = np.random.default_rng(0)
+    identities = torch.tensor(rng.integers(generator.n_identities, size=len(applications)))
+    features = torch.from_numpy(seen.transform(applications.frame))
+    outcomes = applications.outcomes.to_numpy()
+
+    def expected_accuracy(expressions: torch.Tensor) -> float:
+        with torch.no_grad():
+            percepts = torch.cat(
+                [
+                    perception(generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))
+                    for k in range(0, len(outcomes), RENDER_BATCH)
+                ]
+            )
+            approval = response(torch.cat([percepts, features], 1)).numpy()
+        return float((approval[outcomes == 1].mean() + 1 - approval[outcomes == 0].mean()) / 2)
+
+    with torch.no_grad():
+        advice = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, applications.frame)))
+    figures = summary["response"]
+    return RunEvaluation(
+        machine_accuracy=risk_model.balanced_accuracy(applications),
+        predicted_accuracy=expected_accuracy(advice),
+        predicted_accuracy_neutral=expected_accuracy(torch.zeros_like(advice)),
+        held_out_log_loss=figures["held_out_log_loss"],
+        constant_log_loss=figures["constant_log_loss"],
+        application_alone_log_loss=figures["application_alone_log_loss"],
+    )
+
+
+def measured_accuracy(store: DecisionStore, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
+    """What participants of a study reached on test applications, a row a round and condition.
+
+    Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced).
+    """
+    decided = store.decisions_frame(study_name, kind=kind, split="test")
+    known = {h: load_bundle(store.bundle(h).bundle_path).outcomes() for h in decided["bundle_hash"].unique()}
+    decided["outcome"] = [
+        known[h].loc[a] for h, a in zip(decided["bundle_hash"], decided["application_id"], strict=True)
+    ]
+    rows = []
+    for (round_number, condition), group in decided.groupby(["round_number", "condition"]):
+        estimate = balanced_accuracy(group)
+        rows.append(
+            {
+                "round_number": round_number,
+                "condition": condition,
+                "n_participants": group["participant_key"].nunique(),
+                "n_decisions": len(group),
+                "accuracy": estimate.value,
+                "ci_low": estimate.ci_low,
+                "ci_high": estimate.ci_high,
+            }
+        )
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    order = pd.CategoricalDtype(list(CONDITIONS), ordered=True)
+    return table.astype({"condition": order}).sort_values(["round_number", "condition"], ignore_index=True)
+
+
+def response_log_loss_on_study(
+    run_path: Path, store: DecisionStore, study_name: str, kind: ParticipantKind
+) -> float | None:
+    """ĥ's log-loss, in nats a decision, on a study's *test* decisions with faces; None where there are none."""
+    run = RunDirectory.open(run_path)
+    decided = store.decisions_frame(study_name, kind=kind, split="test")
+    decided = decided[decided["image"].notna()]
+    if decided.empty:
+        return None
+    perception, response = FacePerception.load(), load_response(run)
+    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    applications = read_applications(load_task(run.read_json("options.json")["task"]))
+    bundles = {h: load_bundle(store.bundle(h).bundle_path) for h in decided["bundle_hash"].unique()}
+    pictures = decided.drop_duplicates("image_sha256")
+    contents = [
+        bundles[h].image_bytes(image)
+        for h, image in zip(pictures["bundle_hash"], pictures["image"], strict=True)
+    ]
+    percepts = pd.DataFrame(read_percepts(perception, contents), index=pictures["image_sha256"])
+    features = seen.transform(applications.frame.loc[decided["application_id"]])
+    inputs = np.hstack([percepts.loc[decided["image_sha256"]].to_numpy(), features]).astype(np.float32)
+    with torch.no_grad():
+        approval = response(torch.from_numpy(inputs)).double().numpy()
+    return log_loss(approval, decided["approved"].to_numpy())

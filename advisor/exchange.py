@@ -1,0 +1,201 @@
+"""Rounds run elsewhere: trials and pictures out, decisions back in. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from advisor.bundle import Bundle, Condition, load_bundle, require_task
+from advisor.draw_trials import draw_trials
+from data.applications import read_applications
+from data.errors import TrialsError
+from data.task import load_task
+
+TRIAL_COLUMNS = ("participant", "trial", "condition", "application_id", "image", "score")
+OPTIONAL_COLUMNS = ("confidence", "response_time_ms", "reason")
+CHOICES = ("approve", "deny")
+MAX_NAMED_LINES = 50
+
+
+class Export(BaseModel):
+    """What export.json says of a folder of trials."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle_path: str
+    bundle_hash: str
+    round_number: int
+    trained_on: Literal["nothing", "people", "simulated"]
+    task_name: str
+    task_path: str
+    task_hash: str
+    seed: int
+    split: Literal["train", "test"]
+    n_participants: int
+    n_trials: int
+    conditions: tuple[Condition, ...]
+
+
+def export_trials(
+    bundle_path: Path,
+    n_participants: int,
+    n_trials: int,
+    conditions: Sequence[Condition],
+    split: Literal["train", "test"],
+    seed: int,
+    out: Path,
+) -> Export:
+    """Write trials.csv, images/ and export.json for a study on any other platform; never an outcome.
+
+    Participants are spread over the conditions evenly, in random order.
+
+    Raises:
+        BundleError: the bundle is gone, its task has changed, or it cannot serve what is asked.
+        TrialsError: `out` is not empty.
+    """
+    bundle = load_bundle(bundle_path)
+    task = load_task(bundle.manifest.task_path)
+    require_task(bundle, task.name, task.task_hash)
+    if out.exists() and any(out.iterdir()):
+        raise TrialsError(f"{out} is not empty; choose another --out.")
+    shown = read_applications(task).frame[task.shown_columns]
+    rows = _trial_rows(bundle, shown, n_participants, n_trials, conditions, split, seed)
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    for image in sorted({row["image"] for row in rows} - {""}):
+        (out / image).write_bytes(bundle.image_bytes(image))
+    pd.DataFrame(rows).to_csv(out / "trials.csv", index=False)
+    export = Export(
+        bundle_path=str(bundle.path.resolve()),
+        bundle_hash=bundle.bundle_hash,
+        round_number=bundle.manifest.round_number,
+        trained_on=bundle.manifest.trained_on,
+        task_name=task.name,
+        task_path=bundle.manifest.task_path,
+        task_hash=task.task_hash,
+        seed=seed,
+        split=split,
+        n_participants=n_participants,
+        n_trials=n_trials,
+        conditions=tuple(conditions),
+    )
+    (out / "export.json").write_text(export.model_dump_json(indent=2) + "\n")
+    return export
+
+
+def _trial_rows(
+    bundle: Bundle,
+    shown: pd.DataFrame,
+    n_participants: int,
+    n_trials: int,
+    conditions: Sequence[Condition],
+    split: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows of trials.csv: every participant has one condition, all conditions as evenly as they go."""
+    outcomes, rng = bundle.outcomes(), np.random.default_rng(seed)
+    cells = [conditions[k % len(conditions)] for k in range(n_participants)]
+    rows: list[dict[str, Any]] = []
+    for k, cell in enumerate(rng.permutation(n_participants)):
+        condition = cells[cell]
+        for trial in draw_trials(bundle, outcomes, condition, n_trials, float(split == "test"), rng):
+            rows.append(
+                {
+                    "participant": f"p{k + 1:0{len(str(n_participants))}d}",
+                    "trial": trial.position + 1,
+                    "condition": condition,
+                    "application_id": trial.application_id,
+                    "image": trial.image or "",
+                    "score": "" if trial.score is None else f"{trial.score:.3f}",
+                    **{str(name): value for name, value in shown.loc[trial.application_id].items()},
+                }
+            )
+    return rows
+
+
+def read_export(trials: Path) -> Export:
+    """Read export.json of a folder of trials; TrialsError when there is none."""
+    try:
+        return Export.model_validate(json.loads((trials / "export.json").read_text()))
+    except (OSError, ValueError, ValidationError) as error:
+        raise TrialsError(
+            f"{trials} is no folder that `advisor export-trials` wrote; name that folder."
+        ) from error
+
+
+def read_trials(trials: Path) -> pd.DataFrame:
+    """trials.csv with all columns as text, but `trial` as a number."""
+    try:
+        table = pd.read_csv(trials / "trials.csv", dtype=str, keep_default_na=False)
+        table["trial"] = table["trial"].astype(int)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrialsError(f"{trials / 'trials.csv'} is gone or altered; export the trials again.") from error
+    return table
+
+
+def _line_problem(row: dict[str, str], known: set[tuple[str, int]], seen: set[tuple[str, int]]) -> str | None:
+    """What is wrong with one line of a decisions file, or None; remembers the trial as seen."""
+    if not re.fullmatch(r"\d+", row["trial"]):
+        return f"trial is {row['trial']!r}, must be a whole number"
+    key = (row["participant"], int(row["trial"]))
+    if key not in known:
+        return f"there is no trial {key[1]} of participant {key[0]!r} in this export"
+    if key in seen:
+        return f"trial {key[1]} of participant {key[0]!r} was decided on an earlier line"
+    seen.add(key)
+    if row["choice"] not in CHOICES:
+        return f"choice is {row['choice']!r}, must be approve or deny"
+    for column, high in (("confidence", 1.0), ("response_time_ms", float("inf"))):
+        text = row.get(column, "")
+        if text:
+            try:
+                number = float(text)
+            except ValueError:
+                number = float("nan")
+            if not 0 <= number <= high or number == float("inf"):
+                limits = "from 0 to 1" if column == "confidence" else "of milliseconds, at least 0"
+                return f"{column} is {text!r}, must be a number {limits}"
+    return None
+
+
+def read_exported_decisions(decisions_file: Path, trials: Path) -> pd.DataFrame:
+    """Read participant,trial,choice (and confidence, response_time_ms, reason), joined with their trials.
+
+    Raises TrialsError that names every bad line; a file that is partly bad is rejected whole.
+    """
+    try:
+        table = pd.read_csv(decisions_file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise TrialsError(
+            f"{decisions_file} cannot be read as a CSV file; correct the path or the file."
+        ) from error
+    missing = [column for column in ("participant", "trial", "choice") if column not in table.columns]
+    if missing:
+        raise TrialsError(
+            f"{decisions_file} lacks the column {', '.join(missing)}; it needs participant, trial and choice."
+        )
+    exported = read_trials(trials)
+    known = set(zip(exported["participant"], exported["trial"], strict=True))
+    seen: set[tuple[str, int]] = set()
+    problems = []
+    for k, row in enumerate(table.to_dict("records")):
+        problem = _line_problem({str(name): value for name, value in row.items()}, known, seen)
+        if problem:
+            problems.append(f"line {k + 2}: {problem}")
+    if problems:
+        named = "\n  ".join(problems[:MAX_NAMED_LINES])
+        more = f"\n  and {len(problems) - MAX_NAMED_LINES} more" if len(problems) > MAX_NAMED_LINES else ""
+        raise TrialsError(
+            f"{decisions_file} was not imported, mend these lines or leave them out:\n  {named}{more}"
+        )
+    if table.empty:
+        raise TrialsError(f"{decisions_file} holds no decisions; give a file with at least one line.")
+    table["trial"] = table["trial"].astype(int)
+    kept = ["participant", "trial", "choice", *(c for c in OPTIONAL_COLUMNS if c in table.columns)]
+    return table[kept].merge(exported, on=["participant", "trial"], validate="one_to_one")

@@ -1,0 +1,28 @@
+"""How simulated participants see faces: a network of their own, which no training of ours looks through."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from advisor.simulate import FaceReader
+from models.checkpoint import shipped_weights
+from models.face_generator import EXPRESSION_AXES
+from models.perception import FacePerception
+
+READ_BATCH = 64
+
+
+def load_simulated_observer() -> tuple[tuple[str, ...], FaceReader]:
+    """Axes and reader of the shipped observer, trained apart from FacePerception."""
+    observer = FacePerception.load(shipped_weights("simulated_observer"))
+
+    def read(images: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            parts = [
+                observer(torch.from_numpy(np.ascontiguousarray(images[k : k + READ_BATCH])))
+                for k in range(0, len(images), READ_BATCH)
+            ]
+        return torch.cat(parts).numpy()
+
+    return EXPRESSION_AXES, read

@@ -1,0 +1,279 @@
+"""Builds a corpus: any number of faces of people who do not exist, at known expression parameters.
+
+On disk: `manifest.json`, `people/` (the pictured people on the canonical shape), `identities.json` (those
+chosen for shipping), and shards `SPLIT-NNNN.npy` (RGB uint8 [n, S, S, 3]) with `SPLIT-NNNN.npz`
+(`weights` float32 [n, N people], `donor` int64 [n], `expression` float32 [n, 9]). A shard follows from the
+seed, its split and its number alone: an interrupted build goes on with the shards that are missing.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from advisor.faces.identities import MAX_IDENTITIES, Identity, IdentitySampler, choose_identities
+from advisor.faces.pictures import People, read_people
+from advisor.faces.render import FaceRenderer
+from data.errors import FacesError, SetupError
+from models.face_generator import EXPRESSION_AXES
+
+SPLITS = ("train", "shipped", "held_out", "held_out_people")
+HELD_OUT_A_GENDER = 4
+
+# How often an axis is on in training, in the order of EXPRESSION_AXES[1:8]. Lids and lip corners move little
+# on a face and are shown more often.
+SHOWN = (0.4, 0.4, 0.4, 0.4, 0.5, 0.5, 0.4)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One split of a corpus in memory: images uint8 [n, S, S, 3], weights, donors, expressions."""
+
+    images: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+    donors: NDArray[np.int64]
+    expressions: NDArray[np.float32]
+
+
+def draw_expression(rng: np.random.Generator) -> NDArray[np.float64]:
+    """An expression [9] to train on: any smile, each action unit now and then, a slight tilt."""
+    expression = np.zeros(len(EXPRESSION_AXES))
+    expression[0] = 0 if rng.random() < 0.12 else rng.uniform(-1, 1)
+    expression[1:8] = np.where(rng.random(7) < SHOWN, rng.uniform(0, 1, 7), 0)
+    expression[8] = np.clip(rng.normal(0, 0.45), -1, 1)
+    return expression
+
+
+def build_corpus(
+    pictures: Path,
+    out: Path,
+    n_images: int = 20_000,
+    image_size: int = 128,
+    seed: int = 0,
+    n_processes: int | None = None,
+    shard_size: int = 500,
+) -> dict[str, str]:
+    """Build, or finish, the corpus `out` from a folder of pictures; the people skipped, with reasons.
+
+    Beside `n_images` for training it holds images of the identities to ship (an eighth as many), a
+    shard of blends never trained on, and a shard of blends of people who are in no other split.
+
+    Raises:
+        FacesError: unusable pictures, or `out` holds a corpus built with other options.
+        SetupError: too little disk space.
+    """
+    _check_space(out, n_images, image_size)
+    people, skipped = read_people(pictures)
+    options = {
+        "image_size": image_size,
+        "seed": seed,
+        "shard_size": shard_size,
+        "axes": list(EXPRESSION_AXES),
+        "people_sha256": _fingerprint(people),
+    }
+    _check_same_options(out, options)
+    people.save(out / "people")
+    people = People.load(out / "people")
+    held_out = _held_out_people(people, seed)
+    _write_identities(out / "identities.json", people, FaceRenderer(people, image_size), held_out, seed)
+    counts = {
+        "train": n_images,
+        "shipped": n_images // 8,
+        "held_out": shard_size,
+        "held_out_people": shard_size,
+    }
+    shards = {split: [f"{split}-{k:04d}" for k in range(-(-counts[split] // shard_size))] for split in SPLITS}
+    manifest = options | {
+        "shards": shards,
+        "people": people.ids,
+        "held_out_people": [people.ids[n] for n in held_out],
+        "skipped": skipped,
+    }
+    _write_json(out / "manifest.json", manifest)
+    missing = [name for names in shards.values() for name in names if not (out / f"{name}.npz").is_file()]
+    # Held-out images first: training looks at them from its start.
+    missing.sort(key=lambda name: name.startswith("train"))
+    _build_shards(missing, n_processes, (out, image_size, seed, shard_size))
+    return skipped
+
+
+def _build_shards(names: list[str], n_processes: int | None, setting: tuple[Path, int, int, int]) -> None:
+    pool = ProcessPoolExecutor(
+        n_processes or os.cpu_count(), get_context("spawn"), initializer=_start_worker, initargs=setting
+    )
+    with Progress() as progress, pool:
+        task = progress.add_task("shards of faces", total=len(names))
+        for done in as_completed([pool.submit(_build_shard, name) for name in names]):
+            done.result()
+            progress.advance(task)
+
+
+def load_corpus(folder: Path, split: str) -> Corpus:
+    """The shards of a split that are on disk, read into memory.
+
+    Raises:
+        FacesError: no corpus there, or no shard of this split.
+    """
+    manifest = read_manifest(folder)
+    names = [name for name in manifest["shards"][split] if (folder / f"{name}.npz").is_file()]
+    if not names:
+        raise FacesError(f"{folder} holds no finished part of {split!r}; run `advisor build-corpus` again")
+    parts = [np.load(folder / f"{name}.npz", allow_pickle=False) for name in names]
+    return Corpus(
+        images=np.concatenate([np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]),
+        weights=np.concatenate([part["weights"] for part in parts]),
+        donors=np.concatenate([part["donor"] for part in parts]),
+        expressions=np.concatenate([part["expression"] for part in parts]),
+    )
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a corpus; raises FacesError where there is none."""
+    try:
+        return json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        raise FacesError(f"{folder} holds no corpus; build one with `advisor build-corpus`") from None
+
+
+def read_identities(folder: Path) -> list[Identity]:
+    """The identities chosen for shipping from a corpus."""
+    people = read_manifest(folder)["people"]
+    identities = []
+    for row in json.loads((folder / "identities.json").read_text()):
+        weights = np.zeros(len(people), np.float32)
+        for person, weight in row["weights"].items():
+            weights[people.index(person)] = weight
+        identities.append(Identity(weights, people.index(row["donor"])))
+    return identities
+
+
+def _held_out_people(people: People, seed: int) -> list[int]:
+    """Up to four people of each gender whose surround is poor anyway; nobody where pictures are few."""
+    rng = np.random.default_rng([seed, 99])
+    held_out: list[int] = []
+    for gender in sorted(set(people.genders)):
+        poor = [n for n, of in enumerate(people.genders) if of == gender and people.poor_surround[n]]
+        if len(poor) >= HELD_OUT_A_GENDER:
+            held_out += sorted(rng.choice(poor, HELD_OUT_A_GENDER, replace=False).tolist())
+    return held_out
+
+
+def _write_identities(
+    path: Path, people: People, renderer: FaceRenderer, held_out: list[int], seed: int
+) -> None:
+    allowed = np.setdiff1d(np.arange(len(people.ids)), held_out)
+    chosen = choose_identities(
+        people, renderer.skin_lab, allowed, MAX_IDENTITIES, np.random.default_rng([seed, 98])
+    )
+    rows = [
+        {
+            "donor": people.ids[one.donor],
+            "gender": people.genders[one.donor],
+            "ethnicity_of_donor": people.ethnicities[one.donor],
+            "weights": {people.ids[n]: float(one.weights[n]) for n in np.nonzero(one.weights)[0]},
+        }
+        for one in chosen
+    ]
+    _write_json(path, rows)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    out: Path
+    seed: int
+    shard_size: int
+    renderer: FaceRenderer
+    samplers: dict[str, IdentitySampler]
+    shipped: list[Identity]
+
+
+def _start_worker(out: Path, image_size: int, seed: int, shard_size: int) -> None:
+    cv2.setNumThreads(1)
+    people = People.load(out / "people")
+    renderer = FaceRenderer(people, image_size)
+    held_out = np.array(_held_out_people(people, seed), dtype=np.int64)
+    rest = np.setdiff1d(np.arange(len(people.ids)), held_out)
+    common = IdentitySampler(people, renderer.skin_lab, rest)
+    apart = IdentitySampler(people, renderer.skin_lab, held_out) if len(held_out) else common
+    samplers = {"train": common, "held_out": common, "held_out_people": apart}
+    # The one global of this module: a worker process keeps its renderer from shard to shard.
+    _WORKER.append(_Worker(out, seed, shard_size, renderer, samplers, read_identities(out)))
+
+
+_WORKER: list[_Worker] = []
+
+
+def _build_shard(name: str) -> None:
+    worker = _WORKER[-1]
+    split, number = name.rsplit("-", 1)
+    rng = np.random.default_rng([worker.seed, SPLITS.index(split), int(number)])
+    identities = list(_draw_identities(worker, split, rng))
+    expressions = np.stack([draw_expression(rng) for _ in identities])
+    images = np.stack([worker.renderer.render(*pair) for pair in zip(identities, expressions, strict=True)])
+    _write_shard(worker.out / name, images, identities, expressions)
+
+
+def _draw_identities(worker: _Worker, split: str, rng: np.random.Generator) -> Iterator[Identity]:
+    for _ in range(worker.shard_size):
+        if split == "shipped":
+            yield worker.shipped[rng.integers(len(worker.shipped))]
+        else:
+            yield worker.samplers[split].draw(rng)
+
+
+def _write_shard(
+    path: Path, images: NDArray[np.uint8], identities: list[Identity], expressions: NDArray[np.float64]
+) -> None:
+    """The picture file first, the table last: a shard is there when its table is."""
+    pictures, table = path.with_name(path.name + ".tmp.npy"), path.with_name(path.name + ".tmp.npz")
+    np.save(pictures, images)
+    os.replace(pictures, path.with_name(path.name + ".npy"))
+    np.savez(
+        table,
+        weights=np.stack([one.weights for one in identities]),
+        donor=np.array([one.donor for one in identities], np.int64),
+        expression=expressions.astype(np.float32),
+    )
+    os.replace(table, path.with_name(path.name + ".npz"))
+
+
+def _fingerprint(people: People) -> str:
+    digest = hashlib.sha256("\n".join(people.ids).encode())
+    for array in (people.neutral_textures, people.smiling_textures):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _check_same_options(out: Path, options: dict) -> None:
+    if not (out / "manifest.json").is_file():
+        return
+    before = read_manifest(out)
+    changed = [name for name, value in options.items() if before.get(name) != value]
+    if changed:
+        raise FacesError(
+            f"{out} holds a corpus built with other {' and '.join(changed)}; pass another --out or remove it"
+        )
+
+
+def _check_space(out: Path, n_images: int, image_size: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    needed = int(1.3 * n_images * image_size**2 * 3) + 200_000_000
+    free = shutil.disk_usage(out).free
+    if free < needed:
+        raise SetupError(f"{out} has {free >> 20} MiB free and the corpus needs {needed >> 20}; make room")
+
+
+def _write_json(path: Path, value: object) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=1))
+    os.replace(temporary, path)

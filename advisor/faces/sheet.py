@@ -1,0 +1,45 @@
+"""Contact sheets: identities down, expressions across."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.face_generator import EXPRESSION_AXES, FaceGenerator
+
+SHEET_SMILES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+def sheet_expressions() -> torch.Tensor:
+    """The columns of a sheet [13, 9]: five smiles, then every other axis alone at 1."""
+    rows = torch.zeros(len(SHEET_SMILES) + len(EXPRESSION_AXES) - 1, len(EXPRESSION_AXES))
+    rows[: len(SHEET_SMILES), 0] = torch.tensor(SHEET_SMILES)
+    for axis in range(1, len(EXPRESSION_AXES)):
+        rows[len(SHEET_SMILES) + axis - 1, axis] = 1
+    return rows
+
+
+@torch.no_grad()
+def write_sheet(generator: FaceGenerator, path: Path, n_identities: int) -> None:
+    """Draw the first identities at every column of `sheet_expressions` into one PNG."""
+    columns = sheet_expressions()
+    device = generator.identity_weights.device
+    rows = []
+    for identity in range(min(n_identities, generator.n_identities)):
+        faces = generator(torch.full((len(columns),), identity, device=device), columns.to(device))
+        rows.append(np.hstack(list(to_pixels(faces))))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_png(path, np.vstack(rows))
+
+
+def to_pixels(faces: torch.Tensor) -> NDArray[np.uint8]:
+    """Faces [B, 3, S, S] in [0, 1] as RGB uint8 [B, S, S, 3]."""
+    return (faces * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write RGB pixels; raises OSError where that fails (no space, no permission)."""
+    if not cv2.imwrite(str(path), np.ascontiguousarray(pixels[..., ::-1])):
+        raise OSError(f"could not write {path}")

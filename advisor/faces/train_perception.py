@@ -1,0 +1,158 @@
+"""Trains FacePerception on corpus faces and on generated ones, seen through noise, blur and bad light."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from rich.progress import Progress, TextColumn
+from torch import Tensor
+from torchvision.transforms.v2 import functional as photo
+
+from advisor.faces.corpus import draw_expression, load_corpus
+from advisor.faces.run_state import keep_options, load_state, save_state
+from advisor.faces.sheet import to_pixels
+from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator, fast_dtype
+from models.perception import FacePerception
+
+
+class PerceptionTrainingOptions(BaseModel):
+    """What a training run of FacePerception does; saved beside its results."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_steps: int = Field(5000, ge=1)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(2e-3, gt=0)
+    n_generated: int = Field(8000, ge=0, description="faces drawn by the generator to learn from")
+    generated_share: float = Field(0.4, ge=0, le=1)
+    snapshot_every: int = Field(250, ge=1)
+    seed: int = 0
+
+
+def train_perception(
+    corpus: Path, generator: FaceGenerator, out: Path, options: PerceptionTrainingOptions | None = None
+) -> dict[str, dict[str, float]]:
+    """Train into the run folder `out`, or go on there; R² an axis on held-out corpus and generated faces.
+
+    Writes `face_perception.safetensors`, `statistics.jsonl` and `checkpoint.safetensors`.
+
+    Raises:
+        FacesError: no corpus, or `out` holds a run with other options.
+    """
+    options = options or PerceptionTrainingOptions()
+    keep_options(out, options)
+    accelerator = Accelerator(mixed_precision="bf16" if fast_dtype() == torch.bfloat16 else "no")
+    torch.manual_seed(options.seed)
+    perception = FacePerception().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(perception.parameters(), lr=options.learning_rate, weight_decay=0.02)
+    step = load_state(out / "checkpoint.safetensors", {"perception": perception}, {"optimizer": optimizer})
+    model, prepared = accelerator.prepare(perception, optimizer)
+
+    # --- what to learn from, and what to be measured on
+    train, held_out = load_corpus(corpus, "train"), load_corpus(corpus, "held_out")
+    apart = load_corpus(corpus, "held_out_people")
+    drawn = draw_faces_at_random(generator, options.n_generated, np.random.default_rng([options.seed, 1]))
+    tests = {
+        "held_out": (held_out.images, held_out.expressions),
+        "held_out_people": (apart.images, apart.expressions),
+        "generated": draw_faces_at_random(generator, 500, np.random.default_rng([options.seed, 2])),
+    }
+    scale = torch.from_numpy(train.expressions.std(0)).to(accelerator.device)
+    figures: dict[str, dict[str, float]] = {}
+    with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as progress:
+        task = progress.add_task("perception", total=options.n_steps, completed=step, note="")
+        while step < options.n_steps:
+            # --- learning rate and batch
+            done = step / options.n_steps
+            for group in prepared.param_groups:
+                group["lr"] = options.learning_rate * min(1, done / 0.05 + 0.02) * (1 - done) ** 1.5
+            rng = np.random.default_rng([options.seed, 3, step, accelerator.process_index])
+            n_drawn = round(options.batch_size * options.generated_share) if len(drawn[0]) else 0
+            from_corpus = rng.integers(len(train.images), size=options.batch_size - n_drawn)
+            from_drawn = rng.integers(max(1, len(drawn[0])), size=n_drawn)
+            pixels = np.concatenate([train.images[from_corpus], drawn[0][from_drawn]])
+            expressions = np.concatenate([train.expressions[from_corpus], drawn[1][from_drawn]])
+            images = degrade(_to_images(pixels), rng).to(accelerator.device)
+            # --- gradients
+            wrong = (model(images) - torch.from_numpy(expressions).to(accelerator.device)) / scale
+            loss = wrong.square().mean()
+            prepared.zero_grad()
+            accelerator.backward(loss)
+            prepared.step()
+            step += 1
+            progress.update(task, completed=step, note=f"loss {loss.item():.4f}")
+            # --- save
+            if step % options.snapshot_every == 0 or step == options.n_steps:
+                perception.eval()
+                figures = {name: r_squared(perception, *test) for name, test in tests.items()}
+                if accelerator.is_main_process:
+                    perception.save(out / "face_perception.safetensors", {"step": step, "r_squared": figures})
+                    parts = {"perception": perception}
+                    save_state(out / "checkpoint.safetensors", parts, {"optimizer": optimizer}, step)
+                    with (out / "statistics.jsonl").open("a") as file:
+                        file.write(json.dumps({"step": step, "loss": loss.item(), **figures}) + "\n")
+                worst = {name: round(min(values.values()), 3) for name, values in figures.items()}
+                progress.console.print(f"step {step}: lowest R² {worst}")
+                perception.train()
+    return figures
+
+
+@torch.no_grad()
+def draw_faces_at_random(
+    generator: FaceGenerator, n: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Faces uint8 [n, S, S, 3] and their expressions [n, 9].
+
+    Half of the expressions are drawn as for a corpus, half anywhere within the bounds, as an encoder may.
+    """
+    low, high = np.array(EXPRESSION_BOUNDS).T
+    rows = [draw_expression(rng) if k % 2 else rng.uniform(low, high) for k in range(n)]
+    expressions = np.array(rows, np.float32).reshape(n, len(EXPRESSION_AXES))
+    identities = torch.from_numpy(rng.integers(generator.n_identities, size=n))
+    size = generator.image_size
+    faces = np.empty((n, size, size, 3), np.uint8)
+    for start in range(0, n, 16):
+        part = slice(start, start + 16)
+        faces[part] = to_pixels(generator(identities[part], torch.from_numpy(expressions[part])))
+    return faces, expressions
+
+
+def degrade(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Images [B, 3, S, S] in [0, 1] as a bad camera and screen would show them; the blur is one a batch."""
+    n = len(images)
+
+    def per_image(low: float, high: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32))
+
+    if rng.random() < 0.5:
+        images = photo.gaussian_blur(images, [7, 7], [float(rng.uniform(0.2, 1.6))])
+    middle = images.mean((1, 2, 3), keepdim=True)
+    images = (images - middle) * per_image(0.75, 1.25) + middle * per_image(0.75, 1.2)
+    noise = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
+    return (images + noise * per_image(0, 0.05)).clamp(0, 1)
+
+
+@torch.no_grad()
+def r_squared(
+    perception: FacePerception, pixels: NDArray[np.uint8], expressions: NDArray[np.float32]
+) -> dict[str, float]:
+    """R² of the readings, an axis; pixels uint8 [n, S, S, 3]."""
+    device = next(perception.parameters()).device
+    readings = torch.cat(
+        [perception(_to_images(pixels[k : k + 50]).to(device)) for k in range(0, len(pixels), 50)]
+    )
+    truth = torch.from_numpy(expressions)
+    residual = (readings.cpu().float() - truth).square().sum(0)
+    explained = 1 - residual / (truth - truth.mean(0)).square().sum(0)
+    return dict(zip(EXPRESSION_AXES, explained.tolist(), strict=True))
+
+
+def _to_images(pixels: NDArray[np.uint8]) -> Tensor:
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
+    if images.shape[-1] != 128:
+        images = torch.nn.functional.interpolate(images, size=128, mode="bilinear", align_corners=False)
+    return images

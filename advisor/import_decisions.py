@@ -1,0 +1,149 @@
+"""Decisions of a round that was run elsewhere, into the store. Imports no torch."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from advisor.bundle import Bundle, load_bundle, require_participants
+from advisor.exchange import Export, read_export, read_exported_decisions, read_trials
+from data.errors import TrialsError
+from data.records import Decision, Participant, ParticipantKind, Study, Trial
+from data.store import DecisionStore
+
+
+def import_decisions(
+    decisions_file: Path,
+    trials: Path,
+    study_name: str,
+    store: DecisionStore,
+    participants: ParticipantKind = "people",
+) -> int:
+    """Store the decisions of an exported round; the study is created if new. Returns how many were stored.
+
+    Raises:
+        TrialsError: the file or the folder is wrong, or these participants are in the study already.
+        BundleError: the exported bundle is gone or altered, or of another task than the study's.
+        StudyError: the study is closed, of another task, or of another kind of participants.
+    """
+    export = read_export(trials)
+    frame = read_exported_decisions(decisions_file, trials)
+    bundle = load_bundle(export.bundle_path)
+    if bundle.bundle_hash != export.bundle_hash:
+        raise TrialsError(
+            f"{bundle.path} holds another bundle than {trials} was exported from; restore that one."
+        )
+    study = _study(export, bundle, study_name, store, participants)
+    store.register_bundle(bundle.as_record())
+    rounds = {known.bundle_hash: known.round_number for known in store.rounds(study.name)}
+    round_number = rounds.get(bundle.bundle_hash)
+    if round_number is None:
+        round_number = store.start_round(study.name, bundle.bundle_hash)
+    people, all_trials, decisions = _records(frame, read_trials(trials), bundle, study, round_number, export)
+    known = set(store.participants_frame(study.name, kind=study.participants)["participant_key"])
+    if any(person.participant_key in known for person in people):
+        raise TrialsError(
+            f"Participants of {decisions_file} are in the study {study.name!r} already; import each of them once."
+        )
+    store.add_collected(study.name, people, all_trials, decisions)
+    return len(decisions)
+
+
+def _study(
+    export: Export, bundle: Bundle, study_name: str, store: DecisionStore, participants: ParticipantKind
+) -> Study:
+    """The study named, made where it is new; it was declared outside, so that its file says just that."""
+    for study in store.studies():
+        if study.name == study_name:
+            if study.task_hash != export.task_hash:
+                raise TrialsError(
+                    f"The study {study_name!r} is of the task {study.task_name}, these trials of {export.task_name};"
+                    " name another --study."
+                )
+            if study.participants != participants:
+                raise TrialsError(
+                    f"The study {study_name!r} is of {study.participants}, these decisions of {participants};"
+                    " name another --study."
+                )
+            return study
+    require_participants(bundle.manifest.trained_on, participants, allow_simulated_advisor=False)
+    content = json.dumps(
+        {"name": study_name, "task": export.task_path, "collected": "elsewhere"}, sort_keys=True
+    )
+    study = Study(
+        name=study_name,
+        task_name=export.task_name,
+        task_hash=export.task_hash,
+        study_file=content,
+        study_hash=hashlib.sha256(content.encode()).hexdigest(),
+        participants=participants,
+    )
+    store.create_study(study)
+    return study
+
+
+def _participant_key(study_name: str, export: Export, label: str) -> str:
+    """The same participant of the same export always gets the same key, so that no import counts twice."""
+    identity = json.dumps([study_name, export.model_dump(mode="json"), label])
+    return base64.urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:16]).decode().rstrip("=")
+
+
+def _records(
+    frame: pd.DataFrame,
+    exported: pd.DataFrame,
+    bundle: Bundle,
+    study: Study,
+    round_number: int,
+    export: Export,
+) -> tuple[list[Participant], list[Trial], list[Decision]]:
+    images = bundle.images.drop_duplicates("image").set_index("image")
+    people, trials, decisions = [], [], []
+    decided = {(row["participant"], row["trial"]): row for row in frame.to_dict("records")}
+    present = set(frame["participant"])
+    for label, group in exported[exported["participant"].isin(present)].groupby("participant", sort=False):
+        person = Participant(
+            participant_key=_participant_key(study.name, export, str(label)),
+            study_name=study.name,
+            round_number=round_number,
+            bundle_hash=bundle.bundle_hash,
+            kind=study.participants,
+            condition=group["condition"].iloc[0],
+            status="completed" if len(group) == (frame["participant"] == label).sum() else "returned",
+        )
+        people.append(person)
+        for row in group.to_dict("records"):
+            image = images.loc[row["image"]] if row["image"] else None
+            trial = Trial(
+                participant_key=person.participant_key,
+                position=row["trial"] - 1,
+                application_id=row["application_id"],
+                split=export.split,
+                condition=row["condition"],
+                bundle_hash=bundle.bundle_hash,
+                image=row["image"] or None,
+                image_sha256=None if image is None else image["image_sha256"],
+                score=float(row["score"]) if row["score"] else None,
+                propensity=None if image is None or pd.isna(image["propensity"]) else image["propensity"],
+            )
+            trials.append(trial)
+            answer = decided.get((label, row["trial"]))
+            if answer is not None:
+                decisions.append(
+                    Decision(
+                        trial_key=trial.trial_key,
+                        participant_key=person.participant_key,
+                        choice=answer["choice"],
+                        confidence=float(answer["confidence"]) if answer.get("confidence") else None,
+                        response_time_ms=float(answer["response_time_ms"])
+                        if answer.get("response_time_ms")
+                        else None,
+                        reason=answer.get("reason") or None,
+                        study_hash=study.study_hash,
+                        bundle_hash=bundle.bundle_hash,
+                    )
+                )
+    return people, trials, decisions

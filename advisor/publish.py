@@ -1,0 +1,294 @@
+"""Publish an advisor: run its checks, render its faces, write the bundle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from advisor.bundle import (
+    CONDITIONS,
+    EXPRESSION_COLUMN_PREFIX,
+    Bundle,
+    Check,
+    Manifest,
+    refuse_existing,
+    write_bundle,
+)
+from advisor.checks import advisor_checks, face_checks
+from advisor.composition import random_expressions
+from advisor.config import PublishConfig
+from advisor.pictures import Progress, encode_png, no_progress, render_faces
+from advisor.risk_model import RiskModel
+from advisor.run_dir import RunDirectory, git_revision
+from advisor.train_advisor import encoder_features, load_encoder, weights_of_run
+from data.applications import Applications, draw_pool, read_applications
+from data.errors import BundleError, PublicationRefusedError
+from data.records import now
+from data.task import DecisionTask, load_task
+from models.checkpoint import file_sha256, shipped_weights
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
+
+SMILE = "smile"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Expressions of one condition: float [N, K] for `application_ids` (with repeats) and identities long [N]."""
+
+    condition: Literal["face", "risk_to_smile"]
+    application_ids: list[str]
+    identities: Tensor
+    expressions: Tensor
+
+
+def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str, ...]) -> Tensor:
+    """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
+
+    A score's rank among the training split's scores spreads the smiles over the whole axis.
+    """
+    rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
+    expressions = torch.zeros(len(scores), len(axes))
+    expressions[:, axes.index(SMILE)] = torch.tensor(2 * rank - 1, dtype=torch.float32)
+    return expressions
+
+
+def _image_rows(
+    advice: Advice, faces: np.ndarray, axes: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """Rows of images.csv for rendered advice, and PNG bytes by relative path."""
+    pictures: dict[str, bytes] = {}
+    names, hashes = [], []
+    for face in faces:
+        content = encode_png(face)
+        sha256 = hashlib.sha256(content).hexdigest()
+        name = f"images/{sha256[:16]}.png"
+        pictures[name] = content
+        names.append(name)
+        hashes.append(sha256)
+    rows = pd.DataFrame(
+        {
+            "application_id": advice.application_ids,
+            "condition": advice.condition,
+            "identity": advice.identities.numpy(),
+            "image": names,
+            "image_sha256": hashes,
+            "propensity": 1.0,
+            "source_application_id": advice.application_ids,
+        }
+    )
+    values = advice.expressions.numpy()
+    expression = pd.DataFrame(
+        {f"{EXPRESSION_COLUMN_PREFIX}{axis}": values[:, k] for k, axis in enumerate(axes)}
+    )
+    return pd.concat([rows, expression], axis=1), pictures
+
+
+def shuffle_faces(face_rows: pd.DataFrame, split_of: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of the condition `shuffled`: every application gets all faces of another one of its split."""
+    donor: dict[str, str] = {}
+    for _, ids in split_of.groupby(split_of):
+        order = rng.permutation(ids.index.to_numpy())
+        donor |= dict(zip(order, np.roll(order, 1), strict=True))
+    by_source = dict(list(face_rows.groupby("application_id")))
+    shuffled = [by_source[source].assign(application_id=target) for target, source in donor.items()]
+    return pd.concat(shuffled, ignore_index=True).assign(condition="shuffled")
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the advisor comes from, for the manifest."""
+
+    kind: Literal["explore", "learned"]
+    trained_on: Literal["nothing", "people", "simulated"]
+    study: str | None
+    round_number: int
+    weights: dict[str, str]
+
+
+def publish_explore(
+    task: DecisionTask,
+    out: Path,
+    config: PublishConfig,
+    on_progress: Progress = no_progress,
+) -> Bundle:
+    """Publish round 0: expressions drawn at random, so that ĥ will see the whole space.
+
+    Raises:
+        PublicationRefusedError: a check failed; names the figure.
+        BundleError: `out` exists.
+    """
+    refuse_existing(out)
+    applications = read_applications(task)
+    generator = FaceGenerator.load()
+    rng = np.random.default_rng([config.seed, 0])
+    weights = {part: file_sha256(shipped_weights(part)) for part in ("face_generator", "face_perception")}
+    risk_model = RiskModel.fit(applications)
+    pools, advice = _advice_for_pools(applications, generator, config, rng)
+    expressions = random_expressions(len(advice), generator.axis_bounds, rng)
+    origin = _Origin("explore", "nothing", None, 0, weights)
+    return _assemble(
+        applications,
+        risk_model,
+        generator,
+        pools,
+        advice,
+        expressions,
+        origin,
+        [],
+        out,
+        config,
+        rng,
+        on_progress,
+    )
+
+
+def publish_run(
+    run_path: Path, out: Path, config: PublishConfig, on_progress: Progress = no_progress
+) -> Bundle:
+    """Publish the advisor that a run trained, if it passes its checks.
+
+    Raises:
+        PublicationRefusedError: a check failed; names the figure and the threshold.
+        TrainingError: no finished run there.
+        BundleError: `out` exists, or the task has changed since the run.
+        CheckpointError: the run's weights are damaged.
+    """
+    refuse_existing(out)
+    run = RunDirectory.open(run_path)
+    options, summary = run.read_json("options.json"), run.read_json("summary.json")
+    task = load_task(options["task"])
+    if task.task_hash != options["task_hash"]:
+        raise BundleError(f"The task {task.name} has changed since {run_path} was trained; train again.")
+    weights = weights_of_run(run)
+    changed = sorted(part for part, sha256 in weights.items() if summary["weights"][part] != sha256)
+    if changed:
+        raise BundleError(f"{run_path} was trained with other weights of {', '.join(changed)}; train again.")
+    applications = read_applications(task)
+    generator = FaceGenerator.load()
+    risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
+    encoder = load_encoder(run)
+    checks = advisor_checks(run, summary, applications, risk_model, encoder, generator, config)
+    _require(checks)
+    rng = np.random.default_rng([config.seed, 0])
+    pools, advice = _advice_for_pools(applications, generator, config, rng)
+    with torch.no_grad():
+        features = encoder_features(risk_model, applications.frame.loc[advice])
+        expressions = encoder(torch.from_numpy(features))
+    origin = _Origin(
+        "learned",
+        options["participants"],
+        options["source"],
+        max(summary["rounds_learned_from"]) + 1,
+        weights,
+    )
+    return _assemble(
+        applications,
+        risk_model,
+        generator,
+        pools,
+        advice,
+        expressions,
+        origin,
+        checks,
+        out,
+        config,
+        rng,
+        on_progress,
+    )
+
+
+def _require(checks: Iterable[Check]) -> None:
+    failed = [check.sentence() for check in checks if not check.passed]
+    if failed:
+        raise PublicationRefusedError(
+            f"Not published, since {'; '.join(failed)}; collect more decisions and train again."
+        )
+
+
+def _advice_for_pools(
+    applications: Applications, generator: FaceGenerator, config: PublishConfig, rng: np.random.Generator
+) -> tuple[pd.Series, list[str]]:
+    """The pools (split by application id), and the application ids with one entry per identity."""
+    pools = {split: draw_pool(applications, split, rng, config.max_pool_size) for split in ("train", "test")}
+    split_of = pd.Series({application: split for split, ids in pools.items() for application in ids})
+    assert config.identities_per_application <= generator.n_identities
+    return split_of, [a for a in split_of.index for _ in range(config.identities_per_application)]
+
+
+def draw_identities(n_applications: int, n_each: int, n_identities: int, rng: np.random.Generator) -> Tensor:
+    """long [n_applications · n_each]: different identities for each application, computed from nothing else."""
+    drawn = [rng.permutation(n_identities)[:n_each] for _ in range(n_applications)]
+    return torch.tensor(np.concatenate(drawn))
+
+
+def _assemble(
+    applications: Applications,
+    risk_model: RiskModel,
+    generator: FaceGenerator,
+    split_of: pd.Series,
+    application_ids: list[str],
+    expressions: Tensor,
+    origin: _Origin,
+    checks: list[Check],
+    out: Path,
+    config: PublishConfig,
+    rng: np.random.Generator,
+    on_progress: Progress,
+) -> Bundle:
+    axes = generator.axes
+    train_scores = risk_model.score(applications.select("train").frame)
+    scores = pd.Series(risk_model.score(applications.frame.loc[split_of.index]), index=split_of.index)
+    identities = draw_identities(
+        len(split_of), config.identities_per_application, generator.n_identities, rng
+    )
+    smiles = risk_to_smile(scores.loc[application_ids].to_numpy(), train_scores, axes)
+    faces = Advice("face", application_ids, identities, expressions)
+    by_hand = Advice("risk_to_smile", application_ids, identities, smiles)
+
+    tables: list[pd.DataFrame] = []
+    pictures: dict[str, bytes] = {}
+    for advice in (faces, by_hand):
+        rendered = render_faces(generator, advice.identities, advice.expressions, on_progress)
+        if advice is faces:
+            features = risk_model.standardiser.transform(applications.frame.loc[application_ids])
+            checks = checks + face_checks(
+                FacePerception.load(), rendered, faces.expressions, identities, features, config
+            )
+            _require(checks)
+        rows, encoded = _image_rows(advice, rendered, axes)
+        tables.append(rows)
+        pictures |= encoded
+    tables.append(shuffle_faces(tables[0], split_of, rng))
+    task = applications.task
+    manifest = Manifest(
+        kind=origin.kind,
+        round_number=origin.round_number,
+        task_name=task.name,
+        task_hash=task.task_hash,
+        task_path=str(task.path),
+        trained_on=origin.trained_on,
+        trained_on_study=origin.study,
+        seed=config.seed,
+        git_revision=git_revision(),
+        created_at=now(),
+        conditions=CONDITIONS,
+        axes=axes,
+        weights=origin.weights,
+        checks=tuple(checks),
+        machine_balanced_accuracy=risk_model.balanced_accuracy(applications.select("test")),
+        pools={split: int((split_of == split).sum()) for split in ("train", "test")},
+    )
+    table = pd.DataFrame({"split": split_of, "score": scores})
+    outcomes = applications.outcomes.loc[split_of.index]
+    return write_bundle(
+        out, manifest, table, pd.concat(tables, ignore_index=True), pictures.items(), outcomes
+    )

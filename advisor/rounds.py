@@ -1,0 +1,265 @@
+"""Round after round with simulated participants: publish → collect → refit → retrain → publish again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from advisor.accuracy import balanced_accuracy
+from advisor.bundle import CONDITIONS, Bundle, Condition, load_bundle
+from advisor.collect_simulated import collect_simulated
+from advisor.config import PublishConfig, TrainConfig
+from advisor.decisions import decisions_of_study
+from advisor.face_reader import load_simulated_observer
+from advisor.pictures import Progress, no_progress
+from advisor.publish import publish_explore, publish_run
+from advisor.simulate import Population, SimulatedParticipant, draw_people
+from advisor.train_advisor import train_advisor
+from data.applications import Applications, read_applications
+from data.errors import PublicationRefusedError, TrainingError
+from data.records import Study
+from data.store import DecisionStore
+from data.task import DecisionTask
+
+STUDY_NAME = "simulation"
+DATABASE_FILE = "countenance.db"
+RESULTS_FILE = "results.json"
+NEWEST_BUNDLE = "newest_bundle"
+
+
+@dataclass(frozen=True)
+class RoundOutcome:
+    """What a round ended with.
+
+    Attributes:
+        round_number: 0 for the exploratory one.
+        published: whether this round's advisor passed its checks; if not, the one before was shown again.
+        reason: why it was not published, or "".
+        rows: one a condition, as in results.json.
+    """
+
+    round_number: int
+    published: bool
+    reason: str
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Simulation:
+    """What stays the same over the rounds."""
+
+    task: DecisionTask
+    applications: Applications
+    population: Population
+    n_participants: int
+    n_trials: int
+    seed: int
+    out: Path
+    store: DecisionStore
+    study: Study
+
+    def people(self, round_number: int, part: int) -> dict[str, SimulatedParticipant]:
+        """New people for one block of one round, by keys that are theirs however often the round is started."""
+        rng = np.random.default_rng([self.seed, round_number, part, 1])
+        axes, read_face = load_simulated_observer()
+        drawn = draw_people(self.n_participants, self.population, self.applications, axes, read_face, rng)
+        return {self._key(round_number, part, k): person for k, person in enumerate(drawn)}
+
+    def _key(self, round_number: int, part: int, k: int) -> str:
+        identity = json.dumps([self.study.study_hash, round_number, part, k])
+        return base64.urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:16]).decode().rstrip("=")
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The shown columns, by application id."""
+        return self.applications.frame[self.task.shown_columns]
+
+
+def simulate_rounds(
+    task: DecisionTask,
+    population: Population,
+    n_rounds: int,
+    n_participants: int,
+    n_trials: int,
+    seed: int,
+    out: Path,
+    train_config: TrainConfig | None = None,
+    publish_config: PublishConfig | None = None,
+    on_round: Callable[[RoundOutcome], object] = lambda outcome: None,
+    on_progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Round 0 and `n_rounds` learning rounds; writes OUT/results.json and returns its content.
+
+    In each round, `n_participants` new people decide `n_trials` training applications in `face` (these
+    decisions are learned from), and as many others decide test applications in each condition (these
+    measure, and are never trained on). A finished round is not simulated again after an interrupt.
+
+    Raises TrainingError if `out` holds a simulation with other options.
+    """
+    options = {
+        "task_hash": task.task_hash,
+        "population": population.name,
+        "n_participants": n_participants,
+        "n_trials": n_trials,
+        "seed": seed,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    _require_same_options(out / "options.json", options)
+    with DecisionStore.open(f"sqlite:///{out / DATABASE_FILE}") as store:
+        study = _study(task, options)
+        store.create_study(study)
+        simulation = _Simulation(
+            task, read_applications(task), population, n_participants, n_trials, seed, out, store, study
+        )
+        outcomes: list[RoundOutcome] = []
+        bundle: Bundle | None = None
+        for round_number in range(n_rounds + 1):
+            bundle, outcome = _round(
+                simulation,
+                round_number,
+                bundle,
+                (train_config or TrainConfig()).model_copy(update={"seed": seed}),
+                (publish_config or PublishConfig()).model_copy(update={"seed": seed}),
+                on_progress,
+            )
+            outcomes.append(outcome)
+            on_round(outcome)
+    assert bundle is not None
+    _point_to(out / NEWEST_BUNDLE, bundle.path)
+    results = _results(task, population, seed, bundle, outcomes)
+    (out / RESULTS_FILE).write_text(json.dumps(results, indent=2) + "\n")
+    return results
+
+
+def _study(task: DecisionTask, options: dict[str, Any]) -> Study:
+    """The study that a simulation is recorded as; its options stand where a study file's content would."""
+    content = json.dumps({"name": STUDY_NAME, "participants": "simulated", **options}, sort_keys=True)
+    return Study(
+        name=STUDY_NAME,
+        task_name=task.name,
+        task_hash=task.task_hash,
+        study_file=content,
+        study_hash=hashlib.sha256(content.encode()).hexdigest(),
+        participants="simulated",
+    )
+
+
+def _results(
+    task: DecisionTask, population: Population, seed: int, newest: Bundle, outcomes: list[RoundOutcome]
+) -> dict[str, Any]:
+    return {
+        "participants": "simulated",
+        "population": population.name,
+        "task": task.name,
+        "seed": seed,
+        "machine_accuracy": newest.manifest.machine_balanced_accuracy,
+        "not_published": {str(o.round_number): o.reason for o in outcomes if not o.published},
+        "results": [row for outcome in outcomes for row in outcome.rows],
+    }
+
+
+def _point_to(link: Path, bundle_path: Path) -> None:
+    """Let OUT/newest_bundle stand for the advisor that was shown last."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(bundle_path.resolve().relative_to(link.parent.resolve()))
+
+
+def _require_same_options(path: Path, options: dict[str, Any]) -> None:
+    if path.exists() and json.loads(path.read_text()) != options:
+        raise TrainingError(f"{path.parent} holds a simulation with other options; choose another --out.")
+    path.write_text(json.dumps(options, indent=2) + "\n")
+
+
+def _round(
+    simulation: _Simulation,
+    round_number: int,
+    previous: Bundle | None,
+    train_config: TrainConfig,
+    publish_config: PublishConfig,
+    on_progress: Progress,
+) -> tuple[Bundle, RoundOutcome]:
+    folder = simulation.out / f"round_{round_number}"
+    record = folder / "round.json"
+    if record.exists():
+        saved = json.loads(record.read_text())
+        return load_bundle(simulation.out / saved.pop("bundle")), RoundOutcome(**saved)
+    reason = ""
+    bundle_path = folder / "bundle"
+    if bundle_path.exists():
+        bundle = load_bundle(bundle_path)
+    elif previous is None:
+        bundle = publish_explore(simulation.task, bundle_path, publish_config, on_progress)
+    else:
+        decisions = decisions_of_study(simulation.store, STUDY_NAME, simulation.task, "simulated")
+        train_advisor(simulation.task, decisions, train_config, folder / "run", on_progress)
+        try:
+            bundle = publish_run(folder / "run", bundle_path, publish_config, on_progress)
+        except PublicationRefusedError as refusal:
+            bundle, reason = previous, str(refusal)
+    rows = _collect(simulation, round_number, bundle, published=not reason)
+    outcome = RoundOutcome(round_number, not reason, reason, rows)
+    saved = {
+        "bundle": str(bundle.path.relative_to(simulation.out.resolve())),
+        "round_number": round_number,
+        "published": outcome.published,
+        "reason": reason,
+        "rows": rows,
+    }
+    record.write_text(json.dumps(saved, indent=2) + "\n")
+    return bundle, outcome
+
+
+def _collect(
+    simulation: _Simulation, round_number: int, bundle: Bundle, published: bool
+) -> list[dict[str, Any]]:
+    """Collect a round's blocks and measure each condition on test applications."""
+    store, study = simulation.store, simulation.study
+    store.register_bundle(bundle.as_record())
+    store.start_round(study.name, bundle.bundle_hash)
+    present = set(store.participants_frame(study.name, kind="simulated")["participant_key"])
+    measured: set[str] = set()
+    blocks: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in CONDITIONS)]
+    for part, (condition, test_share) in enumerate(blocks):
+        people = simulation.people(round_number, part)
+        rng = np.random.default_rng([simulation.seed, round_number, part, 0])
+        if not present.issuperset(people):
+            collect_simulated(
+                store,
+                study,
+                bundle,
+                simulation.shown,
+                people,
+                condition,
+                simulation.n_trials,
+                test_share,
+                rng,
+            )
+        measured |= set(people) if test_share else set()
+    decided = store.decisions_frame(study.name, kind="simulated", split="test")
+    decided = decided[decided["participant_key"].isin(measured)]
+    decided["outcome"] = bundle.outcomes().loc[decided["application_id"]].to_numpy()
+    rows = []
+    for condition in CONDITIONS:
+        block = decided[decided["condition"] == condition]
+        accuracy = balanced_accuracy(block)
+        rows.append(
+            {
+                "round": round_number,
+                "condition": condition,
+                "n_participants": int(block["participant_key"].nunique()),
+                "n_decisions": len(block),
+                "accuracy": accuracy.value,
+                "ci_low": accuracy.ci_low,
+                "ci_high": accuracy.ci_high,
+                "published": published,
+            }
+        )
+    return rows

@@ -1,0 +1,101 @@
+"""A run: one numbered folder with its options, log and results. Nothing in it is pickled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data.errors import TrainingError
+
+RUNS_FOLDER = Path("var/runs")
+
+
+def git_revision() -> str:
+    """Revision of the code that runs, with `+changes` where files differ from it; "unknown" outside git."""
+    here = Path(__file__).resolve().parent
+
+    def ask(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, check=True
+        ).stdout
+
+    try:
+        revision = ask("rev-parse", "HEAD").strip()
+        return revision + ("+changes" if ask("status", "--porcelain", "--untracked-files=no").strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def next_run_folder(parent: Path = RUNS_FOLDER) -> Path:
+    """The next free numbered folder, such as var/runs/00007."""
+    numbers = [int(path.name) for path in parent.glob("[0-9]*") if path.name.isdigit()]
+    return parent / f"{max(numbers, default=-1) + 1:05d}"
+
+
+class RunDirectory:
+    """Reads and writes one run's folder.
+
+    Not responsible for what the files mean: training writes weights, publication reads them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def start(cls, path: Path, options: Mapping[str, Any]) -> RunDirectory:
+        """Make the folder, or continue in one that was interrupted with the same options.
+
+        Raises TrainingError if the folder holds a run with other options or something else.
+        """
+        run = cls(path)
+        options = json.loads(json.dumps(options))
+        if run.has("options.json"):
+            if run.read_json("options.json") != options:
+                raise TrainingError(f"{path} holds a run with other options; choose another --out.")
+        elif path.exists() and any(path.iterdir()):
+            raise TrainingError(f"{path} is not empty and no run; choose another --out.")
+        path.mkdir(parents=True, exist_ok=True)
+        if not run.has("options.json"):
+            run.write_json("options.json", options)
+            run.write_json("code.json", {"git_revision": git_revision()})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """Open a finished run; TrainingError if there is none or it was not finished."""
+        run = cls(path)
+        if not run.has("options.json"):
+            raise TrainingError(
+                f"There is no run at {path}; train one with `advisor train`, or correct the path."
+            )
+        if not run.has("summary.json"):
+            raise TrainingError(
+                f"The run {path} was not finished; give the same `advisor train` again to go on."
+            )
+        return run
+
+    def file(self, name: str) -> Path:
+        """Path of one of the run's files."""
+        return self.path / name
+
+    def has(self, name: str) -> bool:
+        """Whether the file exists."""
+        return self.file(name).exists()
+
+    def read_json(self, name: str) -> Any:
+        """Content of a JSON file of the run."""
+        return json.loads(self.file(name).read_text())
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file whole or not at all."""
+        partial = self.file(name + ".partial")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(self.file(name))
+
+    def log(self, part: str, metrics: Mapping[str, float]) -> None:
+        """Append one line of statistics to metrics.jsonl."""
+        with self.file("metrics.jsonl").open("a") as stream:
+            stream.write(json.dumps({"part": part, **metrics}) + "\n")

@@ -1,0 +1,145 @@
+"""Train the encoder through ĥ and the frozen path from expressions to percepts."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from advisor.composition import AdviceComposition
+from advisor.config import EncoderConfig
+from advisor.losses import encoder_loss
+from advisor.run_dir import RunDirectory
+from models.checkpoint import load_checkpoint, save_checkpoint
+
+CHECKPOINT_FILE = "encoder_checkpoint.safetensors"
+CHECKPOINT_KIND = "encoder_training"
+WARM_UP_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class EncoderData:
+    """What the encoder learns from; all of the training split.
+
+    Attributes:
+        features: encoder inputs, float [N, F].
+        seen_features: what ĥ knows of the application, float [N, G].
+        outcomes: 1 = repaid, float [N].
+        risk_scores: the machine's repayment probability at even odds, float [N].
+    """
+
+    features: Tensor
+    seen_features: Tensor
+    outcomes: Tensor
+    risk_scores: Tensor
+
+
+def _draw(
+    data: EncoderData, batch_size: int, n_identities: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Indices with outcomes at even odds, and identities that depend on nothing: long [B] each."""
+    outcomes = data.outcomes.numpy() > 0.5
+    halves = [np.flatnonzero(outcomes), np.flatnonzero(~outcomes)]
+    index = np.concatenate([rng.choice(half, batch_size // 2) for half in halves])
+    return torch.tensor(index), torch.tensor(rng.integers(n_identities, size=len(index)))
+
+
+def _learning_rate_share(step: int, n_steps: int) -> float:
+    warm_up = max(1, round(n_steps * WARM_UP_SHARE))
+    return min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / n_steps)))
+
+
+def _save(
+    run: RunDirectory, composition: AdviceComposition, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    tensors: dict[str, Tensor] = {f"model.{name}": p for name, p in _trained(composition).items()}
+    for k, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{k}.{name}": value for name, value in state.items()}
+    save_checkpoint(run.file(CHECKPOINT_FILE), CHECKPOINT_KIND, tensors, {"step": step})
+
+
+def _resume(run: RunDirectory, composition: AdviceComposition, optimizer: torch.optim.Optimizer) -> int:
+    """Load the last checkpoint where there is one; returns the step to go on from."""
+    if not run.has(CHECKPOINT_FILE):
+        return 0
+    tensors, facts = load_checkpoint(run.file(CHECKPOINT_FILE), CHECKPOINT_KIND)
+    with torch.no_grad():
+        for name, parameter in _trained(composition).items():
+            parameter.copy_(tensors[f"model.{name}"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("adam."):
+            _, k, name = key.split(".")
+            state.setdefault(int(k), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(facts["step"])
+
+
+def _trained(composition: AdviceComposition) -> dict[str, torch.nn.Parameter]:
+    return {name: p for name, p in composition.named_parameters() if p.requires_grad}
+
+
+def train_encoder(
+    composition: AdviceComposition,
+    data: EncoderData,
+    n_identities: int,
+    config: EncoderConfig,
+    seed: int,
+    run: RunDirectory,
+    on_progress: Callable[[int], object] = lambda n: None,
+) -> Mapping[str, float]:
+    """Train encoder and decoder in place; goes on from the run's last checkpoint after an interrupt.
+
+    Every step draws from its own random stream (seed, step), so that an interrupted run ends with the same
+    weights. Under torchrun each process takes its share of every batch.
+
+    Returns the last step's metrics.
+    """
+    accelerator = Accelerator()
+    trained = _trained(composition)
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    step = _resume(run, composition, optimizer)
+    on_progress(step)
+    model = accelerator.prepare_model(composition)
+    rank, world = accelerator.process_index, accelerator.num_processes
+    target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
+    metrics: dict[str, float] = {}
+    while step < config.n_steps:
+        rng = np.random.default_rng([seed, step])
+        index, identities = _draw(data, config.batch_size, n_identities, rng)
+        index, identities = index[rank::world], identities[rank::world]
+
+        # gradients
+        composed = model(data.features[index], data.seen_features[index], identities)
+        loss, metrics = encoder_loss(composed, data.features[index], target[index], config)
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+
+        # update
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _learning_rate_share(step, config.n_steps)
+        torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
+        optimizer.step()
+        step += 1
+        on_progress(1)
+
+        # save
+        if step % config.checkpoint_steps == 0 or step == config.n_steps:
+            if accelerator.is_main_process:
+                run.log("encoder", {"step": step, **metrics})
+                _save(run, composition, optimizer, step)
+            accelerator.wait_for_everyone()
+    return metrics or _last_metrics(run)
+
+
+def _last_metrics(run: RunDirectory) -> dict[str, float]:
+    """Metrics of a run that had been trained to its end before it was interrupted."""
+    lines = [json.loads(line) for line in run.file("metrics.jsonl").read_text().splitlines()]
+    last = [line for line in lines if line["part"] == "encoder"][-1]
+    return {name: value for name, value in last.items() if name not in ("part", "step")}

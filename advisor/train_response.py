@@ -1,0 +1,170 @@
+"""Fit the human-response model ĥ to decisions that were really made.
+
+Every ensemble member holds out another share of the *participants* (never of their decisions) for early
+stopping. What the members say of the people they never saw is the honest figure that publication asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advisor.config import ResponseConfig
+from models.response import ResponseModel
+
+EVALUATION_STEPS = 10
+
+
+@dataclass(frozen=True)
+class ResponseFit:
+    """A fitted ĥ and what it says of people that the member speaking never saw.
+
+    Attributes:
+        model: ĥ, in evaluation mode, weights frozen.
+        held_out_probabilities: float [N], P(approve) of every decision by members that held its person out.
+        held_out_log_loss: nats a decision.
+        metrics: figures for the run's statistics.
+    """
+
+    model: ResponseModel
+    held_out_probabilities: np.ndarray
+    held_out_log_loss: float
+    metrics: dict[str, float]
+
+
+def log_loss(probabilities: np.ndarray, approved: np.ndarray) -> float:
+    """Mean negative log-likelihood in nats."""
+    p = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return float(-np.mean(np.where(approved > 0.5, np.log(p), np.log(1 - p))))
+
+
+def participant_folds(n_participants: int, n_members: int, rng: np.random.Generator) -> np.ndarray:
+    """Which member holds out which participant, bool [M, P].
+
+    Each participant is held out by exactly one member where there are at least as many participants as
+    members; with fewer, participants are held out in turn, so that every member still has one to stop by.
+    """
+    order = rng.permutation(n_participants)
+    held_out = np.zeros((n_members, n_participants), dtype=bool)
+    for k in range(max(n_members, n_participants)):
+        held_out[k % n_members, order[k % n_participants]] = True
+    return held_out
+
+
+def _penalty(model: ResponseModel, config: ResponseConfig) -> Tensor:
+    """Minus the log prior of each member's weights, float [M]."""
+    A = model.n_advice
+    return (
+        model.linear[:, :A].square().sum(1) / (2 * config.advice_prior_sd**2)
+        + model.linear[:, A:].square().sum(1) / (2 * config.feature_prior_sd**2)
+        + model.square.square().sum(1) / (2 * config.square_prior_sd**2)
+        + model.output_weight.square().sum(1) / (2 * config.perceptron_prior_sd**2)
+        + 0.5 * model.n_inputs * model.hidden_weight.square().sum((1, 2))
+        + 0.5 * (model.log_offset_sd + 0.7).square()
+        + 0.5 * (model.raw_lapse + 2.5).square()
+    )
+
+
+def fit_response(
+    advice: np.ndarray,
+    features: np.ndarray,
+    approved: np.ndarray,
+    participants: np.ndarray,
+    config: ResponseConfig,
+    rng: np.random.Generator,
+    monotone_signs: tuple[int, ...] | None = None,
+) -> ResponseFit:
+    """Fit ĥ by penalised marginal likelihood, early stopping on held-out participants.
+
+    Args:
+        advice: float [N, A], what was read off the advice (A may be 0).
+        features: float [N, F], the application as its people saw it, standardised (F may be 0).
+        approved: [N], 0 or 1, with both present.
+        participants: [N], any hashable label of the person; at least two different ones.
+        config: options.
+        rng: decides folds and initial weights.
+        monotone_signs: see ResponseModel.
+    """
+    codes, participant = np.unique(participants, return_inverse=True)
+    n_participants = len(codes)
+    assert n_participants >= 2, "early stopping needs two participants"
+    assert 0 < approved.mean() < 1, "both choices must occur"
+    inputs = torch.tensor(np.hstack([advice, features]), dtype=torch.float32)
+    y = torch.tensor(approved, dtype=torch.float32)
+    person = torch.tensor(participant, dtype=torch.long)
+    held_out = participant_folds(n_participants, config.n_members, rng)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        model = ResponseModel(
+            advice.shape[1], features.shape[1], config.n_members, config.hidden, monotone_signs
+        )
+    with torch.no_grad():
+        model.input_mean.copy_(inputs.mean(0))
+        model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
+        model.bias.fill_(float(np.log(approved.mean() / (1 - approved.mean()))))
+
+    kept = torch.tensor(~held_out, dtype=torch.float32)
+    held_rows = torch.tensor(held_out)[:, person]
+    n_kept = (~held_rows).sum(1).clamp(min=1)
+    best, stopped_at = _train(model, inputs, y, person, kept, n_kept, held_rows, config)
+
+    with torch.no_grad():
+        members = model.member_probabilities(inputs)
+        share = held_rows.float()
+        held_out_p = ((members * share).sum(0) / share.sum(0)).double().numpy()
+    loss = log_loss(held_out_p, approved)
+    metrics = {
+        "n_decisions": float(len(y)),
+        "n_participants": float(n_participants),
+        "held_out_log_loss": loss,
+        "lapse_rate": model.lapse_rate.mean().item(),
+        "offset_sd": model.offset_sd.mean().item(),
+        "mean_steps": float(np.mean(stopped_at)),
+        "best_member_log_loss": float(best.min()),
+    }
+    return ResponseFit(model.eval().requires_grad_(False), held_out_p, loss, metrics)
+
+
+def _train(
+    model: ResponseModel,
+    inputs: Tensor,
+    approved: Tensor,
+    person: Tensor,
+    kept: Tensor,
+    n_kept: Tensor,
+    held_rows: Tensor,
+    config: ResponseConfig,
+) -> tuple[Tensor, np.ndarray]:
+    """Train all members together; leave each at its own best step. Returns best losses [M] and steps [M]."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    M, n_participants = kept.shape
+    best = torch.full((M,), float("inf"))
+    best_step = np.zeros(M, dtype=int)
+    best_weights = {name: p.detach().clone() for name, p in model.named_parameters()}
+    n_held = held_rows.sum(1).clamp(min=1)
+    for step in range(config.max_steps + 1):
+        if step % EVALUATION_STEPS == 0:
+            with torch.no_grad():
+                p = model.member_probabilities(inputs).clamp(1e-6, 1 - 1e-6)
+                nll = -torch.where(approved > 0.5, p.log(), (1 - p).log())
+                held = (nll * held_rows).sum(1) / n_held
+            better = held < best - 1e-5
+            best = torch.where(better, held, best)
+            best_step[better.numpy()] = step
+            for name, parameter in model.named_parameters():
+                best_weights[name][better] = parameter.detach()[better]
+            if step - best_step.max() >= config.patience_steps:
+                break
+        optimizer.zero_grad()
+        likelihood = model.participant_log_likelihood(inputs, approved, person, n_participants)
+        loss = ((-(likelihood * kept).sum(1) + _penalty(model, config)) / n_kept).sum()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(best_weights[name])
+    return best, best_step

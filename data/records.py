@@ -1,0 +1,292 @@
+"""Every stored record, declared once: name, type, unit and meaning of each field.
+
+The tables of the database (`data.tables`) and the codebook derive from these declarations. Records are
+immutable; what is written is a record, what is read is an equal one. Keys are random url-safe tokens and
+carry nothing; times are UTC.
+"""
+
+import secrets
+import types
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pandas as pd
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+ParticipantKind = Literal["people", "simulated"]
+ParticipantStatus = Literal["active", "completed", "returned", "timed_out", "screened_out"]
+FINAL_STATUSES: tuple[ParticipantStatus, ...] = ("completed", "returned", "timed_out", "screened_out")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a stored field means, its unit, and its place among the tables."""
+
+    text: str
+    unit: str = ""
+    primary_key: bool = False
+    references: str | None = None  # "record.field" of another record
+
+
+def new_key() -> str:
+    """A random url-safe token of 128 bits."""
+    return secrets.token_urlsafe(16)
+
+
+def now() -> datetime:
+    """The present time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """What all stored records share: they are immutable, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        # PostgreSQL holds no NUL and no half of a surrogate pair; a browser can send both.
+        if isinstance(value, str):
+            return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+        return value
+
+
+StudyName = Annotated[str, Meaning("name of the study", references="study.name")]
+BundleHash = Annotated[str, Meaning("hash of the advice bundle", references="bundle.bundle_hash")]
+ParticipantKey = Annotated[
+    str, Meaning("random key of the participant", references="participant.participant_key")
+]
+
+
+class Study(Record):
+    """A study as its file states it; opened once, and never changed afterwards."""
+
+    name: Annotated[str, Meaning("name of the study", primary_key=True)]
+    task_name: Annotated[str, Meaning("name of the decision task")]
+    task_hash: Annotated[str, Meaning("hash of the task file and its table")]
+    study_file: Annotated[str, Meaning("the study file's checked content", unit="JSON")]
+    study_hash: Annotated[str, Meaning("hash of the study file's checked content")]
+    participants: Annotated[ParticipantKind, Meaning("whom the study recruits")]
+    status: Annotated[Literal["open", "closed"], Meaning("whether new participants are taken")] = "open"
+    created_at: Annotated[AwareDatetime, Meaning("when the study was created", "UTC")] = Field(
+        default_factory=now
+    )
+    closed_at: Annotated[AwareDatetime | None, Meaning("when the study was closed", "UTC")] = None
+
+
+class Bundle(Record):
+    """A published advice bundle, as known to this database."""
+
+    bundle_hash: Annotated[str, Meaning("hash of the bundle's content", primary_key=True)]
+    bundle_path: Annotated[str, Meaning("folder of the bundle when it was registered")]
+    task_hash: Annotated[str, Meaning("hash of the task that it advises on")]
+    trained_on: Annotated[
+        Literal["nothing", "people", "simulated"], Meaning("whose decisions its advisor was trained on")
+    ]
+    kind: Annotated[
+        Literal["explore", "learned"], Meaning("expressions drawn at random, or given by a trained encoder")
+    ]
+    manifest: Annotated[str, Meaning("the bundle's manifest", unit="JSON")]
+    registered_at: Annotated[AwareDatetime, Meaning("when it was registered", "UTC")] = Field(
+        default_factory=now
+    )
+
+
+class StudyRound(Record):
+    """One turn of a study: from when on it served which bundle."""
+
+    study_name: Annotated[str, Meaning("name of the study", primary_key=True, references="study.name")]
+    round_number: Annotated[int, Meaning("0 for the first round", primary_key=True)]
+    bundle_hash: BundleHash
+    started_at: Annotated[AwareDatetime, Meaning("when the round started", "UTC")] = Field(
+        default_factory=now
+    )
+
+
+class Participant(Record):
+    """One person, or one simulated person, in one study."""
+
+    participant_key: Annotated[str, Meaning("random key of the participant", primary_key=True)] = Field(
+        default_factory=new_key
+    )
+    study_name: StudyName
+    round_number: Annotated[int, Meaning("the round that the participant takes part in")]
+    bundle_hash: BundleHash
+    kind: Annotated[ParticipantKind, Meaning("a person, or a simulated one")]
+    condition: Annotated[str, Meaning("what is shown beside the application")]
+    status: Annotated[
+        ParticipantStatus, Meaning("how far the participation has come; all but active are final")
+    ] = "active"
+    step: Annotated[str, Meaning("the step of the study that the participant is at")] = ""
+    session_token_hash: Annotated[
+        str | None, Meaning("SHA-256 of the secret in the participant's cookie")
+    ] = None
+    lease_id: Annotated[str | None, Meaning("the tab that may act for the participant")] = None
+    created_at: Annotated[AwareDatetime, Meaning("when the participation began", "UTC")] = Field(
+        default_factory=now
+    )
+    last_seen_at: Annotated[AwareDatetime, Meaning("when the participant was last heard of", "UTC")] = Field(
+        default_factory=now
+    )
+    completed_at: Annotated[AwareDatetime | None, Meaning("when the participation was completed", "UTC")] = (
+        None
+    )
+    completion_code: Annotated[str | None, Meaning("the code shown at completion")] = None
+
+
+class Recruitment(Record):
+    """The one place of a participant's id elsewhere; read only for bonuses, duplicates and erasure."""
+
+    participant_key: Annotated[
+        str,
+        Meaning("random key of the participant", primary_key=True, references="participant.participant_key"),
+    ] = ""
+    study_name: StudyName = ""
+    platform: Annotated[str, Meaning("the platform that recruited the participant")]
+    external_id: Annotated[str, Meaning("the participant's id on that platform")]
+    session_id: Annotated[str | None, Meaning("the platform's id of this participation")] = None
+
+
+class Trial(Record):
+    """One application put before one participant. Written before it is shown, and never changed."""
+
+    trial_key: Annotated[str, Meaning("random key of the trial", primary_key=True)] = Field(
+        default_factory=new_key
+    )
+    participant_key: ParticipantKey = ""
+    position: Annotated[int, Meaning("place in the participant's sequence, from 0")] = 0
+    kind: Annotated[
+        Literal["main", "practice", "attention", "repeated"], Meaning("what the trial is for")
+    ] = "main"
+    application_id: Annotated[str, Meaning("the application decided on")]
+    split: Annotated[Literal["train", "test"], Meaning("decisions on test applications are never trained on")]
+    condition: Annotated[str, Meaning("what is shown beside the application")]
+    bundle_hash: BundleHash
+    image: Annotated[str | None, Meaning("the face shown: its path within the bundle")] = None
+    image_sha256: Annotated[str | None, Meaning("SHA-256 of the face's PNG file")] = None
+    score: Annotated[float | None, Meaning("the score shown", "repayment probability, 0-1")] = None
+    propensity: Annotated[float | None, Meaning("probability with which this face was drawn", "0-1")] = None
+
+
+class Decision(Record):
+    """A participant's choice on a trial. Append-only; the first one counts."""
+
+    trial_key: Annotated[str, Meaning("the trial", primary_key=True, references="trial.trial_key")]
+    participant_key: ParticipantKey
+    choice: Annotated[Literal["approve", "deny"], Meaning("what was chosen")]
+    confidence: Annotated[float | None, Field(ge=0, le=1), Meaning("stated confidence", "0-1")] = None
+    response_time_ms: Annotated[
+        float | None, Field(ge=0), Meaning("from the first painted frame of the trial to the choice", "ms")
+    ] = None
+    reason: Annotated[str | None, Meaning("the reason, in the participant's words")] = None
+    study_hash: Annotated[str, Meaning("hash of the study file at the time")]
+    bundle_hash: BundleHash
+    n_blur: Annotated[int, Field(ge=0), Meaning("how often the page lost the focus")] = 0
+    n_focus: Annotated[int, Field(ge=0), Meaning("how often the page regained the focus")] = 0
+    n_key: Annotated[int, Field(ge=0), Meaning("keys pressed while giving the reason; never which")] = 0
+    n_paste: Annotated[int, Field(ge=0), Meaning("pastes while giving the reason")] = 0
+    idempotency_key: Annotated[str, Meaning("the browser's token of this message")] = Field(
+        default_factory=new_key
+    )
+    decided_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
+        default_factory=now
+    )
+
+
+class Answer(Record):
+    """An answer to a question outside the trials. A later answer to the same question supersedes it."""
+
+    participant_key: ParticipantKey
+    question: Annotated[str, Meaning("id of the question")]
+    value: Annotated[str, Meaning("the answer as given")]
+    answered_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
+        default_factory=now
+    )
+
+
+class Event(Record):
+    """Something that happened to a participation and is neither a decision nor an answer."""
+
+    participant_key: ParticipantKey
+    kind: Annotated[str, Meaning("what happened")]
+    detail: Annotated[str, Meaning("particulars", unit="JSON")] = "{}"
+    happened_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
+        default_factory=now
+    )
+
+
+@dataclass(frozen=True)
+class ParticipantPlan:
+    """What a new participant will see: the condition, and the trials in order (keys not yet final)."""
+
+    condition: str
+    trials: list[Trial]
+
+
+STORED_RECORDS: tuple[type[Record], ...] = (
+    Study,
+    Bundle,
+    StudyRound,
+    Participant,
+    Recruitment,
+    Trial,
+    Decision,
+    Answer,
+    Event,
+)
+
+
+@dataclass(frozen=True)
+class StoredField:
+    """One field of a stored record, as read from its declaration."""
+
+    record: str
+    name: str
+    python_type: type
+    nullable: bool
+    allowed: tuple[str, ...]  # the values of an enumeration, else ()
+    meaning: Meaning
+
+
+def record_name(record: type[Record]) -> str:
+    """The record's name in table, codebook and export: `StudyRound` is `study_round`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in record.__name__)[1:]
+
+
+def stored_fields(record: type[Record]) -> list[StoredField]:
+    """The declared fields of a record, in order."""
+    return [
+        _stored_field(record_name(record), name, field.annotation, field.metadata)
+        for name, field in record.model_fields.items()
+    ]
+
+
+def _stored_field(record: str, name: str, annotation: Any, metadata: list[Any]) -> StoredField:
+    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    nullable = type(None) in options
+    (kind,) = [option for option in options if option is not type(None)]
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    allowed = tuple(get_args(kind)) if get_origin(kind) is Literal else ()
+    (meaning,) = [entry for entry in metadata if isinstance(entry, Meaning)]
+    python_type = str if allowed else datetime if kind is AwareDatetime else kind
+    return StoredField(record, name, python_type, nullable, allowed, meaning)
+
+
+def codebook() -> pd.DataFrame:
+    """Every stored field: columns `record`, `field`, `type`, `unit`, `meaning`, all text."""
+    type_names = {str: "text", int: "integer", float: "number", datetime: "time"}
+    rows = [
+        {
+            "record": field.record,
+            "field": field.name,
+            "type": " | ".join(field.allowed) or type_names[field.python_type],
+            "unit": field.meaning.unit,
+            "meaning": field.meaning.text + (" (may be missing)" if field.nullable else ""),
+        }
+        for record in STORED_RECORDS
+        for field in stored_fields(record)
+    ]
+    return pd.DataFrame(rows, columns=["record", "field", "type", "unit", "meaning"])

@@ -1,0 +1,120 @@
+"""Queries that the store's methods share; each runs within the transaction of its caller."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, Table, func, insert, select
+
+from data import tables
+from data.errors import StoreError, StudyError
+from data.records import Participant, ParticipantKind, Record, Recruitment, Study, StudyRound, Trial
+from data.task_file import nearest
+
+SomeRecord = TypeVar("SomeRecord", bound=Record)
+
+
+def read_records(connection: Connection, record: type[SomeRecord], query: Select[Any]) -> list[SomeRecord]:
+    """What a query over a record's own table finds, as records."""
+    return [record.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def write_records(connection: Connection, table: Table, records: Iterable[Record]) -> None:
+    """Insert records into their table."""
+    if rows := [record.model_dump() for record in records]:
+        connection.execute(insert(table), rows)
+
+
+def find_study(connection: Connection, name: str, *, lock: bool = False) -> Study:
+    """The study of that name; `lock` holds it against other writers until the transaction ends (SQLite's
+    writers hold the whole database anyway). Raises StudyError, naming the nearest, where there is none."""
+    query = select(tables.study).where(tables.study.c.name == name)
+    found = read_records(connection, Study, query.with_for_update() if lock else query)
+    if not found:
+        known = list(connection.execute(select(tables.study.c.name)).scalars())
+        meant = nearest(name, known)
+        hint = (
+            f'did you mean "{meant}"?' if meant else f"it holds {', '.join(sorted(known)) or 'no study yet'}"
+        )
+        raise StudyError(f'there is no study "{name}" in this database; {hint}')
+    return found[0]
+
+
+def find_rounds(connection: Connection, study_name: str) -> list[StudyRound]:
+    """The study's rounds in order. Raises StudyError where the study is unknown."""
+    columns = tables.study_round.c
+    query = select(tables.study_round).where(columns.study_name == study_name).order_by(columns.round_number)
+    found = read_records(connection, StudyRound, query)
+    if not found:
+        find_study(connection, study_name)
+    return found
+
+
+def find_newest_round(connection: Connection, study_name: str) -> StudyRound:
+    """The round that new participants join. Raises StudyError before the first round."""
+    rounds = find_rounds(connection, study_name)
+    if not rounds:
+        raise StudyError(f'study "{study_name}" has no round yet; publish a bundle for it first')
+    return rounds[-1]
+
+
+def unknown_participant() -> StoreError:
+    """The error for a participant key that is not in the database."""
+    return StoreError(
+        "there is no such participant in this database; start the study again from its first page"
+    )
+
+
+def token_hash(token: str) -> str:
+    """SHA-256 (hex) of a session token: all of it that is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find_participant(connection: Connection, participant_key: str, *, lock: bool = False) -> Participant:
+    """The participant of that key, held against other writers if `lock`. Raises StoreError if unknown."""
+    query = select(tables.participant).where(tables.participant.c.participant_key == participant_key)
+    found = read_records(connection, Participant, query.with_for_update() if lock else query)
+    if not found:
+        raise unknown_participant()
+    return found[0]
+
+
+def find_known_participant(
+    connection: Connection, study_name: str, external: Recruitment
+) -> Participant | None:
+    """Who takes part in the study under that id of that platform already, or None."""
+    columns = tables.recruitment.c
+    key = connection.execute(
+        select(columns.participant_key).where(
+            columns.study_name == study_name,
+            columns.platform == external.platform,
+            columns.external_id == external.external_id,
+        )
+    ).scalar_one_or_none()
+    return None if key is None else find_participant(connection, key)
+
+
+def condition_counts(connection: Connection, current: StudyRound, kind: ParticipantKind) -> dict[str, int]:
+    """How many participants of a kind are active in or have completed a round, by condition."""
+    columns = tables.participant.c
+    query = (
+        select(columns.condition, func.count().label("n_participants"))
+        .where(columns.study_name == current.study_name, columns.round_number == current.round_number)
+        .where(columns.kind == kind, columns.status.in_(("active", "completed")))
+        .group_by(columns.condition)
+    )
+    return {row.condition: row.n_participants for row in connection.execute(query)}
+
+
+def find_first_unanswered(connection: Connection, participant_key: str) -> Trial | None:
+    """The first trial of the participant without a decision, or None."""
+    trials = tables.trial.c
+    query = (
+        select(tables.trial)
+        .outerjoin(tables.decision, tables.decision.c.trial_key == trials.trial_key)
+        .where(trials.participant_key == participant_key, tables.decision.c.trial_key.is_(None))
+        .order_by(trials.position)
+        .limit(1)
+    )
+    found = read_records(connection, Trial, query)
+    return found[0] if found else None

@@ -1,0 +1,157 @@
+"""The part of the store that knows studies, the bundles they serve, and their rounds."""
+
+import json
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from data import tables
+from data.database import VERSION_TABLE, open_engine, transaction
+from data.errors import StoreError, StudyError
+from data.records import Bundle, Study, StudyRound, now
+from data.store_queries import find_newest_round, find_rounds, find_study, read_records
+
+DEFAULT_DATABASE_URL = "sqlite:///var/countenance.db"
+
+
+class StudyStore:
+    """An open database, its studies, bundles and rounds. `DecisionStore` adds the rest; use that one."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Wrap an engine whose schema is up to date; `open` makes one from a URL."""
+        self._engine = engine
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+    @classmethod
+    def open(cls, url: str = DEFAULT_DATABASE_URL) -> Self:
+        """Open the database at a SQLAlchemy URL, creating or migrating its tables.
+
+        Raises StoreError (unreachable, foreign, newer than this program) or SetupError (no driver).
+        """
+        return cls(open_engine(url))
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check_ready(self) -> None:
+        """One cheap query, for readiness routes. Raises StoreError where it fails."""
+        with self._reading() as connection:
+            connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+
+    # Studies, bundles, rounds
+
+    def create_study(self, study: Study) -> None:
+        """Write a study. One of the same name and the same `study_hash` is left as it is.
+
+        Raises StudyError where the name is taken by a study of another content.
+        """
+        with self._writing() as connection:
+            connection.execute(self._insert(tables.study).values(study.model_dump()).on_conflict_do_nothing())
+            if find_study(connection, study.name, lock=True).study_hash != study.study_hash:
+                raise StudyError(
+                    f'study "{study.name}" exists already with another study file or task; '
+                    "give the changed study a new name"
+                )
+
+    def study(self, name: str) -> Study:
+        """One study. Raises StudyError, naming the nearest, where there is none of that name."""
+        with self._reading() as connection:
+            return find_study(connection, name)
+
+    def studies(self) -> list[Study]:
+        """All studies, the oldest first."""
+        with self._reading() as connection:
+            return read_records(connection, Study, select(tables.study).order_by(tables.study.c.created_at))
+
+    def close_study(self, name: str) -> None:
+        """Take no more participants; those who are active may finish. Raises StudyError if unknown."""
+        with self._writing() as connection:
+            if find_study(connection, name, lock=True).status == "open":
+                columns = tables.study.c
+                connection.execute(
+                    update(tables.study).where(columns.name == name).values(status="closed", closed_at=now())
+                )
+
+    def register_bundle(self, bundle: Bundle) -> None:
+        """Make a bundle known; one that is known already only gets its present path."""
+        statement = self._insert(tables.bundle).values(bundle.model_dump())
+        with self._writing() as connection:
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["bundle_hash"], set_={"bundle_path": bundle.bundle_path}
+                )
+            )
+
+    def bundle(self, bundle_hash: str) -> Bundle:
+        """A registered bundle. Raises StoreError where none has that hash."""
+        with self._reading() as connection:
+            found = read_records(
+                connection, Bundle, select(tables.bundle).where(tables.bundle.c.bundle_hash == bundle_hash)
+            )
+        if not found:
+            raise StoreError(
+                f"no bundle {bundle_hash[:12]} is registered here; publish it into this database"
+            )
+        return found[0]
+
+    def start_round(self, study_name: str, bundle_hash: str) -> int:
+        """Serve a registered bundle from now on; returns the round's number, from 0.
+
+        Where the newest round serves it already, that round goes on. Raises StudyError for a closed or
+        unknown study, a bundle of another task, or one trained on simulated people in a study of people
+        whose study file does not say `allow_simulated_advisor: true`.
+        """
+        bundle = self.bundle(bundle_hash)
+        with self._writing() as connection:
+            study = find_study(connection, study_name, lock=True)
+            _check_bundle_suits(study, bundle)
+            rounds = find_rounds(connection, study_name)
+            if rounds and rounds[-1].bundle_hash == bundle_hash:
+                return rounds[-1].round_number
+            started = StudyRound(study_name=study_name, round_number=len(rounds), bundle_hash=bundle_hash)
+            connection.execute(insert(tables.study_round).values(started.model_dump()))
+            return started.round_number
+
+    def rounds(self, study_name: str) -> list[StudyRound]:
+        """The study's rounds in order; [] before the first."""
+        with self._reading() as connection:
+            return find_rounds(connection, study_name)
+
+    def newest_round(self, study_name: str) -> StudyRound:
+        """The round that new participants join. Raises StudyError before the first round."""
+        with self._reading() as connection:
+            return find_newest_round(connection, study_name)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, writing=False)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, writing=True)
+
+
+def _check_bundle_suits(study: Study, bundle: Bundle) -> None:
+    if study.status == "closed":
+        raise StudyError(f'study "{study.name}" is closed; open a new study to start a round')
+    if bundle.task_hash != study.task_hash:
+        raise StudyError(
+            f'bundle {bundle.bundle_hash[:12]} advises on another task than study "{study.name}" '
+            f"({study.task_name}); name a bundle that was published for this very task file and table"
+        )
+    allowed = bool(json.loads(study.study_file).get("allow_simulated_advisor", False))
+    if study.participants == "people" and bundle.trained_on == "simulated" and not allowed:
+        raise StudyError(
+            f'bundle {bundle.bundle_hash[:12]} was trained on simulated people and "{study.name}" recruits'
+            " real ones; write allow_simulated_advisor: true into the study file if that is meant"
+        )

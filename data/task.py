@@ -1,0 +1,125 @@
+"""A decision task: a table of applications, what its columns mean, and who may see which."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.errors import TaskError
+from data.table import read_table
+from data.task_file import TaskFile, nearest, read_task_file
+
+NOT_STATED = "not stated"
+
+
+class DecisionTask(TaskFile):
+    """A checked task file and where it lies. It declares the table; `read_applications` reads it."""
+
+    path: Path
+
+    @property
+    def table_path(self) -> Path:
+        """The table, beside the task file."""
+        return self.path.parent / self.table
+
+    @cached_property
+    def task_hash(self) -> str:
+        """SHA-256 (hex) of the checked content of the task file and of the table's bytes."""
+        digest = hashlib.sha256(self.model_dump_json(exclude={"path"}).encode())
+        try:
+            with self.table_path.open("rb") as table:
+                while block := table.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise TaskError(f"{self.table_path} cannot be read ({error.strerror}); put it back") from error
+        return digest.hexdigest()
+
+    def label(self, column: str) -> str:
+        """What participants and analysts call a column."""
+        return self.columns[column].label or column
+
+    def display(self, column: str, value: Any) -> str:
+        """One value as people read it: with its unit, thousands apart, the category's label.
+
+        A missing value (None, NaN, NA) is "not stated".
+        """
+        declared = self.columns[column]
+        if pd.isna(value):
+            return NOT_STATED
+        if declared.kind == "category":
+            return declared.categories.get(str(value), str(value))
+        if declared.kind == "yes_no":
+            return "yes" if value else "no"
+        return _with_unit(_with_thousands(float(value)), declared.unit)
+
+
+def _with_thousands(number: float) -> str:
+    if number.is_integer():
+        return f"{number:,.0f}"
+    return f"{number:,.2f}".rstrip("0").rstrip(".") if abs(number) >= 0.01 else f"{number:.2g}"
+
+
+def _with_unit(number: str, unit: str) -> str:
+    if not unit:
+        return number
+    if number == "1" and unit in ("years", "months", "weeks", "days"):
+        unit = unit[:-1]
+    return f"{number}%" if unit == "%" else f"{number} {unit}"
+
+
+def shipped_tasks() -> list[str]:
+    """Names of the tasks that come with Countenance, in alphabetical order."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/task.yaml"))
+
+
+def task_path(name_or_path: str | Path) -> Path:
+    """The task file meant by a shipped name, by the path of a task.yaml, or by the path of its folder.
+
+    Raises TaskError where there is none; the message names the nearest shipped task.
+    """
+    shipped = Path(__file__).parent / str(name_or_path) / "task.yaml"
+    if str(name_or_path) in shipped_tasks():
+        return shipped
+    path = Path(name_or_path)
+    if path.is_dir():
+        path = path / "task.yaml"
+    if not path.exists():
+        meant = nearest(str(name_or_path), shipped_tasks())
+        hint = f'did you mean "{meant}"?' if meant else f"the shipped tasks are {', '.join(shipped_tasks())}"
+        raise TaskError(f'there is no decision task "{name_or_path}"; name a task.yaml, or {hint}')
+    return path
+
+
+def load_task(name_or_path: str | Path) -> DecisionTask:
+    """Read a decision task; its table must exist but is not read yet.
+
+    Raises TaskError with one sentence a problem, a line each.
+    """
+    path = task_path(name_or_path)
+    task_file, problems = read_task_file(path)
+    if task_file is None or problems:
+        raise TaskError("\n".join(problems))
+    table_path = path.parent / task_file.table
+    if not table_path.is_file():
+        raise TaskError(
+            f"{path.name} names the table {task_file.table}, which is not beside it; put it there"
+        )
+    return DecisionTask(**task_file.model_dump(), path=path.resolve())
+
+
+def check_task(path: str | Path) -> list[str]:
+    """Everything that is wrong with a task and its table at once, one sentence each with its mend.
+
+    `path` is a task.yaml, its folder, or a shipped name. An empty list means that nothing is wrong.
+    """
+    try:
+        file_path = task_path(path)
+    except TaskError as error:
+        return [str(error)]
+    task_file, problems = read_task_file(file_path)
+    if task_file is None:
+        return problems
+    _, table_problems = read_table(task_file, file_path.parent / task_file.table)
+    return problems + table_problems

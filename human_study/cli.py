@@ -1,0 +1,115 @@
+"""The command `human-study`: set a study up, serve it, see how far it is, write its report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from data.errors import CountenanceError, StudyError
+from data.records import ParticipantKind
+
+app = typer.Typer(
+    help="Run a study in which people decide with and without advice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+StudyPath = Annotated[str, typer.Argument(help="the study file")]
+StudyOrName = Annotated[str, typer.Argument(help="a study file, or the name of a study in the database")]
+DatabaseUrl = Annotated[str | None, typer.Option("--db", help="SQLAlchemy URL, in place of the study file's")]
+
+
+@app.command(epilog="Example: human-study init pilot.yaml")
+def init(path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml")) -> None:
+    """Write a complete, commented study file to start from."""
+    from human_study.study_template import STUDY_TEMPLATE
+
+    if path.exists():
+        raise StudyError(f"{path} exists and is left as it is; choose another name.")
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(STUDY_TEMPLATE.format(name=name, file_name=path), encoding="utf-8")
+    print(f"Wrote {path}; set its task, bundle and texts, then: human-study serve {path}")
+
+
+@app.command(epilog="Example: human-study serve study.yaml --port 8501 --analyst-port 8502")
+def serve(
+    study: StudyPath,
+    port: Annotated[int, typer.Option(help="of the participant app", min=1, max=65535)] = 8501,
+    analyst_port: Annotated[
+        int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
+    ] = 8502,
+    db: DatabaseUrl = None,
+) -> None:
+    """Serve a study until Ctrl-C: the participant app, and the analyst app beside it."""
+    from human_study import server
+
+    server.serve(study, port=port, analyst_port=analyst_port, database_url=db)
+
+
+@app.command(epilog="Example: human-study status study.yaml")
+def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
+    """Show how many participants are where, by round and condition."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from data.store import DecisionStore
+
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url) as store:
+        record = store.study(name)
+        counts = store.status_counts(name, kind=record.participants)
+        n_decisions = len(store.decisions_frame(name, kind=record.participants))
+    table = Table(
+        title=f"{name}: {record.status}, participants: {record.participants}, {n_decisions} decisions"
+    )
+    for column in ("round", "condition", "status"):
+        table.add_column(column)
+    table.add_column("participants", justify="right")
+    for row in counts.itertuples(index=False):
+        table.add_row(str(row.round_number), str(row.condition), str(row.status), str(row.n_participants))
+    Console().print(table)
+
+
+@app.command(epilog="Example: human-study report pilot --db sqlite:///var/countenance.db --out pilot.html")
+def report(
+    study: StudyOrName,
+    out: Annotated[Path, typer.Option(help="the HTML file to write")],
+    kind: Annotated[str | None, typer.Option(help="people or simulated; the study's own if left out")] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Write the study's report: one HTML file that needs no network."""
+    from data.store import DecisionStore
+    from human_study.report import write_report
+
+    if kind not in (None, "people", "simulated"):
+        raise StudyError(f"There is no kind of participants {kind}; write --kind people or --kind simulated.")
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url) as store:
+        chosen = cast(ParticipantKind, kind or store.study(name).participants)
+        print(f"Wrote {write_report(store, name, kind=chosen, out=out)}")
+
+
+def _study_and_database(study: str, database_url: str | None) -> tuple[str, str]:
+    """The study's name and its database, from a study file or from a bare name."""
+    from data.store import DEFAULT_DATABASE_URL
+    from human_study.study_file import load_study_file
+
+    if study.endswith((".yaml", ".yml")) or Path(study).is_file():
+        study_file = load_study_file(study)
+        return study_file.name, database_url or study_file.database
+    return study, database_url or DEFAULT_DATABASE_URL
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except CountenanceError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,140 @@
+"""How conditions compare: differences and odds ratios by generalised estimating equations (GEE).
+
+Takes frames of decisions as decision_statistics.py does, and counts participants, not decisions, as what is
+independent. Where a figure cannot be computed, the result holds None and a sentence that says why.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.genmod.generalized_estimating_equations import GEE
+from statsmodels.stats.multitest import multipletests
+
+from human_study.decision_statistics import NO_SPREAD, Estimate, t_quantile
+
+BASELINE = "none"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How one group of decisions compares with another.
+
+    `difference` is in balanced accuracy (a risk difference, -1 to 1), `odds_ratio` is of a correct decision
+    (its logarithm averaged over the two outcomes), `p_value` tests a difference of 0, two-sided.
+    """
+
+    difference: Estimate
+    odds_ratio: Estimate
+    p_value: float | None
+
+
+def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
+    """Compare the decisions where `is_first` (bool [n_decisions]) with the others, clustered by participant.
+
+    GEE of being correct on the four cells group × outcome, working independence, covariance of Mancl and
+    DeRouen (2001) (statsmodels' `bias_reduced`), t quantiles with n_participants - 2 degrees of freedom.
+    The model is saturated, so that its estimates are the observed shares and its odds ratio is that of the
+    logit model (by the delta method).
+    """
+    outcome = decisions["outcome"].to_numpy(bool)
+    correct = (decisions["approved"].to_numpy(bool) == outcome).astype(float)
+    cells = np.column_stack([group & met for group in (is_first, ~is_first) for met in (outcome, ~outcome)])
+    weights = np.array([0.5, 0.5, -0.5, -0.5])
+    if not cells.any(axis=0).all():
+        nothing = Estimate(None, None, None, "a group has not met both outcomes yet: nothing to compare")
+        return Contrast(nothing, nothing, None)
+    shares = cells.T @ correct / cells.sum(axis=0)
+    difference = float(weights @ shares)
+    if obstacle := _interval_obstacle(decisions["participant_key"], is_first, shares):
+        return _without_interval(difference, obstacle)
+    clusters = pd.factorize(decisions["participant_key"])[0]
+    covariance = GEE(correct, cells.astype(float), groups=clusters).fit(cov_type="bias_reduced").cov_params()
+    degrees_of_freedom = int(clusters.max()) + 1 - 2
+    error = float(np.sqrt(weights @ covariance @ weights))
+    if error < 1e-12:
+        return _without_interval(difference, NO_SPREAD)
+    half_width = t_quantile(degrees_of_freedom) * error
+    return Contrast(
+        Estimate(difference, max(-1.0, difference - half_width), min(1.0, difference + half_width)),
+        _odds_ratio(shares, covariance, weights, degrees_of_freedom),
+        p_value=float(2 * stats.t.sf(abs(difference) / error, degrees_of_freedom)),
+    )
+
+
+def _without_interval(difference: float, reason: str) -> Contrast:
+    return Contrast(Estimate(difference, None, None, reason), Estimate(None, None, None, reason), None)
+
+
+def _interval_obstacle(participant_keys: pd.Series, is_first: np.ndarray, shares: np.ndarray) -> str:
+    """Why the difference of two groups has no interval, or the empty string."""
+    if min(participant_keys[is_first].nunique(), participant_keys[~is_first].nunique()) == 1:
+        return "a group has one participant: no interval"
+    if participant_keys.nunique() == 2:
+        return "two participants in all: no interval"
+    if np.isin(shares, (0.0, 1.0)).all():
+        return "within each group and outcome all decisions agree: no interval"
+    return ""
+
+
+def _odds_ratio(
+    shares: np.ndarray, covariance: np.ndarray, weights: np.ndarray, degrees_of_freedom: int
+) -> Estimate:
+    """The odds ratio of a correct decision, from the four cells' shares [4] and covariance [4, 4]."""
+    if ((shares == 0) | (shares == 1)).any():
+        return Estimate(
+            None, None, None, "all decisions of a group on one outcome agree: the odds are infinite"
+        )
+    gradient = weights / (shares * (1 - shares))
+    log_odds_ratio = float(weights @ np.log(shares / (1 - shares)))
+    half_width = t_quantile(degrees_of_freedom) * float(np.sqrt(gradient @ covariance @ gradient))
+    low, high = np.exp([log_odds_ratio - half_width, log_odds_ratio + half_width])
+    return Estimate(float(np.exp(log_odds_ratio)), float(low), float(high))
+
+
+def contrasts_table(decisions: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
+    """Every condition against `baseline` within its round, p values Holm-corrected over the whole table.
+
+    Columns: round_number, condition, n_participants (both groups), difference, ci_low, ci_high, odds_ratio,
+    odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. Empty where a round has no baseline.
+    """
+    rows = []
+    for round_number, in_round in decisions.groupby("round_number"):
+        for condition in [c for c in in_round["condition"].unique() if c != baseline]:
+            pair = in_round[in_round["condition"].isin([condition, baseline])]
+            if baseline not in set(pair["condition"]):
+                continue
+            result = contrast(pair, (pair["condition"] == condition).to_numpy())
+            rows.append(
+                {
+                    "round_number": round_number,
+                    "condition": condition,
+                    "n_participants": pair["participant_key"].nunique(),
+                    "difference": result.difference.value,
+                    "ci_low": result.difference.ci_low,
+                    "ci_high": result.difference.ci_high,
+                    "odds_ratio": result.odds_ratio.value,
+                    "odds_ratio_low": result.odds_ratio.ci_low,
+                    "odds_ratio_high": result.odds_ratio.ci_high,
+                    "p_value": result.p_value,
+                    "reason": result.difference.reason or result.odds_ratio.reason,
+                }
+            )
+    figures = [
+        "difference",
+        "ci_low",
+        "ci_high",
+        "odds_ratio",
+        "odds_ratio_low",
+        "odds_ratio_high",
+        "p_value",
+    ]
+    columns = ["round_number", "condition", "n_participants", *figures]
+    table = pd.DataFrame(rows, columns=[*columns, "reason"]).astype(dict.fromkeys(figures, float))
+    tested = table["p_value"].notna()
+    table.insert(len(columns), "p_holm", np.nan)
+    if tested.any():
+        p_values = table.loc[tested, "p_value"].to_numpy()
+        table.loc[tested, "p_holm"] = multipletests(p_values, method="holm")[1]
+    return table

@@ -1,0 +1,191 @@
+"""How well people decided: estimates with 95 % intervals, from frames of decisions.
+
+Every function takes one row a decision, with `participant_key`, `round_number`, `condition`,
+`approved` (0 or 1) and `outcome` (1 = the good outcome, 0 = the bad one); response times need
+`response_time_ms` too. Which decisions belong into a frame (test applications, main trials, one kind of
+participant) is for the caller to say, see study_results.py.
+
+Decisions of one participant resemble each other, so that participants, not decisions, are what is
+independent: intervals come from leaving out one participant at a time, with t quantiles for the number of
+participants. Where a figure cannot be computed, the result holds None and a sentence that says why.
+How conditions compare with each other is in condition_contrasts.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+CONFIDENCE_LEVEL = 0.95
+_COUNTS = ["n_positive", "n_negative", "n_hits", "n_correct_rejections"]
+_NO_DECISIONS = "no decision on a test application yet"
+NO_SPREAD = "participants do not differ at all: no interval"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval; where one of them is None, `reason` says why."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    reason: str = ""
+
+
+def decision_counts(decisions: pd.DataFrame) -> pd.DataFrame:
+    """What is sufficient for every estimate of accuracy: one row a participant (index participant_key).
+
+    Columns `n_positive`, `n_negative` (applications by outcome), `n_hits` (good ones approved) and
+    `n_correct_rejections` (bad ones denied).
+    """
+    approved, outcome = decisions["approved"].to_numpy(bool), decisions["outcome"].to_numpy(bool)
+    counts = np.column_stack([outcome, ~outcome, approved & outcome, ~approved & ~outcome]).astype(np.int64)
+    frame = pd.DataFrame(counts, columns=_COUNTS)
+    return frame.groupby(decisions["participant_key"].to_numpy(), sort=True).sum()
+
+
+def balanced_accuracy(decisions: pd.DataFrame) -> Estimate:
+    """The mean of the shares of good applications approved and of bad ones denied.
+
+    Decisions are pooled over participants; the interval is the delete-one-participant jackknife (Efron and
+    Tibshirani 1993, eq. 11.5) with t quantiles, n_participants - 1 degrees of freedom, cut to [0, 1].
+    """
+    counts = decision_counts(decisions)
+    totals = counts.sum()
+    if totals["n_positive"] == 0 or totals["n_negative"] == 0:
+        if len(decisions) == 0:
+            return Estimate(None, None, None, _NO_DECISIONS)
+        which = "good" if totals["n_positive"] == 0 else "bad"
+        return Estimate(None, None, None, f"no decision on an application with the {which} outcome yet")
+    return _jackknife(counts, _balanced)
+
+
+def plain_accuracy(decisions: pd.DataFrame) -> Estimate:
+    """The share of correct decisions, whatever the outcomes; interval as for `balanced_accuracy`."""
+    if len(decisions) == 0:
+        return Estimate(None, None, None, _NO_DECISIONS)
+    return _jackknife(decision_counts(decisions), _plain)
+
+
+def _balanced(counts: np.ndarray) -> np.ndarray:
+    """Balanced accuracy of counts [..., 4]; not a number where an outcome is absent."""
+    n_positive, n_negative, n_hits, n_correct_rejections = np.moveaxis(counts.astype(float), -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (n_hits / n_positive + n_correct_rejections / n_negative) / 2
+
+
+def _plain(counts: np.ndarray) -> np.ndarray:
+    """Share of correct decisions of counts [..., 4]."""
+    n_positive, n_negative, n_hits, n_correct_rejections = np.moveaxis(counts.astype(float), -1, 0)
+    return (n_hits + n_correct_rejections) / (n_positive + n_negative)
+
+
+def _jackknife(counts: pd.DataFrame, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+    """A function of the summed counts, with the interval from leaving out one participant at a time."""
+    per_participant = counts.to_numpy()
+    total, n_participants = per_participant.sum(axis=0), len(per_participant)
+    value = float(statistic(total))
+    if n_participants == 1:
+        return Estimate(value, None, None, "one participant: no interval")
+    left_out = statistic(total - per_participant)
+    if not np.isfinite(left_out).all():
+        return Estimate(value, None, None, "all decisions on one outcome are one participant's: no interval")
+    spread = float(((left_out - left_out.mean()) ** 2).sum())
+    standard_error = np.sqrt((n_participants - 1) / n_participants * spread)
+    if standard_error < 1e-12:
+        return Estimate(value, None, None, NO_SPREAD)
+    half_width = t_quantile(n_participants - 1) * standard_error
+    return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width))
+
+
+def sensitivity_and_criterion(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
+    """Signal detection's d′ (telling good from bad) and c (above 0: inclined to deny).
+
+    Each is computed for each participant with the log-linear correction (Hautus 1995), which adds 0.5 to the
+    counts and 1 to the totals, and averaged over those who met both outcomes; t intervals over participants.
+    """
+    counts = decision_counts(decisions)
+    counts = counts[(counts["n_positive"] > 0) & (counts["n_negative"] > 0)]
+    hit_z = stats.norm.ppf((counts["n_hits"] + 0.5) / (counts["n_positive"] + 1))
+    n_false_alarms = counts["n_negative"] - counts["n_correct_rejections"]
+    false_alarm_z = stats.norm.ppf((n_false_alarms + 0.5) / (counts["n_negative"] + 1))
+    return _mean_interval(hit_z - false_alarm_z), _mean_interval(-(hit_z + false_alarm_z) / 2)
+
+
+def _mean_interval(values: np.ndarray) -> Estimate:
+    """The mean of independent values and its t interval."""
+    if len(values) == 0:
+        return Estimate(None, None, None, "no participant has met both outcomes yet")
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return Estimate(mean, None, None, "one participant: no interval")
+    half_width = t_quantile(len(values) - 1) * float(stats.sem(values))
+    if half_width < 1e-12:
+        return Estimate(mean, None, None, NO_SPREAD)
+    return Estimate(mean, mean - half_width, mean + half_width)
+
+
+def t_quantile(degrees_of_freedom: int) -> float:
+    """How many standard errors a 95 % interval reaches to either side."""
+    return float(stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, degrees_of_freedom))
+
+
+def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.DataFrame:
+    """Accuracy by round and condition: one row a cell, in the order given, those without decisions too.
+
+    Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced),
+    plain_accuracy, d_prime and criterion with their `_low` and `_high`, approval_rate, and why a figure is
+    missing: reason (of accuracy), signal_reason (of d_prime and criterion).
+    """
+    groups = dict(list(decisions.groupby(["round_number", "condition"])))
+    rows = []
+    for round_number, condition in cells:
+        group = groups.get((round_number, condition), decisions.iloc[:0])
+        balanced, plain = balanced_accuracy(group), plain_accuracy(group)
+        d_prime, criterion = sensitivity_and_criterion(group)
+        row: dict[str, object] = {
+            "round_number": round_number,
+            "condition": condition,
+            "n_participants": group["participant_key"].nunique(),
+            "n_decisions": len(group),
+            "accuracy": balanced.value,
+            "ci_low": balanced.ci_low,
+            "ci_high": balanced.ci_high,
+        }
+        for name, estimate in (("plain_accuracy", plain), ("d_prime", d_prime), ("criterion", criterion)):
+            row |= {name: estimate.value, f"{name}_low": estimate.ci_low, f"{name}_high": estimate.ci_high}
+        row["approval_rate"] = float(group["approved"].mean()) if len(group) else np.nan
+        rows.append(row | {"reason": balanced.reason, "signal_reason": d_prime.reason or criterion.reason})
+    texts = ["condition", "reason", "signal_reason"]
+    table = pd.DataFrame(rows, columns=["round_number", *texts] if not rows else None)
+    figures = table.columns.difference(["round_number", "n_participants", "n_decisions", *texts])
+    return table.astype(dict.fromkeys(figures, float))
+
+
+def participant_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """One row a participant and condition: participant_key, round_number, condition, n_decisions, accuracy.
+
+    `accuracy` is balanced, and missing for those who met only one outcome.
+    """
+    keys = ["participant_key", "round_number", "condition"]
+    frames = []
+    for _, group in decisions.groupby(keys[1:]):
+        counts = decision_counts(group).rename_axis("participant_key").reset_index()
+        frames.append(counts.assign(**group.iloc[0][keys[1:]]))
+    if not frames:
+        return pd.DataFrame(columns=[*keys, "n_decisions", "accuracy"])
+    table = pd.concat(frames, ignore_index=True)
+    table["n_decisions"] = table["n_positive"] + table["n_negative"]
+    table["accuracy"] = _balanced(table[_COUNTS].to_numpy())
+    return table[[*keys, "n_decisions", "accuracy"]]
+
+
+def response_time_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Response times by round and condition, in ms: n_decisions, p10, p25, median, p75, p90."""
+    timed = decisions.dropna(subset=["response_time_ms"])
+    quantiles = {"p10": 0.1, "p25": 0.25, "median": 0.5, "p75": 0.75, "p90": 0.9}
+    grouped = timed.groupby(["round_number", "condition"])["response_time_ms"]
+    columns = {name: grouped.quantile(share) for name, share in quantiles.items()}
+    return pd.DataFrame({"n_decisions": grouped.size(), **columns}).reset_index()

@@ -1,0 +1,50 @@
+"""What every request to our own routes passes first: its cookie, where it was sent from, how long it is."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+SESSION_COOKIE = "countenance_session"
+_COOKIE_LIFETIME_S = 30 * 24 * 3600
+
+
+def session_token(request: Request) -> str:
+    """The secret in the participant's cookie; 401 where there is none."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    if not token:
+        raise HTTPException(401, "Please begin at the welcome page.")
+    return token
+
+
+def set_session_cookie(response: Response, token: str, *, secure: bool) -> None:
+    """Give the browser the participant's secret; no script can read it."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=_COOKIE_LIFETIME_S,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def refuse_other_sites(request: Request) -> None:
+    """403 for a request that another site made the browser send.
+
+    SameSite=Lax already keeps the cookie from it; this also keeps other sites from taking up slots.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(403, "Please begin at the welcome page.")
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body of a request; 413 as soon as it is longer than `max_bytes`, whatever its header says."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise HTTPException(413, f"At most {max_bytes} bytes are taken.")
+    return bytes(body)

@@ -1,0 +1,154 @@
+"""What a study has shown so far, read from store and bundles once, for the analyst app and the report.
+
+Which decisions count is said here and nowhere else: main trials of one kind of participant (people and
+simulated ones never mix), without those who withdrew or were screened out; accuracy on test applications
+only. Not responsible for the figures themselves (decision_statistics.py) nor for how they look.
+"""
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from advisor.bundle import CONDITIONS, Bundle, load_bundle
+from data.errors import BundleError
+from data.records import ParticipantKind, Study
+from data.store import DecisionStore
+from human_study import condition_contrasts, decision_statistics
+
+EXCLUDED_STATUSES = ("returned", "screened_out")
+STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
+_ROUND_COLUMNS = [
+    "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
+]  # fmt: skip
+_KEPT_COLUMNS = [
+    "participant_key", "round_number", "condition", "trial_key", "position", "application_id", "split",
+    "approved", "confidence", "response_time_ms", "decided_at",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """One study and one kind of participant, as analysed.
+
+    `rounds`: one row a round (round_number, started_at, advisor, trained_on, machine_accuracy, bundle_hash,
+    bundle_path). `participants`: one row a participant of this kind, whatever became of them. `decisions`:
+    the decisions that count, with `outcome` (1 = the good one). The other tables are as from
+    decision_statistics and condition_contrasts.
+    """
+
+    study: Study
+    kind: ParticipantKind
+    rounds: pd.DataFrame
+    participants: pd.DataFrame
+    decisions: pd.DataFrame
+    accuracy: pd.DataFrame
+    contrasts: pd.DataFrame
+    participant_accuracy: pd.DataFrame
+    response_times: pd.DataFrame
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no person took these decisions."""
+        return self.kind == "simulated"
+
+    @property
+    def machine_accuracy(self) -> dict[int, float]:
+        """Round → balanced accuracy of the machine alone on the test split, as its bundle states it."""
+        return dict(zip(self.rounds["round_number"], self.rounds["machine_accuracy"], strict=True))
+
+
+def kinds_present(store: DecisionStore, study_name: str) -> list[ParticipantKind]:
+    """The kinds of participant that a study has; first the kind it recruits, even before anybody came."""
+    declared = store.study(study_name).participants
+    other: ParticipantKind = "people" if declared == "simulated" else "simulated"
+    return [declared, *([other] if len(store.status_counts(study_name, kind=other)) else [])]
+
+
+def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind) -> StudyResults:
+    """Read and analyse a study.
+
+    Raises StudyError where there is no such study, and BundleError where a bundle or its outcomes are gone.
+    """
+    study = store.study(study_name)
+    rounds = _rounds(store, study_name)
+    participants = store.participants_frame(study_name, kind=kind)
+    decisions = store.decisions_frame(study_name, kind=kind)
+    excluded = participants.loc[participants["status"].isin(EXCLUDED_STATUSES), "participant_key"]
+    counts = (decisions["trial_kind"] == "main") & ~decisions["participant_key"].isin(excluded)
+    decisions = decisions.loc[counts, _KEPT_COLUMNS].reset_index(drop=True)
+    decisions["outcome"] = _outcomes(rounds).reindex(decisions["application_id"]).to_numpy()
+    assert decisions["outcome"].notna().all(), (
+        "a decision on an application that is in no bundle of its study"
+    )
+    on_test = decisions[decisions["split"] == "test"]
+    return StudyResults(
+        study=study,
+        kind=kind,
+        rounds=rounds,
+        participants=participants,
+        decisions=decisions,
+        accuracy=decision_statistics.accuracy_table(on_test, _cells(study, rounds, participants)),
+        contrasts=condition_contrasts.contrasts_table(on_test),
+        participant_accuracy=decision_statistics.participant_table(on_test),
+        response_times=decision_statistics.response_time_table(decisions),
+    )
+
+
+def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:
+    rows = []
+    for study_round in store.rounds(study_name):
+        bundle = store.bundle(study_round.bundle_hash)
+        rows.append(
+            {
+                "round_number": study_round.round_number,
+                "started_at": study_round.started_at,
+                "advisor": bundle.kind,
+                "trained_on": bundle.trained_on,
+                "machine_accuracy": json.loads(bundle.manifest)["machine_balanced_accuracy"],
+                "bundle_hash": bundle.bundle_hash,
+                "bundle_path": bundle.bundle_path,
+            }
+        )
+    return pd.DataFrame(rows, columns=_ROUND_COLUMNS)
+
+
+def _outcomes(rounds: pd.DataFrame) -> pd.Series:
+    """Outcomes (1 = the good one) of every application in the study's bundles, by application id."""
+    served = rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
+    outcomes = [registered_bundle(*bundle).outcomes() for bundle in served.itertuples(index=False)]
+    if not outcomes:
+        return pd.Series(dtype="int8")
+    together = pd.concat(outcomes)
+    return together[~together.index.duplicated()]
+
+
+def _cells(study: Study, rounds: pd.DataFrame, participants: pd.DataFrame) -> list[tuple[int, str]]:
+    """Every (round, condition) that the study file declares or somebody was in, in the order of display."""
+    declared = json.loads(study.study_file).get("conditions", {})
+    seen = set(zip(participants["round_number"], participants["condition"], strict=True))
+    return [
+        (int(number), condition)
+        for number in rounds["round_number"]
+        for condition in CONDITIONS
+        if condition in declared or (number, condition) in seen
+    ]
+
+
+def participant_flow(results: StudyResults) -> pd.DataFrame:
+    """How many participants became what: round_number, condition, then a column a status (see STATUSES)."""
+    participants = results.participants
+    groups = [participants["round_number"], participants["condition"]]
+    counts = pd.crosstab(groups, participants["status"]).reindex(columns=list(STATUSES), fill_value=0)
+    cells = pd.MultiIndex.from_frame(results.accuracy[["round_number", "condition"]])
+    return counts.reindex(cells, fill_value=0).rename_axis(columns=None).reset_index()
+
+
+def registered_bundle(path: str, bundle_hash: str) -> Bundle:
+    """The bundle that stands at `path`. Raises BundleError where it is gone, altered or another one."""
+    bundle = load_bundle(path)
+    if bundle.bundle_hash != bundle_hash:
+        raise BundleError(
+            f"{path} holds another bundle than the study was served with ({bundle_hash[:12]}); restore that one."
+        )
+    return bundle

@@ -1,0 +1,348 @@
+// Plays a block of trials in the browser: preloads faces, draws each trial, measures the response time from
+// the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
+// before it answers. What is not yet acknowledged waits in localStorage under the participant's own key.
+//
+// `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}], texts,
+// trials [{key, position, rows [[label, value, help]], image (address or null), score (text or null)}].
+// Triggers to Python: `finished` when everything is acknowledged, `changed` when the server knows better.
+
+const LOCK_OUT_MS = 300;
+const N_PRELOADED = 2;
+const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
+const REQUEST_TIMEOUT_MS = 10000;
+const FINISH_AGAIN_MS = 4000;
+const QUEUE_PREFIX = "countenance.queue.";
+const DECISIONS_ADDRESS = "/api/decisions";
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const retryDelay = (attempt) =>
+  RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
+
+function randomKey() {
+  // crypto.randomUUID exists on secure origins only; a lab's plain http server is none.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+// Streamlit covers the whole page when its own connection is lost. Trials go on without it, so its dialog is
+// closed; those that the study opens itself hold a block of elements and stay.
+function closeConnectionDialog() {
+  for (const dialog of document.querySelectorAll('[data-testid="stDialog"]')) {
+    if (!dialog.querySelector('[data-testid="stVerticalBlock"]')) {
+      dialog.querySelector('button[aria-label="Close"]')?.click();
+    }
+  }
+}
+
+// Decisions taken but not yet acknowledged. Lab computers are shared: other participants' queues are removed.
+class DecisionQueue {
+  constructor(participant) {
+    this.storageKey = QUEUE_PREFIX + participant;
+    this.decisions = [];
+    try {
+      for (const key of Object.keys(localStorage)) {
+        if (key.startsWith(QUEUE_PREFIX) && key !== this.storageKey) localStorage.removeItem(key);
+      }
+      this.decisions = JSON.parse(localStorage.getItem(this.storageKey) ?? "[]");
+    } catch {
+      // Storage is blocked or holds something else: decisions then wait in memory alone.
+    }
+  }
+
+  get isEmpty() {
+    return this.decisions.length === 0;
+  }
+
+  holds(trialKey) {
+    return this.decisions.some((decision) => decision.trial_key === trialKey);
+  }
+
+  replace(decisions) {
+    this.decisions = decisions;
+    try {
+      if (this.isEmpty) localStorage.removeItem(this.storageKey);
+      else localStorage.setItem(this.storageKey, JSON.stringify(decisions));
+    } catch {
+      // As above.
+    }
+  }
+}
+
+class TrialPlayer {
+  constructor(root, data) {
+    this.listening = new AbortController();
+    this.queue = new DecisionQueue(data.participant);
+    this.answered = new Set();
+    this.faces = new Map();
+    this.trial = null;
+    this.isSending = false;
+    this.isStopped = false;
+    this.isOffline = false;
+    this.isLoading = false;
+    this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
+    this.build(root, data);
+    const options = { signal: this.listening.signal, capture: true };
+    const count = (event, name) => window.addEventListener(event, () => { this.counts[name] += 1; }, options);
+    // Focus events of elements inside the page do not bubble, so only the window's own are counted.
+    window.addEventListener("blur", (event) => { if (event.target === window) this.counts.n_blur += 1; }, options);
+    window.addEventListener("focus", (event) => { if (event.target === window) this.counts.n_focus += 1; }, options);
+    count("keydown", "n_key");
+    count("paste", "n_paste");
+    window.addEventListener("online", () => this.send(), options);
+    this.dialogs = new MutationObserver(closeConnectionDialog);
+    this.dialogs.observe(document.body, { childList: true });
+  }
+
+  build(root, data) {
+    this.where = element("h2", { class: "where", tabindex: "-1" });
+    this.progress = element("progress", { max: String(data.n_trials), value: "0", "aria-hidden": "true" });
+    this.rows = element("tbody");
+    const facts = element("table", { class: "facts" }, element("caption", {}, data.texts.facts), this.rows);
+    this.advice = element("div", { class: "advice" });
+    this.buttons = data.choices.map(({ choice, label, key }) => {
+      const button = element("button", { type: "button", "data-choice": choice, "aria-keyshortcuts": key },
+        element("span", {}, label), element("kbd", { "aria-hidden": "true" }, key));
+      button.addEventListener("click", (event) => this.choose(choice, event));
+      return button;
+    });
+    this.keys = new Map(data.choices.map(({ choice, key }) => [key.toLowerCase(), choice]));
+    this.notice = element("p", { class: "notice", role: "status" });
+    this.stage = element("div", { class: "stage" },
+      element("div", { class: "case" }, facts, this.advice),
+      element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons));
+    this.section = element("section", { class: "player", tabindex: "-1", "aria-label": data.texts.region },
+      element("header", {}, this.where, this.progress), this.stage, this.notice);
+    this.section.addEventListener("keydown", (event) => this.onKey(event));
+    root.querySelector(".player")?.remove();
+    root.append(this.section);
+  }
+
+  // New data from Python, also after a reconnect: go on at the first trial that nobody answered yet.
+  update(data, setTriggerValue) {
+    this.data = data;
+    this.setTriggerValue = setTriggerValue;
+    this.remaining = data.trials.filter(({ key }) => !this.queue.holds(key) && !this.answered.has(key));
+    if (!this.trial || this.remaining[0]?.key !== this.trial.key) this.next();
+    this.send();
+  }
+
+  async next() {
+    const trial = this.remaining[0];
+    this.trial = null;
+    this.buttons.forEach((button) => { button.disabled = true; });
+    if (!trial) {
+      this.finish();
+      return;
+    }
+    clearInterval(this.finishing);
+    this.finishing = undefined;
+    this.section.classList.remove("done");
+    this.remaining.slice(0, 1 + N_PRELOADED).forEach((upcoming) => this.face(upcoming));
+    const waiting = setTimeout(() => { this.isLoading = true; this.notify(); }, 1000);
+    const face = await this.face(trial);
+    clearTimeout(waiting);
+    this.isLoading = false;
+    if (this.isStopped || trial !== this.remaining[0]) return;
+    requestAnimationFrame(() => this.draw(trial, face));
+  }
+
+  // Resolves to a decoded image, or to null where the trial has none.
+  face(trial) {
+    if (!trial.image) return null;
+    if (!this.faces.has(trial.key)) this.faces.set(trial.key, this.fetchFace(trial));
+    return this.faces.get(trial.key);
+  }
+
+  async fetchFace(trial) {
+    for (let attempt = 0; !this.isStopped; attempt += 1) {
+      try {
+        const response = await fetch(trial.image, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+        if (response.status === 401) this.stop();
+        if (response.ok) {
+          const image = element("img", { class: "face", alt: this.data.texts.face, width: "256", height: "256" });
+          image.src = URL.createObjectURL(await response.blob());
+          await image.decode();
+          return image;
+        }
+      } catch {
+        // No connection: try again. A face further ahead than the server serves yet comes by trying, too.
+      }
+      await pause(retryDelay(attempt));
+    }
+    return null;
+  }
+
+  draw(trial, face) {
+    if (this.trial === trial) return;
+    const { texts, n_trials: nTrials } = this.data;
+    this.where.textContent = texts.where.replace("{n}", trial.position + 1).replace("{total}", nTrials);
+    this.progress.value = trial.position;
+    this.rows.replaceChildren(...trial.rows.map(([label, value, help]) => element("tr", {},
+      element("th", { scope: "row" }, label, ...(help ? [element("small", {}, help)] : [])),
+      element("td", {}, value))));
+    this.advice.replaceChildren(...this.drawAdvice(trial, face));
+    this.advice.hidden = !trial.image && !trial.score;
+    this.section.classList.add("started");
+    this.notify();
+    this.where.focus({ preventScroll: true });
+    if (this.section.getBoundingClientRect().top < 0) this.section.scrollIntoView();
+    this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
+    this.trial = trial;
+    this.onset = performance.now();
+    setTimeout(() => {
+      if (this.trial === trial) this.buttons.forEach((button) => { button.disabled = false; });
+    }, LOCK_OUT_MS);
+  }
+
+  drawAdvice(trial, face) {
+    if (face) return [face];
+    if (!trial.score) return [];
+    return [element("p", { class: "score" }, element("span", {}, this.data.texts.score),
+      element("strong", {}, trial.score))];
+  }
+
+  onKey(event) {
+    const choice = this.keys.get(event.key.toLowerCase());
+    if (!choice || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    this.choose(choice, event);
+  }
+
+  choose(choice, event) {
+    const { trial } = this;
+    // The event's own time is when the finger came down, on the same clock as performance.now().
+    const responseTime = event.timeStamp - this.onset;
+    if (!trial || responseTime < LOCK_OUT_MS) return;
+    this.queue.replace([...this.queue.decisions, {
+      trial_key: trial.key,
+      choice,
+      response_time_ms: Math.round(responseTime * 10) / 10,
+      ...this.counts,
+      idempotency_key: randomKey(),
+    }]);
+    this.answered.add(trial.key);
+    this.remaining.shift();
+    this.forgetFace(trial.key);
+    this.next();
+    this.send();
+  }
+
+  async forgetFace(trialKey) {
+    const image = await this.faces.get(trialKey);
+    this.faces.delete(trialKey);
+    if (image) URL.revokeObjectURL(image.src);
+  }
+
+  // One at a time and in order: the server takes only the first unanswered trial.
+  async send() {
+    if (this.isSending) return;
+    this.isSending = true;
+    for (let attempt = 0; !this.queue.isEmpty && !this.isStopped;) {
+      const status = await this.post(this.queue.decisions[0]);
+      if (status === "stored") {
+        this.queue.replace(this.queue.decisions.slice(1));
+        attempt = 0;
+        this.isOffline = false;
+        this.notify();
+      } else if (status === "later") {
+        this.isOffline = attempt > 0;
+        this.notify();
+        await pause(retryDelay(attempt));
+        attempt += 1;
+      } else if (status === "refused") {
+        // Someone answered elsewhere, or the trial is not ours to answer: begin again where the server stands.
+        this.queue.decisions.forEach((decision) => this.answered.delete(decision.trial_key));
+        this.queue.replace([]);
+        this.setTriggerValue("changed", randomKey());
+      } else {
+        this.stop();
+      }
+    }
+    this.isSending = false;
+    if (!this.trial && this.remaining.length === 0) this.finish();
+  }
+
+  // → "stored", "later" (try again), "refused" (never will be), "stopped" (this page may send nothing any more)
+  async post(decision) {
+    try {
+      const response = await fetch(DECISIONS_ADDRESS, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(decision),
+        keepalive: true,
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
+      if (response.ok) {
+        const { status } = await response.json();
+        if (status === "already") this.setTriggerValue("changed", randomKey());
+        return "stored";
+      }
+      if (response.status === 401 || response.status === 403) return "stopped";
+      return response.status >= 500 || response.status === 429 ? "later" : "refused";
+    } catch {
+      return "later";
+    }
+  }
+
+  finish() {
+    if (this.isStopped) return;
+    this.progress.value = this.data.n_trials;
+    this.where.textContent = this.data.texts.done;
+    this.section.classList.add("done");
+    this.notify();
+    if (!this.queue.isEmpty || this.finishing) return;
+    this.setTriggerValue("finished", randomKey());
+    // The trigger is lost where the page has no connection at this moment; ask until Python moves on.
+    this.finishing = setInterval(() => this.setTriggerValue("finished", randomKey()), FINISH_AGAIN_MS);
+  }
+
+  // The server no longer knows this page as the participant's; Python says why.
+  stop() {
+    this.isStopped = true;
+    this.trial = null;
+    this.buttons.forEach((button) => { button.disabled = true; });
+    this.notify();
+    this.setTriggerValue("changed", randomKey());
+  }
+
+  // The one line under the trial; a screen reader speaks it when it changes.
+  notify() {
+    const { texts } = this.data;
+    const isDone = !this.trial && this.remaining.length === 0;
+    const text = (this.isStopped && texts.stopped) || (this.isOffline && texts.offline)
+      || (isDone && texts.saving) || (this.isLoading && texts.loading) || "";
+    if (this.notice.textContent !== text) this.notice.textContent = text;
+  }
+
+  destroy() {
+    this.isStopped = true;
+    clearInterval(this.finishing);
+    this.listening.abort();
+    this.dialogs.disconnect();
+    this.faces.forEach((_, trialKey) => this.forgetFace(trialKey));
+    this.section.remove();
+  }
+}
+
+const players = new WeakMap();
+
+export default function play({ data, parentElement, setTriggerValue }) {
+  const known = players.get(parentElement);
+  const player = known ?? new TrialPlayer(parentElement, data);
+  clearTimeout(player.leaving);
+  players.set(parentElement, player);
+  player.update(data, setTriggerValue);
+  return () => {
+    // Streamlit may clean up only to draw again at once; the trial on the screen must outlive that.
+    player.leaving = setTimeout(() => {
+      players.delete(parentElement);
+      player.destroy();
+    }, 0);
+  };
+}

@@ -1,0 +1,73 @@
+"""The trial player's own routes beside Streamlit: decisions in, faces out.
+
+A decision is durable before it is answered. A face has an address of its own for every trial, and answers
+only the participant whose trial it is, and only from the current trial on to a few ahead.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from human_study.live_study import LiveStudy, NotServedError
+from human_study.request_guard import read_body, refuse_other_sites, session_token
+
+_MAX_DECISION_BYTES = 4 * 1024
+_Token = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+_Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class DecisionMessage(BaseModel):
+    """What the player sends for one trial. `response_time_ms` runs from the frame that drew the trial."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    trial_key: _Token
+    choice: Literal["approve", "deny"]
+    response_time_ms: float = Field(ge=0, le=30 * 24 * 3600 * 1000)
+    n_blur: _Count
+    n_focus: _Count
+    n_key: _Count
+    n_paste: _Count
+    idempotency_key: _Token
+
+
+def trial_player_routes(live: LiveStudy) -> list[Route]:
+    """POST /api/decisions and GET /faces/{trial_key} for one study.
+
+    Statuses of a decision: 200 stored (now or before), 400 not a decision, 401 no known session, 403 the
+    participation is over or another site asked, 404 no trial of this participant, 409 not its turn, 413 too
+    long, 503 the database does not answer.
+    """
+
+    async def decisions(request: Request) -> Response:
+        refuse_other_sites(request)
+        token = session_token(request)
+        if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+            raise HTTPException(400, "A decision is sent as application/json.")
+        body = await read_body(request, _MAX_DECISION_BYTES)
+        try:
+            message = DecisionMessage.model_validate_json(body)
+        except ValidationError as error:
+            raise HTTPException(400, "This is no decision on a trial.") from error
+        status = await run_in_threadpool(live.record_decision, token, message.model_dump())
+        return JSONResponse({"status": status}, headers={"Cache-Control": "no-store"})
+
+    async def faces(request: Request) -> Response:
+        token = session_token(request)
+        picture = await run_in_threadpool(live.face, token, request.path_params["trial_key"])
+        headers = {"Cache-Control": "no-store", "Content-Disposition": "inline; filename=face.png"}
+        return Response(picture, media_type="image/png", headers=headers)
+
+    return [Route("/api/decisions", decisions, methods=["POST"]), Route("/faces/{trial_key}", faces)]
+
+
+async def not_served(_request: Request, error: NotServedError) -> Response:
+    """Answer a request that the study refuses, with the refusal's status and sentence."""
+    return JSONResponse({"error": str(error)}, error.status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,133 @@
+"""The door to a study: a light page that is readable at once, and the click that takes a slot.
+
+Link-preview robots and crawlers fetch pages, so nothing is taken by a GET. The recruitment link's parameters
+travel in the form, are exchanged for a cookie, and are gone from the address bar afterwards.
+"""
+
+from __future__ import annotations
+
+import secrets
+from html import escape
+from string import Template
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from data.errors import StudyError
+from human_study.live_study import LiveStudy
+from human_study.recruitment import recruited
+from human_study.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
+
+_MAX_FORM_BYTES = 8 * 1024
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex, nofollow">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>$title</title>
+<style>
+  body { margin: 0; background: #f7f9fb; color: #17212b; font: 1.05rem/1.6 "Source Sans", "Source Sans 3",
+         system-ui, sans-serif; }
+  .banner { background: #fff3cd; border-bottom: 1px solid #9a7b1f; padding: .6rem 1rem; text-align: center;
+            font-weight: 600; }
+  main { max-width: 36rem; margin: 9vh auto 3rem; padding: 2rem 2.2rem; background: #fff;
+         border: 1px solid #d3dbe3; border-radius: .6rem; }
+  h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; }
+  p { margin: 0 0 1rem; }
+  ul { padding-left: 1.2rem; margin: 0 0 1.4rem; }
+  .go { display: block; width: 100%; box-sizing: border-box; padding: .85rem; font: inherit; font-weight: 600;
+        text-align: center; text-decoration: none; color: #fff; background: #17587f;
+        border: 2px solid #17587f; border-radius: .5rem; cursor: pointer; }
+  .go:hover { background: #10425f; }
+  .go.second { margin-top: .8rem; color: #17587f; background: #fff; }
+  .go.second:hover { background: #e8f1f7; }
+  .go:focus-visible { outline: 3px solid #17212b; outline-offset: 3px; }
+  .quiet { color: #4a5968; font-size: .95rem; margin: 1rem 0 0; }
+  @media (max-width: 640px) { main { margin: 0; border: 0; border-radius: 0; padding: 1.6rem 1.2rem; } }
+</style>
+$banner
+<main>
+<h1>$title</h1>
+$body
+</main>
+</html>
+""")
+
+# The button is locked at the first click, so that an impatient second one does not send the form again.
+_FORM = Template("""<form method="post" action="/begin" onsubmit="this.lastElementChild.disabled = true">
+<input type="hidden" name="entry" value="$entry">
+<input type="hidden" name="query" value="$query">
+<button class="go $rank" type="submit">$label</button>
+</form>""")
+
+
+def welcome_routes(live: LiveStudy) -> list[Route]:
+    """GET /welcome and POST /begin for one study."""
+
+    async def welcome(request: Request) -> Response:
+        participant = await run_in_threadpool(live.participant, request.cookies.get(SESSION_COOKIE, ""))
+        going_on = participant is not None and participant.status == "active"
+        return _page(live, _welcome_text(live) + _ways_in(live, request.url.query, going_on=going_on))
+
+    async def begin(request: Request) -> Response:
+        refuse_other_sites(request)
+        body = await read_body(request, _MAX_FORM_BYTES)
+        form = parse_qs(body.decode("utf-8", errors="replace"))
+        entry_token = form.get("entry", [""])[0] or secrets.token_urlsafe(16)
+        external = recruited(live.study.recruitment, form.get("query", [""])[0], entry_token)
+        if external is None:
+            return _page(
+                live, _paragraphs("This link is not complete. Please use the link you were given."), 400
+            )
+        try:
+            token = await run_in_threadpool(live.begin, external)
+        except StudyError:
+            return _page(
+                live, _paragraphs("This study takes no more participants. Thank you for your interest."), 409
+            )
+        response = RedirectResponse("/", 303)
+        set_session_cookie(response, token, secure=request.url.scheme == "https")
+        return response
+
+    return [Route("/welcome", welcome), Route("/begin", begin, methods=["POST"])]
+
+
+def _welcome_text(live: LiveStudy) -> str:
+    study = live.study
+    if study.texts.welcome:
+        return _paragraphs(study.texts.welcome)
+    noun = escape(live.task.case_noun)
+    return (
+        f"<p>In this study you read {study.trials.main} real {noun}s and decide on each of them."
+        " What they led to is known, so your decisions can be compared with it.</p>"
+        f"<ul><li>You can pause, and go on within {study.time_limit_minutes:g} minutes.</li>"
+        "<li>You can stop at any time, without giving a reason.</li>"
+        "<li>Your name is not asked for.</li></ul>"
+    )
+
+
+def _ways_in(live: LiveStudy, query: str, *, going_on: bool) -> str:
+    """Begin; or, for a browser with an unfinished participation, go on or let somebody else begin."""
+    values = {"entry": secrets.token_urlsafe(16), "query": escape(query, quote=True)}
+    if going_on and live.study.recruitment.platform == "link":
+        another = _FORM.substitute(values, rank="second", label="Begin as another person")
+        return '<a class="go" href="/">Go on where you stopped</a>' + another
+    note = '<p class="quiet">The next page asks for your consent.</p>'
+    return _FORM.substitute(values, rank="", label="Begin") + note
+
+
+def _page(live: LiveStudy, body: str, status: int = 200) -> HTMLResponse:
+    simulated = live.study.participants == "simulated"
+    banner = '<div class="banner" role="note">Simulated study</div>' if simulated else ""
+    page = _PAGE.substitute(title=escape(live.study.title), banner=banner, body=body)
+    return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))

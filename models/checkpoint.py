@@ -1,0 +1,95 @@
+"""Reads and writes weights files: safetensors, with what describes them as JSON in the header.
+
+Nothing is ever unpickled. A file is written beside its place and moved there, so that an interrupt leaves
+the last whole one.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+FORMAT = "countenance/1"
+
+
+class CheckpointError(ValueError):
+    """A weights file is absent, damaged, foreign, or of another network; says which, and how to mend it."""
+
+
+def save_checkpoint(path: Path, kind: str, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    """Write tensors and facts (JSON-able) atomically; `kind` names the network that may load them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {"format": FORMAT, "kind": kind, "facts": json.dumps(facts)}
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(whole, temporary, metadata=header)
+        # mkstemp makes private files; a weights file is as readable as any other.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors (on the CPU) and facts that `save_checkpoint` wrote for the same `kind`.
+
+    Raises:
+        CheckpointError: no such file, a damaged or foreign one, or one of another kind.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no weights file {path}; train one or pass another path")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as problem:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({problem}); copy or train it again"
+        ) from None
+    if header.get("format") != FORMAT:
+        raise CheckpointError(f"{path} was not written by this project; pass weights that it trained")
+    if header["kind"] != kind:
+        raise CheckpointError(
+            f"{path} holds the weights of a {header['kind']}, not of a {kind}; pass another file"
+        )
+    return tensors, json.loads(header["facts"])
+
+
+def load_into(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Copy tensors into a module (cast to its dtypes); raises CheckpointError where names or shapes differ."""
+    own = module.state_dict()
+    for name in own.keys() | tensors.keys():
+        if name not in tensors:
+            raise CheckpointError(f"{path} lacks {name}; it belongs to another network, pass another file")
+        if name not in own:
+            raise CheckpointError(
+                f"{path} holds an unknown {name}; it belongs to another network, pass another file"
+            )
+        if own[name].shape != tensors[name].shape:
+            raise CheckpointError(
+                f"{path}: {name} is {tuple(tensors[name].shape)} where this network has {tuple(own[name].shape)}; "
+                "pass a file of the same size"
+            )
+    module.load_state_dict(tensors)
+
+
+def shipped_weights(name: str) -> Path:
+    """Path of a weights file that comes with the project."""
+    return Path(__file__).parent / "weights" / f"{name}.safetensors"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a weights file; raises CheckpointError where it is absent."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise CheckpointError(f"there is no weights file {path}; train one or pass another path") from None

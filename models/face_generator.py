@@ -1,0 +1,172 @@
+"""(identity, expression) to a face: a StyleGAN2 told what to draw.
+
+`FaceNetwork` is what is trained: it takes any blend of pictured people. `FaceGenerator` is what is shipped:
+the same network, frozen, with a fixed list of blends, the identities.
+"""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.stylegan2 import FastGenerator, StyleVectorizer, initialise
+
+EXPRESSION_AXES: tuple[str, ...] = (
+    "smile",
+    "inner_brow_raise",
+    "outer_brow_raise",
+    "brow_lower",
+    "lid_raise",
+    "lid_tighten",
+    "lip_corner_depress",
+    "jaw_drop",
+    "head_tilt",
+)
+SIGNED_AXES = ("smile", "head_tilt")
+EXPRESSION_BOUNDS: tuple[tuple[float, float], ...] = tuple(
+    (-1.0 if axis in SIGNED_AXES else 0.0, 1.0) for axis in EXPRESSION_AXES
+)
+
+WEIGHTS_KIND = "face generator"
+
+# Scales of the parts of the mapping network's input, and the squared norm that a filler number keeps it at:
+# the network normalises its input, and without the filler a strong expression would dim the identity.
+BLEND_SCALE, DONOR_SCALE, EXPRESSION_SCALE = 2.0, 1.0, 0.7
+INPUT_NORM_SQUARED = 12.0
+
+
+class FaceNetwork(nn.Module):
+    """Draws a blend of `n_people` pictured people at an expression.
+
+    `forward(weights [B, P], donors [B, P] one-hot, expressions [B, 9])` gives images [B, 3, S, S], about
+    in [0, 1] and not clipped. Mapping network and generator are those of StyleGAN2 (arXiv 1912.04958).
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        n_people: int,
+        network_capacity: int,
+        fmap_max: int,
+        latent_dim: int = 256,
+        n_mapping_layers: int = 4,
+    ) -> None:
+        super().__init__()
+        assert latent_dim > 2 * n_people + len(EXPRESSION_AXES), (latent_dim, n_people)
+        self.shape = {
+            "image_size": image_size,
+            "n_people": n_people,
+            "network_capacity": network_capacity,
+            "fmap_max": fmap_max,
+            "latent_dim": latent_dim,
+            "n_mapping_layers": n_mapping_layers,
+        }
+        self.mapping = StyleVectorizer(latent_dim, n_mapping_layers, lr_mul=0.1)
+        self.synthesis = FastGenerator(
+            image_size, latent_dim, network_capacity=network_capacity, fmap_max=fmap_max
+        )
+        initialise(self.mapping, self.synthesis, latent_dim)
+        self.synthesis.to(memory_format=torch.channels_last)
+
+    def forward(self, weights: Tensor, donors: Tensor, expressions: Tensor) -> Tensor:
+        """Images [B, 3, S, S]."""
+        known = torch.cat(
+            [BLEND_SCALE * weights, DONOR_SCALE * donors, EXPRESSION_SCALE * expressions], dim=1
+        )
+        filler = (INPUT_NORM_SQUARED - known.square().sum(1, keepdim=True)).clamp(min=0.01).sqrt()
+        latent = torch.cat([known, filler], dim=1)
+        latent = F.pad(latent, (0, self.shape["latent_dim"] - latent.shape[1]))
+        styles = self.mapping(latent)
+        images: Tensor = self.synthesis(styles[:, None].expand(-1, self.synthesis.num_layers, -1))
+        return images
+
+
+class FaceGenerator(nn.Module):
+    """The shipped generator: frozen weights, `n_identities` synthetic people, nine expression axes."""
+
+    axes = EXPRESSION_AXES
+    identity_weights: Tensor
+    identity_donors: Tensor
+    axis_bounds: Tensor
+
+    def __init__(self, network: FaceNetwork, identity_weights: Tensor, identity_donors: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("identity_weights", identity_weights.float())
+        self.register_buffer("identity_donors", identity_donors.long())
+        self.register_buffer("axis_bounds", torch.tensor(EXPRESSION_BOUNDS))
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def n_identities(self) -> int:
+        """How many synthetic people there are."""
+        return len(self.identity_weights)
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of a face in pixels."""
+        return self.network.shape["image_size"]
+
+    def train(self, mode: bool = True) -> "FaceGenerator":  # noqa: ARG002
+        """Stay in evaluation mode: the generator is frozen."""
+        return super().train(False)
+
+    def forward(self, identities: Tensor, expressions: Tensor) -> Tensor:
+        """Faces float32 [B, 3, S, S] in [0, 1] of identities (long [B]) at expressions (float [B, 9]).
+
+        Differentiable in the expressions, which must lie within `axis_bounds`.
+        """
+        n_axes = len(self.axes)
+        assert identities.ndim == 1 and not identities.is_floating_point(), (
+            f"identities must be long [B], found {identities.dtype} {tuple(identities.shape)}"
+        )
+        assert expressions.shape == (len(identities), n_axes), (
+            f"expressions must be [{len(identities)}, {n_axes}], found {tuple(expressions.shape)}"
+        )
+        assert (
+            not len(identities) or 0 <= int(identities.min()) <= int(identities.max()) < self.n_identities
+        ), f"identities must lie in 0..{self.n_identities - 1}"
+        low, high = self.axis_bounds.T
+        inside = (expressions >= low - 1e-4) & (expressions <= high + 1e-4)
+        assert bool(inside.all()), "an expression lies outside axis_bounds"
+        donors = F.one_hot(self.identity_donors[identities], self.identity_weights.shape[1])
+        images = self.network(self.identity_weights[identities], donors.float(), expressions.float())
+        return images.float().clamp(0, 1)
+
+    def save(self, path: Path, facts: dict[str, object]) -> None:
+        """Write fp16 weights with facts for the card."""
+        tensors = {f"network.{name}": value.half() for name, value in self.network.state_dict().items()}
+        tensors |= {"identity_weights": self.identity_weights, "identity_donors": self.identity_donors}
+        save_checkpoint(path, WEIGHTS_KIND, tensors, {"shape": self.network.shape, **facts})
+
+    @classmethod
+    def load(cls, path: Path | None = None, dtype: torch.dtype | None = None) -> "FaceGenerator":
+        """The shipped generator, or one from a file that `save` wrote.
+
+        `dtype` is what the synthesis network computes in: bfloat16 where the machine multiplies it in
+        hardware, otherwise float32.
+
+        Raises:
+            CheckpointError: the file is absent, damaged, foreign, or of another size.
+        """
+        if path is None:
+            with as_file(files("models") / "weights" / "face_generator.safetensors") as shipped:
+                return cls.load(shipped, dtype)
+        tensors, facts = load_checkpoint(path, WEIGHTS_KIND)
+        network = FaceNetwork(**facts["shape"])
+        weights, donors = tensors.pop("identity_weights"), tensors.pop("identity_donors")
+        load_into(network, {name.removeprefix("network."): t.float() for name, t in tensors.items()}, path)
+        network.synthesis.to(dtype or fast_dtype())
+        return cls(network, weights, donors)
+
+
+def fast_dtype() -> torch.dtype:
+    """bfloat16 where the processor (or GPU) multiplies it in hardware, else float32."""
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if has_bf16 else torch.float32

@@ -1,0 +1,85 @@
+"""ĥ learns from few, different, lapsing people, and says so as a scikit-learn estimator."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from advisor.response_estimator import HumanResponseEstimator
+
+
+@parametrize_with_checks([HumanResponseEstimator(max_steps=40, n_members=3)])
+def test_it_is_a_scikit_learn_classifier(estimator: Any, check: Any) -> None:
+    check(estimator)
+    assert clone(estimator).get_params() == estimator.get_params()
+
+
+def people(
+    n_people: int, n_each: int, offset_sd: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulated choices on 3 advice and 5 feature columns: X, approved, person."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_people * n_each, 8))
+    person = np.repeat(np.arange(n_people), n_each)
+    f = X @ np.array([1.5, -1.0, 0.0, 0.6, -0.4, 0, 0, 0]) + rng.normal(0, offset_sd, n_people)[person]
+    p = 0.03 + 0.94 / (1 + np.exp(-f))
+    return X, (rng.random(len(p)) < p).astype(int), person
+
+
+def test_it_predicts_people_it_never_saw_no_worse_than_logistic_regression() -> None:
+    X, y, person = people(80, 40, offset_sd=0.8, seed=0)
+    known = person < 30
+    ours = HumanResponseEstimator(n_advice=3).fit(X[known], y[known], groups=person[known])
+    plain = LogisticRegression().fit(X[known], y[known])
+    loss_ours = log_loss(y[~known], ours.predict_proba(X[~known])[:, 1])
+    loss_plain = log_loss(y[~known], plain.predict_proba(X[~known])[:, 1])
+    assert loss_ours <= loss_plain * 1.01
+    assert 0.4 < ours.model_.offset_sd.mean().item() < 1.2
+    assert ours.model_.lapse_rate.mean().item() < 0.12
+
+
+def test_a_monotone_column_never_turns() -> None:
+    X, y, person = people(20, 30, offset_sd=0.3, seed=1)
+    wrong_way = HumanResponseEstimator(n_advice=3, monotone_signs=(-1, 0, 0)).fit(X, y, groups=person)
+    low, high = (np.repeat(X[:1], 2, axis=0) for _ in range(2))
+    high[:, 0] += 3
+    assert (wrong_way.predict_proba(high)[:, 1] <= wrong_way.predict_proba(low)[:, 1]).all()
+
+
+def test_it_is_less_sure_where_it_has_seen_nothing() -> None:
+    X, y, person = people(20, 30, offset_sd=0.3, seed=2)
+    fitted = HumanResponseEstimator(n_advice=3).fit(X, y, groups=person)
+    assert fitted.predict_spread(X * 4).mean() > fitted.predict_spread(X * 0.2).mean()
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "groups", "message"),
+    [
+        (np.ones((12, 2)), np.ones(12), None, "two classes|two\\s+classes|exactly two"),
+        (
+            np.random.default_rng(0).normal(size=(12, 2)),
+            np.arange(12) % 2,
+            np.zeros(12),
+            "at least two people",
+        ),
+        (np.full((12, 2), np.nan), np.arange(12) % 2, None, "NaN"),
+    ],
+)
+def test_what_nothing_can_be_learned_from_is_refused_in_words(
+    X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        HumanResponseEstimator().fit(X, y, groups=groups)
+
+
+def test_twelve_decisions_and_a_constant_column_give_a_modest_model() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=12), np.ones(12)])
+    fitted = HumanResponseEstimator(n_advice=1).fit(X, np.arange(12) % 2, groups=np.arange(12) // 4)
+    p = fitted.predict_proba(X)[:, 1]
+    assert np.isfinite(p).all()
+    assert np.abs(p - 0.5).max() < 0.4
