@@ -21,9 +21,9 @@ demo: setup
 	$(BIN)/human-study report simulation --db sqlite:///$(DEMO)/countenance.db --kind simulated --out $(DEMO)/report.html
 	@echo "Report: $(DEMO)/report.html (all participants in it were simulated)"
 ifneq ($(SERVE),0)
-	$(BIN)/human-study init $(DEMO)/study.yaml --bundle $(DEMO)/newest_bundle --database sqlite:///$(DEMO)/countenance.db \
-	  --allow-simulated-advisor --skip-existing
-	$(BIN)/human-study serve $(DEMO)/study.yaml
+	test -f $(DEMO)/try_it.yaml || $(BIN)/human-study init $(DEMO)/try_it.yaml --bundle $(DEMO)/newest_bundle \
+	  --database sqlite:///$(DEMO)/countenance.db --allow-simulated-advisor
+	$(BIN)/human-study serve $(DEMO)/try_it.yaml
 endif
 
 test: chromium

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from advisor.bundle import Check
+from advisor.composition import pixel_path
 from advisor.config import PublishConfig
 from advisor.decisions import even_sample
 from advisor.pictures import as_images
@@ -18,11 +19,11 @@ from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features, load_response
 from data.applications import Applications, Standardiser
 from models.encoder import FeatureEncoder
-from models.face_generator import FaceGenerator
+from models.face_generator import EXPRESSION_BOUNDS, FaceGenerator
 from models.perception import FacePerception
 
 N_CHECKED_FACES = 512
-USED_AXIS_SD = 0.1
+USED_AXIS_SHARE = 0.2  # of an axis's range; what moves less carries no advice
 CHECK_BATCH = 64
 
 
@@ -59,6 +60,11 @@ def between_group_share(values: np.ndarray, groups: np.ndarray) -> float:
     return float((total - within - (len(kinds) - 1) * mean_square) / max(total + mean_square, 1e-12))
 
 
+def expected_accuracy(approval: np.ndarray, outcomes: np.ndarray) -> float:
+    """Balanced accuracy of people who approve with these probabilities [N]; outcomes [N], 1 = repaid."""
+    return float((approval[outcomes == 1].mean() + 1 - approval[outcomes == 0].mean()) / 2)
+
+
 def face_checks(
     perception: FacePerception,
     faces: np.ndarray,
@@ -84,8 +90,8 @@ def face_checks(
             ]
         ).numpy()
     drawn = expressions.numpy()[chosen]
-    spread = drawn.std(0)
-    used = spread > USED_AXIS_SD
+    low, high = np.array(EXPRESSION_BOUNDS).T
+    used = drawn.std(0) > USED_AXIS_SHARE * (high - low)
     r2 = axis_r2(drawn, readings)[used]
     return [
         Check(
@@ -128,22 +134,24 @@ def advisor_checks(
     identities = torch.tensor(rng.integers(generator.n_identities, size=len(picked)))
     with torch.no_grad():
         expressions = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
-        percepts = torch.cat(
-            [
-                perception(generator(identities[k : k + CHECK_BATCH], expressions[k : k + CHECK_BATCH]))
-                for k in range(0, len(picked), CHECK_BATCH)
-            ]
-        )
+        percepts = pixel_path(generator, perception)(identities, expressions)
         features = torch.from_numpy(seen.transform(frame))
         approval = response(torch.cat([percepts, features], 1)).double().numpy()
-        unchanging = torch.cat([percepts, features.mean(0).expand_as(features)], 1)
-        approval_by_face = response(unchanging).double().numpy()
+        approval_by_face = response(torch.cat([percepts, features.mean(0).expand_as(features)], 1)).numpy()
+        neutral = pixel_path(generator, perception)(identities, torch.zeros_like(expressions))
+        approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
     figures = summary["response"]
     return [
         Check(
             name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",
             value=float(roc_auc_score(outcomes, approval)),
             threshold=config.min_approval_auc,
+            at_least=True,
+        ),
+        Check(
+            name="gain of the faces over a neutral one, as ĥ expects (balanced accuracy, validation split)",
+            value=expected_accuracy(approval, outcomes) - expected_accuracy(approval_of_neutral, outcomes),
+            threshold=config.min_face_gain,
             at_least=True,
         ),
         Check(

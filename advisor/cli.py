@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from advisor.faces import commands
 from data.errors import CountenanceError, TrainingError
 from data.records import ParticipantKind
 from data.store import DEFAULT_DATABASE_URL
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Train, publish and evaluate advisors.", no_args_is_help=True, add_completion=False)
 console = Console(stderr=True)
+commands.register(app)
 
 TaskOption = Annotated[str, typer.Option("--task", help="A shipped task's name or the path of a task.yaml.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write.")]
@@ -188,7 +190,7 @@ def publish(
     Example: advisor publish --explore --task lending_club --out var/bundles/round_0
     """
     from advisor.config import PublishConfig, parse_config
-    from advisor.publish import publish_explore, publish_run
+    from advisor.publish import publish_explore, publish_run, require_allowed
     from data.store import DecisionStore
     from data.task import load_task
 
@@ -197,6 +199,9 @@ def publish(
         raise TrainingError("Give either a RUN to publish, or --explore with --task.")
     if explore and task is None:
         raise TrainingError("--explore needs --task; name a shipped task or a task.yaml.")
+    if study is not None:
+        with DecisionStore.open(db) as store:
+            require_allowed(store.study(study), run)
     with progress_bars() as report:
         if run is not None:
             bundle = publish_run(run, out, config, report)

@@ -10,7 +10,7 @@ import pandas as pd
 from advisor.bundle import Bundle, Condition
 from advisor.draw_trials import draw_trials
 from advisor.pictures import decode_png
-from advisor.simulate import SimulatedParticipant
+from advisor.simulate import SimulatedDecisions, SimulatedParticipant
 from data.records import Decision, Participant, Study, Trial
 from data.store import DecisionStore
 
@@ -62,21 +62,24 @@ def collect_simulated(
         )
         participants.append(participant)
         all_trials += trials
-        decisions += [
-            Decision(
-                trial_key=trial.trial_key,
-                participant_key=participant_key,
-                choice=choice,
-                confidence=float(confidence),
-                response_time_ms=float(time_ms),
-                study_hash=study.study_hash,
-                bundle_hash=bundle.bundle_hash,
-            )
-            for trial, choice, confidence, time_ms in zip(
-                trials, answers.choices, answers.confidences, answers.response_times_ms, strict=True
-            )
-        ]
+        decisions += _decisions(trials, answers, study)
     store.add_collected(study.name, participants, all_trials, decisions)
+
+
+def _decisions(trials: Sequence[Trial], answers: SimulatedDecisions, study: Study) -> list[Decision]:
+    given = zip(trials, answers.choices, answers.confidences, answers.response_times_ms, strict=True)
+    return [
+        Decision(
+            trial_key=trial.trial_key,
+            participant_key=trial.participant_key,
+            choice=choice,
+            confidence=float(confidence),
+            response_time_ms=float(time_ms),
+            study_hash=study.study_hash,
+            bundle_hash=trial.bundle_hash,
+        )
+        for trial, choice, confidence, time_ms in given
+    ]
 
 
 def _images(bundle: Bundle, trials: Sequence[Trial], faces: dict[str, np.ndarray]) -> np.ndarray | None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator
+from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
 from models.perception import FacePerception
 from models.response import ResponseModel
 
@@ -24,6 +27,9 @@ PerceptPath = Callable[[Tensor, Tensor], Tensor]
 """(identities long [B], expressions float [B, K]) → percepts float [B, K]."""
 
 RENDER_BATCH = 32
+N_DISTILLED_FACES = 4000
+DISTILLED_KIND = "distilled_percept"
+USABLE_AXIS_R2 = 0.91  # a little above what publication asks for, since bundles are small samples
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,21 @@ def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) ->
     return torch.tensor(values, dtype=torch.float32)
 
 
+def usable_bounds(generator: FaceGenerator) -> Tensor:
+    """The generator's axis bounds, float [K, 2]; 0 to 0 for axes that FacePerception does not read well enough.
+
+    Advice on an axis that cannot be read would be noise, so neither exploration nor an encoder uses it. How
+    well each axis is read on generated faces was measured when FacePerception was trained, and stands in its
+    weights file.
+    """
+    path = shipped_weights("face_perception")
+    _, facts = load_checkpoint(path, PERCEPTION_KIND)
+    r2 = facts["r_squared"]["generated"]
+    readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
+    assert bool(readable.any()), f"{path} reads no axis of the shipped generator"
+    return generator.axis_bounds * readable[:, None]
+
+
 def distil(
     generator: FaceGenerator,
     perception: FacePerception,
@@ -145,3 +166,30 @@ def distillation_r2(
         residual = (network(identities, expressions) - percepts).square().sum(0)
     total = (percepts - percepts.mean(0)).square().sum(0)
     return (1 - residual / total.clamp(min=1e-9)).numpy()
+
+
+def _pair_key() -> str:
+    """Identifies the shipped generator and perception together."""
+    return "-".join(file_sha256(shipped_weights(part))[:16] for part in ("face_generator", "face_perception"))
+
+
+def save_distilled(path: Path, n_samples: int, on_progress: Callable[[int], object]) -> list[float]:
+    """Distil the shipped generator and perception into a weights file; returns R² per axis."""
+    rng = np.random.default_rng(0)
+    network, r2 = distil(FaceGenerator.load(), FacePerception.load(), n_samples, rng, on_progress)
+    facts = {"pair": _pair_key(), "config": network.config, "r2": [float(value) for value in r2]}
+    save_checkpoint(path, DISTILLED_KIND, network.state_dict(), facts)
+    return facts["r2"]  # type: ignore[return-value]
+
+
+def distilled_path(cache: Path, on_progress: Callable[[int], object]) -> tuple[PerceptPath, list[float]]:
+    """The distilled path and its R² per axis: the shipped one, or `cache`, which is made where neither fits."""
+    for place in (shipped_weights(DISTILLED_KIND), cache):
+        if place.exists():
+            tensors, facts = load_checkpoint(place, DISTILLED_KIND)
+            if facts["pair"] == _pair_key():
+                network = DistilledPercept(**facts["config"])
+                load_into(network, tensors, place)
+                return network.eval().requires_grad_(False), facts["r2"]
+    save_distilled(cache, N_DISTILLED_FACES, on_progress)
+    return distilled_path(cache, on_progress)

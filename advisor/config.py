@@ -39,10 +39,10 @@ class EncoderConfig(BaseModel):
     weight_decay: float = Field(0.02, ge=0)
     hidden: int = Field(32, ge=1)
     decision_weight: float = Field(1.0, description="people's expected decision loss; negative is refused")
-    reconstruction_weight: float = Field(0.05, ge=0, description="features recovered from the image")
-    prior_weight: float = Field(0.01, ge=0, description="pull of the expression towards neutral")
+    reconstruction_weight: float = Field(0.003, ge=0, description="features recovered from the image")
+    prior_weight: float = Field(0.002, ge=0, description="pull of the expression towards neutral")
     soft_target_weight: float = Field(
-        0.7,
+        0.8,
         ge=0,
         le=1,
         description="share of the target taken from the risk model, the rest from the outcome",
@@ -78,6 +78,9 @@ class PublishConfig(BaseModel):
     max_identity_dependence: float = Field(0.05, description="share of identity explained by the application")
     min_expression_spread: float = Field(0.05, description="mean standard deviation of the axes")
     min_approval_auc: float = Field(0.5, description="ĥ's approvals against outcomes, validation split")
+    min_face_gain: float = Field(
+        0.0, description="by which faces help people, as ĥ expects; balanced accuracy"
+    )
     max_identity_approval: float = Field(
         0.1, description="share of ĥ's approval that depends on the identity"
     )

@@ -11,6 +11,8 @@ import torch
 
 from advisor.accuracy import balanced_accuracy
 from advisor.bundle import CONDITIONS, load_bundle
+from advisor.checks import expected_accuracy
+from advisor.composition import pixel_path
 from advisor.pictures import read_percepts
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
@@ -22,8 +24,6 @@ from data.store import DecisionStore
 from data.task import load_task
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
-
-RENDER_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -60,30 +60,26 @@ def evaluate_run(run_path: Path) -> RunEvaluation:
     applications = read_applications(load_task(run.read_json("options.json")["task"])).select("test")
     risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
     seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-    response, generator, perception = load_response(run), FaceGenerator.load(), FacePerception.load()
+    response, generator = load_response(run), FaceGenerator.load()
+    path = pixel_path(generator, FacePerception.load())
     rng = np.random.default_rng(0)
     identities = torch.tensor(rng.integers(generator.n_identities, size=len(applications)))
     features = torch.from_numpy(seen.transform(applications.frame))
     outcomes = applications.outcomes.to_numpy()
 
-    def expected_accuracy(expressions: torch.Tensor) -> float:
+    def predicted(expressions: torch.Tensor) -> float:
         with torch.no_grad():
-            percepts = torch.cat(
-                [
-                    perception(generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))
-                    for k in range(0, len(outcomes), RENDER_BATCH)
-                ]
-            )
+            percepts = path(identities, expressions)
             approval = response(torch.cat([percepts, features], 1)).numpy()
-        return float((approval[outcomes == 1].mean() + 1 - approval[outcomes == 0].mean()) / 2)
+        return expected_accuracy(approval, outcomes)
 
     with torch.no_grad():
         advice = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, applications.frame)))
     figures = summary["response"]
     return RunEvaluation(
         machine_accuracy=risk_model.balanced_accuracy(applications),
-        predicted_accuracy=expected_accuracy(advice),
-        predicted_accuracy_neutral=expected_accuracy(torch.zeros_like(advice)),
+        predicted_accuracy=predicted(advice),
+        predicted_accuracy_neutral=predicted(torch.zeros_like(advice)),
         held_out_log_loss=figures["held_out_log_loss"],
         constant_log_loss=figures["constant_log_loss"],
         application_alone_log_loss=figures["application_alone_log_loss"],

@@ -6,16 +6,15 @@ import numpy as np
 import torch
 
 from advisor.simulate import FaceReader
-from models.checkpoint import shipped_weights
 from models.face_generator import EXPRESSION_AXES
-from models.perception import FacePerception
+from models.observer import SimulatedObserver
 
 READ_BATCH = 64
 
 
 def load_simulated_observer() -> tuple[tuple[str, ...], FaceReader]:
     """Axes and reader of the shipped observer, trained apart from FacePerception."""
-    observer = FacePerception.load(shipped_weights("simulated_observer"))
+    observer = SimulatedObserver.load()
 
     def read(images: np.ndarray) -> np.ndarray:
         with torch.no_grad():

@@ -13,16 +13,19 @@ Loss = tuple[Tensor, dict[str, float]]
 
 
 def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:
-    """Cross-entropy of people's expected approvals against the outcomes, averaged over ĥ's members.
+    """Share of wrong decisions that ĥ expects of people, averaged over its members.
+
+    It is the error itself and not a cross-entropy: a cross-entropy would have faces pull confident people
+    back to calibrated approval rates, even where their decisions are right.
 
     Args:
         member_probabilities: P(approve) float [M, B], participants' offsets already averaged over.
         target: float [B]; 1 should be approved, 0 denied, or a probability in between.
     """
     assert member_probabilities.shape[1:] == target.shape, f"{member_probabilities.shape} and {target.shape}"
-    p = member_probabilities.clamp(1e-5, 1 - 1e-5)
-    loss = F.binary_cross_entropy(p, target.expand_as(p))
-    return loss, {"decision_loss": loss.item()}
+    p = member_probabilities
+    loss = (target * (1 - p) + (1 - target) * p).mean()
+    return loss, {"expected_error": loss.item()}
 
 
 def reconstruction_loss(reconstruction: Tensor, features: Tensor) -> Loss:

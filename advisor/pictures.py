@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advisor.faces.sheet import to_pixels
 from data.errors import TrainingError
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -32,7 +33,7 @@ def render_faces(
     with torch.no_grad():
         for k in range(0, len(identities), RENDER_BATCH):
             batch = generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH])
-            faces.append((batch * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy())
+            faces.append(to_pixels(batch))
             on_progress("rendering faces", len(batch), len(identities))
     return np.concatenate(faces)
 

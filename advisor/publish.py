@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from advisor.bundle import (
     Check,
     Manifest,
     refuse_existing,
+    require_participants,
     write_bundle,
 )
 from advisor.checks import advisor_checks, face_checks
-from advisor.composition import random_expressions
+from advisor.composition import random_expressions, usable_bounds
 from advisor.config import PublishConfig
 from advisor.pictures import Progress, encode_png, no_progress, render_faces
 from advisor.risk_model import RiskModel
@@ -31,7 +33,7 @@ from advisor.run_dir import RunDirectory, git_revision
 from advisor.train_advisor import encoder_features, load_encoder, weights_of_run
 from data.applications import Applications, draw_pool, read_applications
 from data.errors import BundleError, PublicationRefusedError
-from data.records import now
+from data.records import Study, now
 from data.task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
@@ -133,7 +135,7 @@ def publish_explore(
     weights = {part: file_sha256(shipped_weights(part)) for part in ("face_generator", "face_perception")}
     risk_model = RiskModel.fit(applications)
     pools, advice = _advice_for_pools(applications, generator, config, rng)
-    expressions = random_expressions(len(advice), generator.axis_bounds, rng)
+    expressions = random_expressions(len(advice), usable_bounds(generator), rng)
     origin = _Origin("explore", "nothing", None, 0, weights)
     return _assemble(
         applications,
@@ -206,6 +208,17 @@ def publish_run(
     )
 
 
+def require_allowed(study: Study, run_path: Path | None) -> None:
+    """Raise BundleError, before anything is written, if the study may not show what the run was trained on."""
+    trained_on = (
+        "nothing"
+        if run_path is None
+        else RunDirectory.open(run_path).read_json("options.json")["participants"]
+    )
+    allowed = json.loads(study.study_file).get("allow_simulated_advisor", False)
+    require_participants(trained_on, study.participants, allowed)
+
+
 def _require(checks: Iterable[Check]) -> None:
     failed = [check.sentence() for check in checks if not check.passed]
     if failed:
@@ -268,8 +281,24 @@ def _assemble(
         tables.append(rows)
         pictures |= encoded
     tables.append(shuffle_faces(tables[0], split_of, rng))
+    manifest = _manifest(applications, risk_model, split_of, origin, checks, config)
+    table = pd.DataFrame({"split": split_of, "score": scores})
+    outcomes = applications.outcomes.loc[split_of.index]
+    return write_bundle(
+        out, manifest, table, pd.concat(tables, ignore_index=True), pictures.items(), outcomes
+    )
+
+
+def _manifest(
+    applications: Applications,
+    risk_model: RiskModel,
+    split_of: pd.Series,
+    origin: _Origin,
+    checks: list[Check],
+    config: PublishConfig,
+) -> Manifest:
     task = applications.task
-    manifest = Manifest(
+    return Manifest(
         kind=origin.kind,
         round_number=origin.round_number,
         task_name=task.name,
@@ -281,14 +310,9 @@ def _assemble(
         git_revision=git_revision(),
         created_at=now(),
         conditions=CONDITIONS,
-        axes=axes,
+        axes=FaceGenerator.axes,
         weights=origin.weights,
         checks=tuple(checks),
         machine_balanced_accuracy=risk_model.balanced_accuracy(applications.select("test")),
         pools={split: int((split_of == split).sum()) for split in ("train", "test")},
-    )
-    table = pd.DataFrame({"split": split_of, "score": scores})
-    outcomes = applications.outcomes.loc[split_of.index]
-    return write_bundle(
-        out, manifest, table, pd.concat(tables, ignore_index=True), pictures.items(), outcomes
     )

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.composition import AdviceComposition, PerceptPath, distil, pixel_path
+from advisor.composition import (
+    N_DISTILLED_FACES,
+    AdviceComposition,
+    PerceptPath,
+    distilled_path,
+    pixel_path,
+    usable_bounds,
+)
 from advisor.config import TrainConfig
 from advisor.decisions import TrainingDecisions
 from advisor.pictures import Progress, no_progress, read_percepts
@@ -21,7 +28,6 @@ from data.applications import Applications, Standardiser, read_applications
 from data.errors import TrainingError
 from data.task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
-from models.distilled_percept import DistilledPercept
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -30,7 +36,6 @@ from models.response import ResponseModel
 RESPONSE_FILE = "response.safetensors"
 ENCODER_FILE = "encoder.safetensors"
 DISTILLED_FILE = "distilled_percept.safetensors"
-N_DISTILLATION_FACES = 4000
 
 
 def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
@@ -99,6 +104,20 @@ def train_advisor(
     return run
 
 
+def _percept_path(
+    generator: FaceGenerator,
+    perception: FacePerception,
+    run: RunDirectory,
+    config: TrainConfig,
+    on_progress: Progress,
+) -> tuple[PerceptPath, list[float] | None]:
+    """The path that the options name, and the distilled one's R² per axis (None for the exact path)."""
+    if config.encoder.path == "pixels":
+        return pixel_path(generator, perception), None
+    cache = run.path.parent / DISTILLED_FILE
+    return distilled_path(cache, lambda n: on_progress("distilling the face path", n, N_DISTILLED_FACES))
+
+
 def _encoder_data(train: Applications, risk_model: RiskModel, seen: Standardiser) -> EncoderData:
     return EncoderData(
         torch.from_numpy(encoder_features(risk_model, train.frame)),
@@ -120,7 +139,7 @@ def _train_encoder(
     """Train encoder and decoder, save the encoder, and return the last step's metrics."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        encoder = FeatureEncoder(data.features.shape[1], generator.axis_bounds, config.encoder.hidden)
+        encoder = FeatureEncoder(data.features.shape[1], usable_bounds(generator), config.encoder.hidden)
         decoder = FeatureDecoder(len(generator.axes), data.features.shape[1])
     metrics = train_encoder(
         AdviceComposition(encoder, decoder, response, path),
@@ -166,44 +185,6 @@ def _fit_response(
         "application_alone_log_loss": alone.held_out_log_loss,
         "constant_log_loss": log_loss(constant, approved),
     }
-
-
-def _percept_path(
-    generator: FaceGenerator,
-    perception: FacePerception,
-    run: RunDirectory,
-    config: TrainConfig,
-    on_progress: Progress,
-) -> tuple[PerceptPath, list[float] | None]:
-    """The path that the options name, and the distilled one's R² per axis (None for the exact path)."""
-    if config.encoder.path == "pixels":
-        return pixel_path(generator, perception), None
-    key = generator_key()
-    for place in (run.file(DISTILLED_FILE), run.path.parent / DISTILLED_FILE):
-        if place.exists():
-            tensors, facts = load_checkpoint(place, "distilled_percept")
-            if facts["generator_key"] == key:
-                network = DistilledPercept(**facts["config"])
-                load_into(network, tensors, place)
-                return network.eval().requires_grad_(False), facts["r2"]
-    network, r2 = distil(
-        generator,
-        perception,
-        N_DISTILLATION_FACES,
-        np.random.default_rng(0),
-        lambda n: on_progress("distilling the face path", n, N_DISTILLATION_FACES),
-    )
-    facts = {"generator_key": key, "config": network.config, "r2": [float(value) for value in r2]}
-    save_checkpoint(run.path.parent / DISTILLED_FILE, "distilled_percept", network.state_dict(), facts)
-    return network, facts["r2"]
-
-
-def generator_key() -> str:
-    """Identifies the shipped generator and perception together."""
-    return (
-        file_sha256(shipped_weights("face_generator"))[:16]
-        + file_sha256(shipped_weights("face_perception"))[:16]
-    )
 
 
 def weights_of_run(run: RunDirectory) -> dict[str, str]:

@@ -7,7 +7,8 @@ Decisions of simulated participants are never shown without being named so.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -44,8 +45,15 @@ def main() -> None:
             st.Page(partial(_live_page, _faces), title="Faces", url_path="faces"),
         ]
     )
-    try:
+    with _mistakes_shown():
         page.run()
+
+
+@contextmanager
+def _mistakes_shown() -> Iterator[None]:
+    """A database or bundle that is gone is said on the page. The app goes on."""
+    try:
+        yield
     except CountenanceError as error:
         st.error(_plain(str(error)))
 
@@ -84,15 +92,16 @@ def _live_page(body: Callable[[StudyResults], None]) -> None:
     is_open = _store(url).study(name).status == "open"
 
     def draw() -> None:
-        results = _results(url, name, kind)
-        st.title(_plain(name) + (" · SIMULATED" if results.simulated else ""), anchor=False)
-        if results.simulated:
-            st.warning(
-                "**SIMULATED participants.** No person took these decisions.", icon=":material/smart_toy:"
-            )
-        body(results)
-        refreshed = f" It is drawn again every {REFRESH_EVERY_S} seconds." if is_open else ""
-        st.caption(f"As of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.{refreshed}")
+        with _mistakes_shown():
+            results = _results(url, name, kind)
+            st.title(_plain(name) + (" · SIMULATED" if results.simulated else ""), anchor=False)
+            if results.simulated:
+                st.warning(
+                    "**SIMULATED participants.** No person took these decisions.", icon=":material/smart_toy:"
+                )
+            body(results)
+            refreshed = f" It is drawn again every {REFRESH_EVERY_S} seconds." if is_open else ""
+            st.caption(f"As of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.{refreshed}")
 
     st.fragment(draw, run_every=REFRESH_EVERY_S if is_open else None)()
 
@@ -145,6 +154,8 @@ def _accuracy(results: StudyResults) -> None:
             "Balanced accuracy on test applications; bars are 95% intervals clustered by participant, "
             "each faint dot is a participant."
         )
+    for note in result_words.advisor_notes(results):
+        st.caption(note)
     _table("accuracy", results.accuracy, result_words.accuracy_table(results))
     st.subheader("Gain over no advice", anchor=False)
     if results.contrasts.empty:
@@ -175,13 +186,7 @@ def _faces(results: StudyResults) -> None:
         st.info("Not shown: the newest bundle has no faces.")
         return
     st.html(sheet)
-    st.caption(
-        f"Round {newest['round_number']}. Each column is one test application with the machine's probability "
-        "of the good outcome; its rows are the same expression on identities drawn at random, which carry "
-        "nothing about the application."
-    )
-    if newest["advisor"] == "explore":
-        st.info("This advisor is exploratory: its expressions were drawn at random and mean nothing yet.")
+    st.caption(f"Round {newest['round_number']}. {result_words.sheet_caption(newest['advisor'])}")
     if newest["trained_on"] == "simulated":
         st.warning("These faces were trained on SIMULATED decisions.", icon=":material/smart_toy:")
 

@@ -25,15 +25,32 @@ DatabaseUrl = Annotated[str | None, typer.Option("--db", help="SQLAlchemy URL, i
 
 
 @app.command(epilog="Example: human-study init pilot.yaml")
-def init(path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml")) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml"),
+    task: Annotated[str, typer.Option(help="a shipped task, or the path of a task.yaml")] = "lending_club",
+    bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
+    database: Annotated[str, typer.Option(help="SQLAlchemy URL")] = "sqlite:///var/countenance.db",
+    allow_simulated_advisor: Annotated[
+        bool,
+        typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
+    ] = False,
+) -> None:
     """Write a complete, commented study file to start from."""
     from human_study.study_template import STUDY_TEMPLATE
 
     if path.exists():
         raise StudyError(f"{path} exists and is left as it is; choose another name.")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
+    content = STUDY_TEMPLATE.format(
+        name=name,
+        file_name=path,
+        task=task,
+        bundle=bundle,
+        database=database,
+        allow_simulated_advisor=str(allow_simulated_advisor).lower(),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(STUDY_TEMPLATE.format(name=name, file_name=path), encoding="utf-8")
+    path.write_text(content, encoding="utf-8")
     print(f"Wrote {path}; set its task, bundle and texts, then: human-study serve {path}")
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.multitest import multipletests
 
-from human_study.decision_statistics import NO_SPREAD, Estimate, t_quantile
+from advisor.accuracy import NO_SPREAD, Estimate, t_quantile
 
 BASELINE = "none"
 

@@ -137,7 +137,7 @@ def _condition_encodings(conditions: Sequence[Condition]) -> tuple[alt.Color, al
     """Colour and shape of each condition: its own in every figure, whichever others are shown."""
     places = [CONDITIONS.index(condition) for condition in conditions]
     labels = [CONDITION_LABELS[condition] for condition in conditions]
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=90)
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolOpacity=1, symbolSize=90)
     colours, shapes = [_COLOURS[place] for place in places], [_SHAPES[place] for place in places]
     return (
         alt.Color("label:N", scale=alt.Scale(domain=labels, range=colours), legend=legend),

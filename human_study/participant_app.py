@@ -20,9 +20,11 @@ def _show(live: LiveStudy, participant: Participant) -> None:
     key = participant.participant_key
 
     def go_on() -> None:
-        following = protocol.step_after(participant.step)
-        assert following is not None, "the trials end by completion"
-        live.store.set_step(key, following)
+        # A second click on a button that is gone already must not take the participant back to its step.
+        if live.store.participant(key).step == participant.step:
+            following = protocol.step_after(participant.step)
+            assert following is not None, "the trials end by completion"
+            live.store.set_step(key, following)
 
     def withdraw() -> None:
         live.withdraw(participant)

@@ -50,5 +50,3 @@ def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitmen
         return None
     session_id = parameters.get(_SESSION_PARAMETER[plan.platform], "").strip()[:_MAX_ID_LENGTH] or None
     return Recruitment(platform=plan.platform, external_id=external_id, session_id=session_id)
-
-

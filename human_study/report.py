@@ -33,6 +33,7 @@ Publish an exploratory advisor for your task: its faces wear random expressions,
 people respond to them can be learned. Then write a study file that names it, and invite participants:
 
     advisor publish --explore --task TASK --out var/round_0/bundle
+    human-study init study.yaml
     human-study serve study.yaml
 
 When enough people have decided, train on their decisions and publish the next round into the same study; it \
@@ -44,7 +45,7 @@ goes live while the study runs:
 Any other platform can collect the decisions: export-trials writes trials and pictures, import-decisions \
 reads back what people chose.
 
-    advisor export-trials var/round_1/bundle --participants 40 --trials 40 --conditions face,none --out trials
+    advisor export-trials var/round_1/bundle --participants 40 --trials 40 --conditions face,none --seed 0 --out trials
     advisor import-decisions decisions.csv --trials trials --study NAME
 """
 
@@ -113,7 +114,7 @@ def _report_context(results: StudyResults) -> dict[str, Any]:
         "results": results,
         "words": result_words,
         "of_whom": ", SIMULATED participants" if results.simulated else "",
-        "headline": result_words.headline(results),
+        "headline": [*result_words.headline(results), *result_words.advisor_notes(results)],
         "accuracy_svg": _accuracy_svg(results),
         "accuracy": accuracy.to_dict("records"),
         "contrasts": results.contrasts.to_dict("records"),

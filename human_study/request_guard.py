@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from human_study.live_study import NotServedError
 
 SESSION_COOKIE = "countenance_session"
 _COOKIE_LIFETIME_S = 30 * 24 * 3600
@@ -14,7 +15,7 @@ def session_token(request: Request) -> str:
     """The secret in the participant's cookie; 401 where there is none."""
     token = request.cookies.get(SESSION_COOKIE, "")
     if not token:
-        raise HTTPException(401, "Please begin at the welcome page.")
+        raise NotServedError(401, "Please begin at the welcome page.")
     return token
 
 
@@ -37,7 +38,7 @@ def refuse_other_sites(request: Request) -> None:
     SameSite=Lax already keeps the cookie from it; this also keeps other sites from taking up slots.
     """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HTTPException(403, "Please begin at the welcome page.")
+        raise NotServedError(403, "Please begin at the welcome page.")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -46,5 +47,5 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            raise HTTPException(413, f"At most {max_bytes} bytes are taken.")
+            raise NotServedError(413, f"At most {max_bytes} bytes are taken.")
     return bytes(body)

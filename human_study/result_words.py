@@ -87,6 +87,30 @@ def headline(results: StudyResults) -> list[str]:
     ]
 
 
+def advisor_notes(results: StudyResults) -> list[str]:
+    """What a reader must know of the advisors to read the accuracies rightly; none where all is plain."""
+    exploratory = results.rounds.loc[results.rounds["advisor"] == "explore", "round_number"]
+    notes = [
+        f"In round {number} the advisor was exploratory: expressions were drawn at random, so that the face "
+        "carried nothing about the application."
+        for number in exploratory
+    ]
+    if not results.simulated and (results.rounds["trained_on"] == "simulated").any():
+        notes.append("Some of these people saw an advisor that was trained on SIMULATED decisions.")
+    return notes
+
+
+def sheet_caption(advisor: str) -> str:
+    """What the face sheet of an exploratory or a learned advisor shows."""
+    each = "Each column is one test application with the machine's probability of the good outcome; "
+    if advisor == "explore":
+        return each + "identity and expression of its faces were drawn at random and mean nothing yet."
+    return (
+        each + "its rows are the same expression on identities drawn at random, which carry nothing about "
+        "the application."
+    )
+
+
 def accuracy_table(results: StudyResults) -> pd.DataFrame:
     """Accuracy by round and condition as people read it, why in place of what cannot be computed."""
     rows = []

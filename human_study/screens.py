@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,13 @@ _STYLE = """<style>
 .code { font-size: 2rem; font-weight: 600; letter-spacing: .12em; padding: 1rem; text-align: center;
   color: #17212b; background: #e8f1f7; border-radius: .5rem; }
 [data-testid="stMain"] button[kind="primary"], [data-testid="stMain"] button[kind="secondary"],
-[data-testid="stDialog"] button[kind], [data-testid="stMain"] a[kind] { min-height: 3.2rem; }
-button[kind] p, a[kind] p { font-weight: 600; }
+[data-testid="stDialog"] button[kind] { min-height: 3.2rem; }
+button[kind] p { font-weight: 600; }
+.go, .go:visited { display: block; padding: .8rem; border-radius: .5rem; font-weight: 600; text-align: center;
+  text-decoration: none; background: #17587f; color: #fff !important; }
+.go:hover { background: #10425f; }
 button[kind="tertiary"] p { font-weight: 400; color: #4a5968; text-decoration: underline; }
-button:focus-visible { outline: 3px solid #17212b !important; outline-offset: 3px; }
+button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important; outline-offset: 3px; }
 /* Streamlit's own words for a lost connection are for programmers. */
 [data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section > div { display: none; }
 [data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section::after { padding: 0 1.5rem 1.5rem;
@@ -85,6 +89,9 @@ def instructions(live: LiveStudy, participant: Participant, on_go_on: Callable[[
         "negative": task.outcome.negative_label,
     }
     st.markdown(live.study.texts.instructions or texts.INSTRUCTIONS.format(**words))
+    explained = [task.columns[column] for column in task.shown_columns if task.columns[column].help]
+    if explained:
+        st.markdown("\n".join([texts.ABOUT_FACTS, *(f"- {fact.label}: {fact.help}" for fact in explained)]))
     if participant.condition in FACE_CONDITIONS:
         st.markdown(texts.ABOUT_FACES.format(**words))
     elif participant.condition == "score":
@@ -126,7 +133,7 @@ def completed(live: LiveStudy, participant: Participant, n_decisions: int) -> No
     plan = live.study.recruitment
     st.html(f'<div class="code">{plan.completion_code or participant.completion_code}</div>')
     if plan.completion_url:
-        st.link_button("Go back to where you came from", plan.completion_url, type="primary", width="stretch")
+        _link("Go back to where you came from", plan.completion_url)
     st.markdown(live.study.texts.debrief or texts.DEBRIEF.format(noun=live.task.case_noun))
     st.markdown("You can close this page now.")
 
@@ -145,7 +152,7 @@ def unknown_visitor() -> None:
         "This page belongs to no participation that is under way. If you went on in another window or on"
         " another device, please go on there."
     )
-    st.link_button("To the welcome page", "/welcome", type="primary")
+    _link("To the welcome page", "/welcome")
 
 
 def withdrawal(on_withdraw: Callable[[], None]) -> None:
@@ -167,6 +174,11 @@ def _confirm_withdrawal(on_withdraw: Callable[[], None]) -> None:
 def _heading(participant: Participant, title: str) -> None:
     st.html(f'<p class="step">{protocol.progress(participant.step)}</p>')
     st.title(title)
+
+
+def _link(label: str, url: str) -> None:
+    """A link that looks like a button and, unlike Streamlit's, opens in the same tab."""
+    st.html(f'<a class="go" target="_self" href="{escape(url, quote=True)}">{escape(label)}</a>')
 
 
 def _look_again() -> None:

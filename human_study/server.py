@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
+from streamlit.web import bootstrap
 
 from data.errors import CountenanceError, SetupError
 from human_study.live_study import LiveStudy, NotServedError
@@ -112,43 +114,47 @@ def serve(
             print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
             print(f"Participants: http://localhost:{port}/welcome")
             print(f"Analysts:     http://localhost:{analyst_port} (this machine only)", flush=True)
-            _run(participant_app(live, study_path, database_url), {"server.port": port})
+            _run(participant_app(live, study_path, database_url), port)
 
 
-def serve_analysts(port: int) -> None:
+def serve_analysts(port: int, parent_pid: int) -> None:
     """Serve the analyst app on loopback, until stopped or until the process that started it is gone.
 
     Which database and study it opens with stands in the environment (DATABASE_VARIABLE, STUDY_VARIABLE).
     """
-    app = App(_FOLDER / "analyst_app.py", lifespan=_ends_with_its_parent)
-    _run(app, {"server.port": port, "server.address": "127.0.0.1"})
+
+    @contextlib.asynccontextmanager
+    async def ends_with_its_parent(_app: App) -> AsyncIterator[None]:
+        async def watch() -> None:
+            while os.getppid() == parent_pid:
+                await asyncio.sleep(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        watching = asyncio.create_task(watch())
+        yield
+        watching.cancel()
+
+    _run(App(_FOLDER / "analyst_app.py", lifespan=ends_with_its_parent), port, host="127.0.0.1")
 
 
-def _run(app: App, options: dict[str, object]) -> None:
-    """Run an app until Ctrl-C or SIGTERM, and return then, so that what must be cleaned up is."""
+def _run(app: App, port: int, host: str = "") -> None:
+    """Run an app until Ctrl-C or SIGTERM, and return then, so that what must be cleaned up is.
+
+    `App.run` would bind the socket in a way that leaves Nagle's algorithm on, which holds every
+    acknowledgement back for 40 ms; uvicorn's own sockets do not. The default host is every interface.
+    """
+    bootstrap.load_config_options({**_STREAMLIT_OPTIONS, "server.port": port})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        app.run(config=_STREAMLIT_OPTIONS | options)
-
-
-@contextlib.asynccontextmanager
-async def _ends_with_its_parent(_app: App) -> AsyncIterator[None]:
-    parent = os.getppid()
-
-    async def watch() -> None:
-        while os.getppid() == parent:
-            await asyncio.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    watching = asyncio.create_task(watch())
-    yield
-    watching.cancel()
+        # No access log: paths alone would be harmless, but query strings name participants.
+        uvicorn.run(app, host=host, port=port, ws="websockets-sansio", access_log=False, log_level="warning")
 
 
 @contextlib.contextmanager
 def _analyst_process(study_name: str, port: int, database_url: str) -> Iterator[None]:
     environment = {**os.environ, DATABASE_VARIABLE: database_url, STUDY_VARIABLE: study_name}
-    process = subprocess.Popen([sys.executable, "-m", "human_study.server", str(port)], env=environment)
+    command = [sys.executable, "-m", "human_study.server", str(port), str(os.getpid())]
+    process = subprocess.Popen(command, env=environment)
     try:
         yield
     finally:
@@ -168,4 +174,5 @@ def _require_free(port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve_analysts(int(sys.argv[1]))
+    # The parent names itself: it may be gone before this process could ask who it was.
+    serve_analysts(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())

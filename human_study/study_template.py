@@ -6,12 +6,13 @@ STUDY_TEMPLATE = """\
 
 name: {name}                  # lower-case letters, digits, _
 title: Deciding on loan applications
-task: lending_club            # a shipped task (lending_club, consumer_credit), or the path of a task.yaml
-bundle: var/round_0/bundle    # the first round's advice: advisor publish --explore --task T --out BUNDLE
-database: sqlite:///var/countenance.db     # or postgresql://USER@HOST/NAME
+task: {task}            # a shipped task (lending_club, consumer_credit), or the path of a task.yaml
+bundle: {bundle}    # the first round's advice: advisor publish --explore --task T --out BUNDLE
+database: {database}     # or postgresql://USER@HOST/NAME
 
 participants: people          # people or simulated; what simulated ones do is labelled so, and never mixed
-allow_simulated_advisor: false   # true: people may meet advice learned from simulated ones; consent says so
+# true: people may meet advice that was learned from simulated ones; the consent text then says so
+allow_simulated_advisor: {allow_simulated_advisor}
 
 # What stands beside the application, and how many participants get it, as weights:
 #   none (nothing), score (a percentage), face, shuffled (the face of another application),

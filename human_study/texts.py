@@ -25,6 +25,10 @@ Each {noun} comes from the past, and what became of it is known. About half of t
 "{positive}" and half as "{negative}", in random order. Try to approve the first kind and to deny the second.
 """
 
+ABOUT_FACTS = """
+**What some of the facts mean.**
+"""
+
 ABOUT_FACES = """
 **The face.** Beside each {noun} you see a face. A computer drew it; the person does not exist and is not the
 one behind the {noun}. Depending on the group you are in, its expression may reflect this {noun}, another one,

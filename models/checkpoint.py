@@ -7,7 +7,9 @@ the last whole one.
 import hashlib
 import json
 import os
+import pickle
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,31 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
             f"{path} holds the weights of a {header['kind']}, not of a {kind}; pass another file"
         )
     return tensors, json.loads(header["facts"])
+
+
+def load_package_checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a checkpoint that the command line of `stylegan2-pytorch` wrote (`{"GAN": …}`).
+
+    Such a file is a pickle; only tensors are read from it and nothing in it is executed.
+
+    Raises:
+        CheckpointError: no such file, a damaged one, or a pickle of anything else.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no weights file {path}; pass a model_N.pt that the package wrote")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of pickles that it then refuses
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
+        raise CheckpointError(
+            f"{path} holds more than weights, or is damaged, and was not executed; "
+            "pass a model_N.pt that stylegan2-pytorch wrote"
+        ) from None
+    gan = stored.get("GAN") if isinstance(stored, dict) else None
+    if not isinstance(gan, dict) or not all(isinstance(value, torch.Tensor) for value in gan.values()):
+        raise CheckpointError(f"{path} has no 'GAN' weights; pass a model_N.pt that stylegan2-pytorch wrote")
+    return gan
 
 
 def load_into(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:

@@ -1,18 +1,23 @@
 """(identity, expression) to a face: a StyleGAN2 told what to draw.
 
-`FaceNetwork` is what is trained: it takes any blend of pictured people. `FaceGenerator` is what is shipped:
-the same network, frozen, with a fixed list of blends, the identities.
+`BlendNetwork` is what this project trains: it takes any blend of pictured people. `LatentNetwork` steers a
+StyleGAN2 that was trained elsewhere, on pictures alone. `FaceGenerator` is what is shipped and used: either
+of them, frozen, with a fixed list of identities.
 """
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
-from models.stylegan2 import FastGenerator, StyleVectorizer, initialise
+from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
+
+Shape = dict[str, Any]
 
 EXPRESSION_AXES: tuple[str, ...] = (
     "smile",
@@ -38,11 +43,12 @@ BLEND_SCALE, DONOR_SCALE, EXPRESSION_SCALE = 2.0, 1.0, 0.7
 INPUT_NORM_SQUARED = 12.0
 
 
-class FaceNetwork(nn.Module):
+class BlendNetwork(nn.Module):
     """Draws a blend of `n_people` pictured people at an expression.
 
-    `forward(weights [B, P], donors [B, P] one-hot, expressions [B, 9])` gives images [B, 3, S, S], about
-    in [0, 1] and not clipped. Mapping network and generator are those of StyleGAN2 (arXiv 1912.04958).
+    `forward(codes [B, 2 n_people], expressions [B, 9])` gives images [B, 3, S, S], about in [0, 1] and not
+    clipped. A code is the people's weights, then a one in the place of the person whose hair it has.
+    Mapping network and generator are those of StyleGAN2 (arXiv 1912.04958).
     """
 
     def __init__(
@@ -56,7 +62,7 @@ class FaceNetwork(nn.Module):
     ) -> None:
         super().__init__()
         assert latent_dim > 2 * n_people + len(EXPRESSION_AXES), (latent_dim, n_people)
-        self.shape = {
+        self.shape: Shape = {
             "image_size": image_size,
             "n_people": n_people,
             "network_capacity": network_capacity,
@@ -69,10 +75,11 @@ class FaceNetwork(nn.Module):
             image_size, latent_dim, network_capacity=network_capacity, fmap_max=fmap_max
         )
         initialise(self.mapping, self.synthesis, latent_dim)
-        self.synthesis.to(memory_format=torch.channels_last)
+        lay_out(self.synthesis)
 
-    def forward(self, weights: Tensor, donors: Tensor, expressions: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, expressions: Tensor) -> Tensor:
         """Images [B, 3, S, S]."""
+        weights, donors = codes.chunk(2, dim=1)
         known = torch.cat(
             [BLEND_SCALE * weights, DONOR_SCALE * donors, EXPRESSION_SCALE * expressions], dim=1
         )
@@ -84,19 +91,60 @@ class FaceNetwork(nn.Module):
         return images
 
 
+class LatentNetwork(nn.Module):
+    """A StyleGAN2 trained on pictures alone, steered along directions of its style space.
+
+    `forward(codes [B, latent], expressions [B, 9])` draws the style `code + expression @ directions`; a code
+    is the style of an identity at rest.
+    """
+
+    directions: Tensor
+
+    def __init__(
+        self,
+        image_size: int,
+        network_capacity: int,
+        fmap_max: int,
+        latent_dim: int,
+        attn_layers: Sequence[int] = (),
+        no_const: bool = False,
+    ) -> None:
+        super().__init__()
+        options = {
+            "network_capacity": network_capacity,
+            "fmap_max": fmap_max,
+            "attn_layers": list(attn_layers),
+            "no_const": no_const,
+        }
+        self.shape: Shape = {"image_size": image_size, "latent_dim": latent_dim, **options}
+        self.synthesis = FastGenerator(image_size, latent_dim, **options)
+        lay_out(self.synthesis)
+        self.register_buffer("directions", torch.zeros(len(EXPRESSION_AXES), latent_dim))
+
+    def forward(self, codes: Tensor, expressions: Tensor) -> Tensor:
+        """Images [B, 3, S, S]."""
+        styles = codes + expressions @ self.directions
+        images: Tensor = self.synthesis(styles[:, None].expand(-1, self.synthesis.num_layers, -1))
+        return images
+
+
+NETWORKS: dict[str, type[BlendNetwork] | type[LatentNetwork]] = {
+    "blend": BlendNetwork,
+    "latent": LatentNetwork,
+}
+
+
 class FaceGenerator(nn.Module):
     """The shipped generator: frozen weights, `n_identities` synthetic people, nine expression axes."""
 
     axes = EXPRESSION_AXES
-    identity_weights: Tensor
-    identity_donors: Tensor
+    identity_codes: Tensor
     axis_bounds: Tensor
 
-    def __init__(self, network: FaceNetwork, identity_weights: Tensor, identity_donors: Tensor) -> None:
+    def __init__(self, network: BlendNetwork | LatentNetwork, identity_codes: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("identity_weights", identity_weights.float())
-        self.register_buffer("identity_donors", identity_donors.long())
+        self.register_buffer("identity_codes", identity_codes.float())
         self.register_buffer("axis_bounds", torch.tensor(EXPRESSION_BOUNDS))
         self.requires_grad_(False)
         self.eval()
@@ -104,12 +152,12 @@ class FaceGenerator(nn.Module):
     @property
     def n_identities(self) -> int:
         """How many synthetic people there are."""
-        return len(self.identity_weights)
+        return len(self.identity_codes)
 
     @property
     def image_size(self) -> int:
         """Width and height of a face in pixels."""
-        return self.network.shape["image_size"]
+        return int(self.network.shape["image_size"])
 
     def train(self, mode: bool = True) -> "FaceGenerator":  # noqa: ARG002
         """Stay in evaluation mode: the generator is frozen."""
@@ -133,15 +181,20 @@ class FaceGenerator(nn.Module):
         low, high = self.axis_bounds.T
         inside = (expressions >= low - 1e-4) & (expressions <= high + 1e-4)
         assert bool(inside.all()), "an expression lies outside axis_bounds"
-        donors = F.one_hot(self.identity_donors[identities], self.identity_weights.shape[1])
-        images = self.network(self.identity_weights[identities], donors.float(), expressions.float())
+        images: Tensor = self.network(self.identity_codes[identities], expressions.float())
         return images.float().clamp(0, 1)
 
     def save(self, path: Path, facts: dict[str, object]) -> None:
         """Write fp16 weights with facts for the card."""
-        tensors = {f"network.{name}": value.half() for name, value in self.network.state_dict().items()}
-        tensors |= {"identity_weights": self.identity_weights, "identity_donors": self.identity_donors}
-        save_checkpoint(path, WEIGHTS_KIND, tensors, {"shape": self.network.shape, **facts})
+        parameters = {name for name, _ in self.network.named_parameters()}
+        tensors = {
+            # Buffers are few, and directions may be too long for fp16.
+            f"network.{name}": value.half() if name in parameters else value
+            for name, value in self.network.state_dict().items()
+        }
+        tensors["identity_codes"] = self.identity_codes
+        (kind,) = (name for name, network in NETWORKS.items() if type(self.network) is network)
+        save_checkpoint(path, WEIGHTS_KIND, tensors, {"network": kind, "shape": self.network.shape, **facts})
 
     @classmethod
     def load(cls, path: Path | None = None, dtype: torch.dtype | None = None) -> "FaceGenerator":
@@ -157,11 +210,11 @@ class FaceGenerator(nn.Module):
             with as_file(files("models") / "weights" / "face_generator.safetensors") as shipped:
                 return cls.load(shipped, dtype)
         tensors, facts = load_checkpoint(path, WEIGHTS_KIND)
-        network = FaceNetwork(**facts["shape"])
-        weights, donors = tensors.pop("identity_weights"), tensors.pop("identity_donors")
+        network = NETWORKS[facts["network"]](**facts["shape"])
+        codes = tensors.pop("identity_codes")
         load_into(network, {name.removeprefix("network."): t.float() for name, t in tensors.items()}, path)
-        network.synthesis.to(dtype or fast_dtype())
-        return cls(network, weights, donors)
+        freeze(network.synthesis.to(dtype or fast_dtype()))
+        return cls(network, codes)
 
 
 def fast_dtype() -> torch.dtype:

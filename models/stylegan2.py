@@ -63,6 +63,20 @@ class FastGenerator(PackageGenerator):  # type: ignore[misc, valid-type]
         return rgb
 
 
+def _kernel_energy(conv: Any) -> Tensor:
+    """Sum of squares of a kernel over its window, float32 [C, C']: what demodulation weighs styles with."""
+    energy: Tensor = conv.weight.float().square().sum((2, 3)).t()
+    return energy
+
+
+def freeze(generator: nn.Module) -> None:
+    """Promise that the weights change no more: what follows from them alone is computed once."""
+    generator.requires_grad_(False)
+    for block in generator.blocks:  # type: ignore[union-attr]
+        for conv in (block.conv1, block.conv2):
+            conv.register_buffer("kernel_energy", _kernel_energy(conv), persistent=False)
+
+
 def _styled(
     block: Any, number: int, x: Tensor, owed: Tensor, style: Tensor, noise: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -78,7 +92,8 @@ def _styled(
     if number == 1 and block.upsample is not None:
         x = block.upsample(x)
     x = F.conv2d(x, conv.weight.to(x.dtype), padding=1)
-    energy = scale.float().square() @ conv.weight.float().square().sum((2, 3)).t()
+    kernel_energy = conv.kernel_energy if hasattr(conv, "kernel_energy") else _kernel_energy(conv)
+    energy = scale.float().square() @ kernel_energy
     demodulation = torch.rsqrt(energy + conv.eps)
     if noise is None:
         added = to_noise.bias[:, None, None]
@@ -97,6 +112,15 @@ def _add_colours(to_rgb: Any, x: Tensor, owed: Tensor, rgb: Tensor | None, style
     added = added.float().unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
     rgb = added if rgb is None else rgb + added
     return rgb if to_rgb.upsample is None else to_rgb.upsample(rgb)
+
+
+def lay_out(generator: nn.Module) -> nn.Module:
+    """Kernels channels-last, as convolutions on a CPU like them; colour kernels, used as matrices, stay."""
+    generator.to(memory_format=torch.channels_last)
+    for block in generator.blocks:  # type: ignore[union-attr]
+        colours = block.to_rgb.conv.weight
+        colours.data = colours.data.clone(memory_format=torch.contiguous_format)
+    return generator
 
 
 def initialise(mapping: nn.Module, generator: nn.Module, latent_dim: int) -> None:

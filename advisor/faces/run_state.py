@@ -49,13 +49,21 @@ def load_state(
     for name, module in modules.items():
         load_into(module, part(tensors, name), path)
     for name, optimizer in optimizers.items():
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith(f"{name}/"):
                 _, index, moment = key.split("/")
-                state.setdefault(int(index), {})[moment] = value
+                state.setdefault(int(index), {})[moment] = _laid_out_like(parameters[int(index)], value)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return int(facts["step"])
+
+
+def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """A moment in the memory format of its parameter: fused Adam walks both as they lie in memory."""
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype, device="cpu").copy_(moment)
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

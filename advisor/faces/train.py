@@ -1,4 +1,4 @@
-"""Trains the generator to draw a corpus: supervised, from blend and expression to picture.
+"""Trains the generator to draw a corpus: supervised, from blend and expression to picture, then adversarial.
 
 A run is a folder: `options.json`, `statistics.jsonl`, `sheets/`, `checkpoint.safetensors` (network, average,
 optimizer; written whole or not at all) and `face_generator.safetensors`, the average in the form that is
@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import Progress, TextColumn
 from torch import Tensor, nn
 
+from advisor.faces.adversary import Adversary
 from advisor.faces.corpus import Corpus, load_corpus, read_identities
+from advisor.faces.identities import Identity
 from advisor.faces.image_losses import feature_weights, fidelity, reconstruction_loss
 from advisor.faces.landmarks import canonical_shape
 from advisor.faces.pictures import People
@@ -26,7 +28,10 @@ from advisor.faces.run_state import RUN_KIND, keep_options, load_state, part, sa
 from advisor.faces.sheet import write_sheet
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
-from models.face_generator import FaceGenerator, FaceNetwork, fast_dtype
+from models.face_generator import BlendNetwork, FaceGenerator, fast_dtype
+
+ADVERSARY_LEARNING_RATE = 2e-4
+ADVERSARY_R1_WEIGHT = 2.0
 
 
 class FaceTrainingOptions(BaseModel):
@@ -37,7 +42,9 @@ class FaceTrainingOptions(BaseModel):
     network_capacity: int = Field(16, ge=2, description="channels at full size are twice this")
     fmap_max: int = Field(384, ge=16)
     n_half_size_steps: int = Field(2000, ge=0, description="steps at half the size, before growing")
-    n_steps: int = Field(8000, ge=1, description="steps at full size")
+    n_steps: int = Field(8000, ge=1, description="supervised steps at full size")
+    n_adversarial_steps: int = Field(0, ge=0, description="steps after those, with a discriminator")
+    adversarial_weight: float = Field(0.02, ge=0)
     batch_size: int = Field(16, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     mapping_learning_rate: float = Field(1e-2, gt=0)
@@ -73,7 +80,7 @@ def train_faces(
         run = _Run(half, options, data, accelerator, None)
         run.train()
         grown_from = half.checkpoint
-    full = _Stage(out, size, options.network_capacity, options.n_steps)
+    full = _Stage(out, size, options.network_capacity, options.n_steps, options.n_adversarial_steps)
     return _Run(full, options, data, accelerator, grown_from).train()
 
 
@@ -85,6 +92,11 @@ class _Stage:
     image_size: int
     network_capacity: int
     n_steps: int
+    n_adversarial_steps: int = 0
+
+    @property
+    def n_all_steps(self) -> int:
+        return self.n_steps + self.n_adversarial_steps
 
     @property
     def checkpoint(self) -> Path:
@@ -97,21 +109,19 @@ class _Data:
     shipped: Corpus
     held_out: Corpus
     shape: np.ndarray
-    identity_weights: Tensor
-    identity_donors: Tensor
+    identity_codes: Tensor
 
     @classmethod
     def read(cls, folder: Path, accelerator: Accelerator) -> "_Data":
-        people = People.load(folder / "people")
         identities = read_identities(folder)
+        people = People.load(folder / "people")
         accelerator.print(f"corpus {folder}: reading")
         return cls(
             train=load_corpus(folder, "train"),
             shipped=load_corpus(folder, "shipped"),
             held_out=load_corpus(folder, "held_out"),
             shape=canonical_shape(people.neutral, people.smiling),
-            identity_weights=torch.from_numpy(np.stack([one.weights for one in identities])),
-            identity_donors=torch.tensor([one.donor for one in identities]),
+            identity_codes=identity_codes(identities),
         )
 
     @property
@@ -133,7 +143,7 @@ class _Run:
         self.stage, self.options, self.data, self.accelerator = stage, options, data, accelerator
         self.n_people = data.train.weights.shape[1]
         torch.manual_seed(options.seed)
-        self.network = FaceNetwork(
+        self.network = BlendNetwork(
             stage.image_size,
             self.n_people,
             stage.network_capacity,
@@ -145,7 +155,7 @@ class _Run:
             block.to_noise2.weight.requires_grad_(False)
         if initial is not None:
             _carry_over(initial, self.network)
-        self.average = FaceNetwork(**self.network.shape).requires_grad_(False).to(accelerator.device)
+        self.average = BlendNetwork(**self.network.shape).requires_grad_(False).to(accelerator.device)
         self.average.load_state_dict(self.network.state_dict())
         groups = [
             {
@@ -155,6 +165,13 @@ class _Run:
             {"params": list(self.network.mapping.parameters()), "peak": options.mapping_learning_rate},
         ]
         self.optimizer = torch.optim.Adam(groups, lr=options.learning_rate, betas=(0.9, 0.99), fused=True)
+        self.adversary = (
+            Adversary(
+                accelerator, min(64, stage.image_size), 4, 256, ADVERSARY_LEARNING_RATE, ADVERSARY_R1_WEIGHT
+            )
+            if stage.n_adversarial_steps
+            else None
+        )
         self.step = load_state(stage.checkpoint, *self._parts())
         self.model, self.prepared = accelerator.prepare(self.network, self.optimizer)
         self.weights = feature_weights(data.shape, stage.image_size).to(accelerator.device)
@@ -166,12 +183,12 @@ class _Run:
         columns = (*Progress.get_default_columns(), TextColumn("{task.fields[note]}"))
         with Progress(*columns, disable=not self.accelerator.is_main_process) as progress:
             name = f"{self.stage.image_size} px"
-            task = progress.add_task(name, total=self.stage.n_steps, completed=self.step, note="")
-            while self.step < self.stage.n_steps:
+            task = progress.add_task(name, total=self.stage.n_all_steps, completed=self.step, note="")
+            while self.step < self.stage.n_all_steps:
                 losses.append(self._take_step())
                 self.step += 1
                 progress.update(task, completed=self.step, note=f"loss {np.mean(losses[-50:]):.4f}")
-                if self.step % self.options.snapshot_every == 0 or self.step == self.stage.n_steps:
+                if self.step % self.options.snapshot_every == 0 or self.step == self.stage.n_all_steps:
                     figures = self._snapshot(float(np.mean(losses)))
                     losses.clear()
                     if self.accelerator.is_main_process:
@@ -180,8 +197,8 @@ class _Run:
 
     def _take_step(self) -> float:
         # --- learning rate: a short warm-up, then a cosine to nearly nothing
-        done = self.step / self.stage.n_steps
-        scale = min(1.0, done / 0.03 + 0.02) * (0.5 * (1 + np.cos(np.pi * done)) * 0.99 + 0.01)
+        done = min(1.0, self.step / self.stage.n_steps)
+        scale = min(1.0, done / 0.03 + 0.02) * (0.5 * (1 + np.cos(np.pi * done)) * 0.98 + 0.02)
         for group in self.prepared.param_groups:
             group["lr"] = group["peak"] * scale
         # --- batch
@@ -195,7 +212,11 @@ class _Run:
         ]
         pictures, known = self._tensors([np.concatenate(column) for column in zip(*parts, strict=True)])
         # --- gradients
-        loss, _ = reconstruction_loss(self.model(*known), pictures, self.weights, self.options.texture_weight)
+        drawn = self.model(*known)
+        loss, _ = reconstruction_loss(drawn, pictures, self.weights, self.options.texture_weight)
+        if self.adversary is not None and self.step >= self.stage.n_steps:
+            self.adversary.learn(drawn, pictures, self.step, rng)
+            loss = loss + self.options.adversarial_weight * self.adversary.generator_loss(drawn, rng)
         self.prepared.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -206,20 +227,21 @@ class _Run:
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
         return float(loss.detach())
 
-    def _tensors(self, columns: list[np.ndarray]) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def _tensors(self, columns: list[np.ndarray]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Pictures [B, 3, S, S] in [0, 1] at the stage's size, and what the network is told of them."""
         images, weights, donors, expressions = (
             torch.from_numpy(c).to(self.accelerator.device) for c in columns
         )
         pictures = images.permute(0, 3, 1, 2).float() / 255
         pictures = F.avg_pool2d(pictures, pictures.shape[-1] // self.stage.image_size)
-        return pictures, (weights, F.one_hot(donors, self.n_people).float(), expressions)
+        codes = torch.cat([weights, F.one_hot(donors, self.n_people).float()], dim=1)
+        return pictures, (codes, expressions)
 
     @torch.no_grad()
     def _measure(self, n_images: int = 200) -> dict[str, float]:
         drawn, pictures = [], []
-        for start in range(0, n_images, 20):
-            chosen = np.arange(start, start + 20)
+        n_images = min(n_images, len(self.data.held_out.images))
+        for chosen in np.array_split(np.arange(n_images), -(-n_images // 20)):
             picture, known = self._tensors(list(_take(self.data.held_out, chosen)))
             with self.accelerator.autocast():
                 drawn.append(self.average(*known).float().clamp(0, 1))
@@ -230,8 +252,9 @@ class _Run:
         figures = self._measure()
         if self.accelerator.is_main_process:
             save_state(self.stage.checkpoint, *self._parts(), self.step)
-            generator = FaceGenerator(self.average, self.data.identity_weights, self.data.identity_donors)
-            generator.save(self.stage.folder / "face_generator.safetensors", {"step": self.step, **figures})
+            generator = FaceGenerator(self.average, self.data.identity_codes)
+            facts = {"step": self.step, "options": self.options.model_dump(), **figures}
+            generator.save(self.stage.folder / "face_generator.safetensors", facts)
             write_sheet(generator, self.stage.folder / "sheets" / f"step-{self.step:06d}.png", n_identities=6)
             with (self.stage.folder / "statistics.jsonl").open("a") as file:
                 file.write(json.dumps({"step": self.step, "loss": loss, **figures}) + "\n")
@@ -239,7 +262,18 @@ class _Run:
         return {name: round(value, 4) for name, value in figures.items()}
 
     def _parts(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
-        return {"network": self.network, "average": self.average}, {"optimizer": self.optimizer}
+        modules: dict[str, nn.Module] = {"network": self.network, "average": self.average}
+        optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": self.optimizer}
+        if self.adversary is not None:
+            modules["adversary"], optimizers["adversary"] = self.adversary.network, self.adversary.optimizer
+        return modules, optimizers
+
+
+def identity_codes(identities: list[Identity]) -> Tensor:
+    """Codes [n, 2 n_people] of identities, as `BlendNetwork` takes them."""
+    weights = torch.from_numpy(np.stack([one.weights for one in identities]))
+    donors = torch.tensor([one.donor for one in identities])
+    return torch.cat([weights, F.one_hot(donors, weights.shape[1]).float()], dim=1)
 
 
 def _pick(corpus: Corpus, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -250,7 +284,7 @@ def _take(corpus: Corpus, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
     return corpus.images[chosen], corpus.weights[chosen], corpus.donors[chosen], corpus.expressions[chosen]
 
 
-def _carry_over(path: Path, network: FaceNetwork) -> None:
+def _carry_over(path: Path, network: BlendNetwork) -> None:
     """Start from the averaged weights of another run, as far as the shapes agree.
 
     A network grown by a block starts with that block's colours nearly off.

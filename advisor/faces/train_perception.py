@@ -1,10 +1,12 @@
 """Trains FacePerception on corpus faces and on generated ones, seen through noise, blur and bad light."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,15 +55,8 @@ def train_perception(
     model, prepared = accelerator.prepare(perception, optimizer)
 
     # --- what to learn from, and what to be measured on
-    train, held_out = load_corpus(corpus, "train"), load_corpus(corpus, "held_out")
-    apart = load_corpus(corpus, "held_out_people")
-    drawn = draw_faces_at_random(generator, options.n_generated, np.random.default_rng([options.seed, 1]))
-    tests = {
-        "held_out": (held_out.images, held_out.expressions),
-        "held_out_people": (apart.images, apart.expressions),
-        "generated": draw_faces_at_random(generator, 500, np.random.default_rng([options.seed, 2])),
-    }
-    scale = torch.from_numpy(train.expressions.std(0)).to(accelerator.device)
+    data = _Faces.gather(corpus, generator, options)
+    scale = torch.from_numpy(data.expressions.std(0)).to(accelerator.device)
     figures: dict[str, dict[str, float]] = {}
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as progress:
         task = progress.add_task("perception", total=options.n_steps, completed=step, note="")
@@ -71,12 +66,8 @@ def train_perception(
             for group in prepared.param_groups:
                 group["lr"] = options.learning_rate * min(1, done / 0.05 + 0.02) * (1 - done) ** 1.5
             rng = np.random.default_rng([options.seed, 3, step, accelerator.process_index])
-            n_drawn = round(options.batch_size * options.generated_share) if len(drawn[0]) else 0
-            from_corpus = rng.integers(len(train.images), size=options.batch_size - n_drawn)
-            from_drawn = rng.integers(max(1, len(drawn[0])), size=n_drawn)
-            pixels = np.concatenate([train.images[from_corpus], drawn[0][from_drawn]])
-            expressions = np.concatenate([train.expressions[from_corpus], drawn[1][from_drawn]])
-            images = degrade(_to_images(pixels), rng).to(accelerator.device)
+            pixels, expressions = data.batch(options.batch_size, options.generated_share, rng)
+            images = degrade(to_images(pixels), rng).to(accelerator.device)
             # --- gradients
             wrong = (model(images) - torch.from_numpy(expressions).to(accelerator.device)) / scale
             loss = wrong.square().mean()
@@ -86,26 +77,65 @@ def train_perception(
             step += 1
             progress.update(task, completed=step, note=f"loss {loss.item():.4f}")
             # --- save
-            if step % options.snapshot_every == 0 or step == options.n_steps:
+            if (
+                step % options.snapshot_every == 0 or step == options.n_steps
+            ) and accelerator.is_main_process:
                 perception.eval()
-                figures = {name: r_squared(perception, *test) for name, test in tests.items()}
-                if accelerator.is_main_process:
-                    perception.save(out / "face_perception.safetensors", {"step": step, "r_squared": figures})
-                    parts = {"perception": perception}
-                    save_state(out / "checkpoint.safetensors", parts, {"optimizer": optimizer}, step)
-                    with (out / "statistics.jsonl").open("a") as file:
-                        file.write(json.dumps({"step": step, "loss": loss.item(), **figures}) + "\n")
+                figures = {name: r_squared(perception, *test) for name, test in data.tests.items()}
+                perception.save(out / "face_perception.safetensors", {"step": step, "r_squared": figures})
+                save_state(
+                    out / "checkpoint.safetensors", {"perception": perception}, {"optimizer": optimizer}, step
+                )
+                with (out / "statistics.jsonl").open("a") as file:
+                    file.write(json.dumps({"step": step, "loss": loss.item(), **figures}) + "\n")
                 worst = {name: round(min(values.values()), 3) for name, values in figures.items()}
                 progress.console.print(f"step {step}: lowest R² {worst}")
                 perception.train()
     return figures
 
 
+@dataclass(frozen=True)
+class _Faces:
+    """Faces uint8 [n, S, S, 3] of the corpus and of the generator with their expressions, and test sets."""
+
+    images: NDArray[np.uint8]
+    expressions: NDArray[np.float32]
+    drawn_images: NDArray[np.uint8]
+    drawn_expressions: NDArray[np.float32]
+    tests: dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]
+
+    @classmethod
+    def gather(cls, corpus: Path, generator: FaceGenerator, options: PerceptionTrainingOptions) -> "_Faces":
+        train = load_corpus(corpus, "train")
+        held_out, apart = load_corpus(corpus, "held_out"), load_corpus(corpus, "held_out_people")
+        size = train.images.shape[1]
+
+        def draw(n: int, part: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+            return draw_faces_at_random(generator, n, size, np.random.default_rng([options.seed, part]))
+
+        tests = {
+            "held_out": (held_out.images, held_out.expressions),
+            "held_out_people": (apart.images, apart.expressions),
+            "generated": draw(500, 2),
+        }
+        return cls(train.images, train.expressions, *draw(options.n_generated, 1), tests)
+
+    def batch(
+        self, n: int, drawn_share: float, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        n_drawn = round(n * drawn_share) if len(self.drawn_images) else 0
+        own = rng.integers(len(self.images), size=n - n_drawn)
+        drawn = rng.integers(max(1, len(self.drawn_images)), size=n_drawn)
+        images = np.concatenate([self.images[own], self.drawn_images[drawn]])
+        expressions = np.concatenate([self.expressions[own], self.drawn_expressions[drawn]])
+        return mirror(images, expressions, rng.random(n) < 0.5)
+
+
 @torch.no_grad()
 def draw_faces_at_random(
-    generator: FaceGenerator, n: int, rng: np.random.Generator
+    generator: FaceGenerator, n: int, image_size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Faces uint8 [n, S, S, 3] and their expressions [n, 9].
+    """Faces uint8 [n, S, S, 3], S = `image_size`, and their expressions [n, 9].
 
     Half of the expressions are drawn as for a corpus, half anywhere within the bounds, as an encoder may.
     """
@@ -113,12 +143,23 @@ def draw_faces_at_random(
     rows = [draw_expression(rng) if k % 2 else rng.uniform(low, high) for k in range(n)]
     expressions = np.array(rows, np.float32).reshape(n, len(EXPRESSION_AXES))
     identities = torch.from_numpy(rng.integers(generator.n_identities, size=n))
-    size = generator.image_size
-    faces = np.empty((n, size, size, 3), np.uint8)
+    faces = np.empty((n, image_size, image_size, 3), np.uint8)
     for start in range(0, n, 16):
         part = slice(start, start + 16)
-        faces[part] = to_pixels(generator(identities[part], torch.from_numpy(expressions[part])))
+        drawn = generator(identities[part], torch.from_numpy(expressions[part]))
+        if drawn.shape[-1] != image_size:
+            drawn = F.interpolate(drawn, size=image_size, mode="bilinear", align_corners=False)
+        faces[part] = to_pixels(drawn)
     return faces, expressions
+
+
+def mirror(
+    images: NDArray[np.uint8], expressions: NDArray[np.float32], chosen: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The chosen faces seen in a mirror: the head tilts the other way and nothing else changes."""
+    images[chosen] = images[chosen, :, ::-1]
+    expressions[chosen, EXPRESSION_AXES.index("head_tilt")] *= -1
+    return images, expressions
 
 
 def degrade(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -143,7 +184,7 @@ def r_squared(
     """R² of the readings, an axis; pixels uint8 [n, S, S, 3]."""
     device = next(perception.parameters()).device
     readings = torch.cat(
-        [perception(_to_images(pixels[k : k + 50]).to(device)) for k in range(0, len(pixels), 50)]
+        [perception(to_images(pixels[k : k + 50]).to(device)) for k in range(0, len(pixels), 50)]
     )
     truth = torch.from_numpy(expressions)
     residual = (readings.cpu().float() - truth).square().sum(0)
@@ -151,8 +192,6 @@ def r_squared(
     return dict(zip(EXPRESSION_AXES, explained.tolist(), strict=True))
 
 
-def _to_images(pixels: NDArray[np.uint8]) -> Tensor:
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
-    if images.shape[-1] != 128:
-        images = torch.nn.functional.interpolate(images, size=128, mode="bilinear", align_corners=False)
-    return images
+def to_images(pixels: NDArray[np.uint8]) -> Tensor:
+    """RGB uint8 [B, S, S, 3] as images [B, 3, S, S] in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255

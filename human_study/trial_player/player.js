@@ -10,6 +10,7 @@ const LOCK_OUT_MS = 300;
 const N_PRELOADED = 2;
 const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
 const REQUEST_TIMEOUT_MS = 10000;
+const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
 const QUEUE_PREFIX = "countenance.queue.";
 const DECISIONS_ADDRESS = "/api/decisions";
@@ -185,7 +186,7 @@ class TrialPlayer {
     this.progress.value = trial.position;
     this.rows.replaceChildren(...trial.rows.map(([label, value, help]) => element("tr", {},
       element("th", { scope: "row" }, label, ...(help ? [element("small", {}, help)] : [])),
-      element("td", {}, value))));
+      element("td", value.length <= LONGEST_ON_ONE_LINE ? { class: "short" } : {}, value))));
     this.advice.replaceChildren(...this.drawAdvice(trial, face));
     this.advice.hidden = !trial.image && !trial.score;
     this.section.classList.add("started");

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -50,12 +49,12 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
         refuse_other_sites(request)
         token = session_token(request)
         if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-            raise HTTPException(400, "A decision is sent as application/json.")
+            raise NotServedError(400, "A decision is sent as application/json.")
         body = await read_body(request, _MAX_DECISION_BYTES)
         try:
             message = DecisionMessage.model_validate_json(body)
         except ValidationError as error:
-            raise HTTPException(400, "This is no decision on a trial.") from error
+            raise NotServedError(400, "This is no decision on a trial.") from error
         status = await run_in_threadpool(live.record_decision, token, message.model_dump())
         return JSONResponse({"status": status}, headers={"Cache-Control": "no-store"})
 

@@ -1,0 +1,124 @@
+"""Subcommands of `advisor` that make faces: corpus, generator, perception, sheets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor.config import parse_config
+
+SettingsOption = Annotated[
+    list[str] | None, typer.Option("--set", help="An option by name, such as n_steps=300; repeatable.")
+]
+CorpusArgument = Annotated[Path, typer.Argument(help="Folder that `advisor build-corpus` made.")]
+RunOption = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted one goes on.")]
+
+
+def faces(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    identities: Annotated[int, typer.Option(min=1, help="How many identities.")] = 6,
+    weights: Annotated[Path | None, typer.Option(help="Weights other than the shipped ones.")] = None,
+) -> None:
+    """Draw a PNG per identity, axis and value, with a manifest and a contact sheet.
+
+    Example: advisor faces --identities 6 --out var/faces
+    """
+    from advisor.faces.draw import draw_faces
+    from models.face_generator import FaceGenerator
+
+    n_faces = draw_faces(identities, out, FaceGenerator.load(weights))
+    print(f"{out}: {n_faces} faces, manifest.csv, contact_sheet.png")
+
+
+def build_corpus(
+    pictures: Annotated[Path, typer.Argument(help="Folder of neutral and smiling pictures with landmarks.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the corpus; an interrupted one goes on.")],
+    images: Annotated[int, typer.Option(min=1, help="Training images.")] = 20_000,
+    size: Annotated[int, typer.Option(help="Pixels, width and height.")] = 128,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Draw faces of people who do not exist, at known expressions, from pictures of people.
+
+    Example: advisor build-corpus pictures --images 20000 --out var/corpus
+    """
+    from advisor.faces.corpus import build_corpus as build
+
+    skipped = build(pictures, out, images, size, seed)
+    for name, reason in skipped.items():
+        print(f"skipped {name}: {reason}")
+    print(f"{out}: {images} images, {len(skipped)} pictured people skipped")
+
+
+def train_faces(
+    corpus: CorpusArgument,
+    out: RunOption,
+    initial: Annotated[Path | None, typer.Option(help="Checkpoint of another run to start from.")] = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Train a generator on a corpus; under torchrun on several processes.
+
+    Example: advisor train-faces var/corpus --out var/runs/faces --set n_steps=8000
+    """
+    from advisor.faces.train import FaceTrainingOptions
+    from advisor.faces.train import train_faces as train
+
+    print(train(corpus, out, parse_config(FaceTrainingOptions, settings or []), initial))
+
+
+def train_perception(
+    corpus: CorpusArgument,
+    out: RunOption,
+    generator: Annotated[
+        Path | None, typer.Option(help="Generator's weights other than the shipped ones.")
+    ] = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Train FacePerception on corpus faces and on a generator's.
+
+    Example: advisor train-perception var/corpus --out var/runs/perception
+    """
+    from advisor.faces.train_perception import PerceptionTrainingOptions
+    from advisor.faces.train_perception import train_perception as train
+    from models.face_generator import FaceGenerator
+
+    options = parse_config(PerceptionTrainingOptions, settings or [])
+    print(train(corpus, FaceGenerator.load(generator), out, options))
+
+
+def train_observer(
+    corpus: CorpusArgument,
+    out: Annotated[Path, typer.Option("--out", help="Weights file to write.")],
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+) -> None:
+    """Train the eyes of simulated participants, apart from FacePerception.
+
+    Example: advisor train-observer var/corpus --out var/simulated_observer.safetensors
+    """
+    from advisor.faces.train_observer import train_observer as train
+
+    print(train(corpus, out, seed=seed))
+
+
+def distil_percepts(
+    out: Annotated[Path, typer.Option("--out", help="Weights file to write.")],
+    samples: Annotated[int, typer.Option(min=100, help="Faces to render and read.")] = 6000,
+) -> None:
+    """Fit the fast path from expressions to percepts to the shipped generator and perception.
+
+    Example: advisor distil-percepts --out models/weights/distilled_percept.safetensors
+    """
+    from rich.progress import Progress
+
+    from advisor.composition import save_distilled
+
+    with Progress() as bars:
+        task = bars.add_task("rendering and reading", total=samples)
+        print(save_distilled(out, samples, lambda n: bars.advance(task, n)))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these subcommands to the command line."""
+    for command in (faces, build_corpus, train_faces, train_perception, train_observer, distil_percepts):
+        app.command()(command)

@@ -1,0 +1,40 @@
+"""The figures that publication is decided by can fail, and fail where they should."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.checks import axis_r2, between_group_share, identity_dependence
+
+
+@given(seed=st.integers(0, 1000))
+def test_identities_drawn_at_random_depend_on_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert abs(identity_dependence(rng.integers(24, size=800), rng.normal(size=(800, 20)))) < 0.03
+
+
+def test_an_identity_computed_from_the_application_is_found() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(800, 20))
+    by_income = np.digitize(features[:, 3], [-0.5, 0.5])
+    assert identity_dependence(by_income, features) > 0.3
+    half_random = np.where(rng.random(800) < 0.5, by_income, rng.integers(3, size=800))
+    assert identity_dependence(half_random, features) > 0.05
+
+
+def test_approval_that_depends_on_the_identity_is_found() -> None:
+    rng = np.random.default_rng(0)
+    identities = rng.integers(24, size=500)
+    liked = rng.normal(size=24)
+    assert abs(between_group_share(rng.normal(size=500), identities)) < 0.05
+    assert between_group_share(rng.normal(size=500) + liked[identities], identities) > 0.3
+
+
+def test_readability_falls_with_noise_bias_and_mirrored_axes() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.uniform(-1, 1, (400, 2))
+    assert axis_r2(drawn, drawn) == pytest.approx([1, 1])
+    assert (axis_r2(drawn, drawn + rng.normal(0, 0.3, drawn.shape)) < 0.9).all()
+    assert (axis_r2(drawn, drawn + 0.5) < 0.5).all()
+    assert (axis_r2(drawn, -drawn) < 0).all()

@@ -1,0 +1,80 @@
+"""A plain run on a folder of pictures: on a CPU, resumable, and fit to be adopted."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from advisor.faces.adopt import adopt_generator
+from advisor.faces.train_plain import PlainTrainingOptions, read_pictures, train_plain
+from data.errors import FacesError
+from models.checkpoint import load_checkpoint
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
+
+SMALL = PlainTrainingOptions(
+    image_size=16,
+    network_capacity=2,
+    fmap_max=16,
+    latent_dim=16,
+    n_mapping_layers=2,
+    n_steps=3,
+    batch_size=2,
+    snapshot_every=2,
+)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for n in range(5):
+        cv2.imwrite(str(folder / f"{n}.png"), rng.integers(0, 255, (20, 30, 3), dtype=np.uint8))
+    (folder / "corrupt.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def test_a_run_skips_a_corrupt_file_and_can_be_adopted(pictures: Path, tmp_path: Path) -> None:
+    skipped = train_plain(pictures, tmp_path / "run", SMALL)
+    assert list(skipped) == ["corrupt.jpg"]
+    rows = [json.loads(line) for line in (tmp_path / "run" / "statistics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 3]
+    assert len(list((tmp_path / "run" / "sheets").glob("*.png"))) == 2
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    adopt_generator(checkpoint, tmp_path / "g.safetensors", 3, 40, perception=FacePerception().eval())
+    assert FaceGenerator.load(tmp_path / "g.safetensors").n_identities == 3
+
+
+def test_a_stopped_run_goes_on(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    train_plain(pictures, tmp_path / "whole", SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr("advisor.faces.train_plain._write_samples", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_plain(pictures, tmp_path / "run", SMALL)
+    train_plain(pictures, tmp_path / "run", SMALL)
+    ours, facts = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors", "face training run")
+    theirs, _ = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors", "face training run")
+    assert facts["step"] == 3
+    assert all(torch.allclose(ours[name], value, atol=1e-5) for name, value in theirs.items())
+
+
+def test_pictures_are_cut_square(pictures: Path) -> None:
+    images, _ = read_pictures(pictures, 16)
+    assert images.shape == (5, 16, 16, 3)
+
+
+def test_a_folder_without_pictures_or_an_odd_size_is_refused(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FacesError, match="no readable pictures"):
+        read_pictures(tmp_path / "empty", 16)
+    with pytest.raises(FacesError, match="no folder"):
+        read_pictures(tmp_path / "absent", 16)
+    with pytest.raises(FacesError, match="power of two"):
+        train_plain(pictures, tmp_path / "run", SMALL.model_copy(update={"image_size": 48}))

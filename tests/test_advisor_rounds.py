@@ -1,0 +1,129 @@
+"""The whole loop with simulated participants, and what must never come out of it."""
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from torch import Tensor
+
+from advisor import losses
+from advisor.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
+from advisor.decisions import decisions_of_study
+from advisor.evaluate import evaluate_run, measured_accuracy, response_log_loss_on_study
+from advisor.publish import publish_run
+from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
+from advisor.simulate import population
+from advisor.train_advisor import train_advisor
+from data.errors import PublicationRefusedError, TrainingError
+from data.store import DecisionStore
+from data.task import DecisionTask, load_task
+
+QUICK = TrainConfig(
+    response=ResponseConfig(n_members=3, max_steps=150), encoder=EncoderConfig(n_steps=250, batch_size=128)
+)
+SMALL = PublishConfig(max_pool_size=120, identities_per_application=1)
+
+
+@pytest.fixture(scope="module")
+def task() -> DecisionTask:
+    return load_task("consumer_credit")
+
+
+@pytest.fixture(scope="module")
+def simulation(task: DecisionTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Round 0 and one learning round of 30 simulated participants × 20 trials."""
+    out = tmp_path_factory.mktemp("simulation")
+    simulate_rounds(task, population("realistic"), 1, 30, 20, 0, out, QUICK, SMALL)
+    return out
+
+
+def test_results_are_complete_and_labelled_simulated(simulation: Path) -> None:
+    results = json.loads((simulation / "results.json").read_text())
+    assert results["participants"] == "simulated"
+    assert 0.6 < results["machine_accuracy"] < 0.9
+    rows = results["results"]
+    assert [(row["round"], row["condition"]) for row in rows] == [
+        (k, c) for k in (0, 1) for c in ("none", "score", "face", "shuffled", "risk_to_smile")
+    ]
+    for row in rows:
+        assert row["n_participants"] == 30
+        assert row["n_decisions"] == 600
+        assert 0 <= row["ci_low"] <= row["accuracy"] <= row["ci_high"] <= 1
+        assert row["published"] is True
+
+
+def test_a_learned_face_helps_and_a_random_one_does_not(simulation: Path) -> None:
+    rows = json.loads((simulation / "results.json").read_text())["results"]
+    accuracy = {(row["round"], row["condition"]): row["accuracy"] for row in rows}
+    assert accuracy[1, "face"] > accuracy[1, "none"] + 0.03
+    assert accuracy[1, "face"] > accuracy[0, "face"] + 0.03
+    assert accuracy[1, "face"] > accuracy[1, "shuffled"] + 0.03
+
+
+def test_everything_collected_is_simulated_and_traceable(simulation: Path) -> None:
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        assert store.decisions_frame(STUDY_NAME, kind="people").empty
+        frame = store.decisions_frame(STUDY_NAME, kind="simulated")
+        assert len(frame) == 2 * 6 * 600
+        assert set(frame["bundle_hash"]) == {r.bundle_hash for r in store.rounds(STUDY_NAME)}
+        assert store.bundle(store.newest_round(STUDY_NAME).bundle_hash).trained_on == "simulated"
+
+
+def test_the_same_command_goes_on_where_it_was(simulation: Path, task: DecisionTask) -> None:
+    before = (simulation / "results.json").read_text()
+    seen: list[RoundOutcome] = []
+    simulate_rounds(
+        task, population("realistic"), 1, 30, 20, 0, simulation, QUICK, SMALL, on_round=seen.append
+    )
+    assert (simulation / "results.json").read_text() == before
+    assert len(seen) == 2
+    with pytest.raises(TrainingError, match="other options"):
+        simulate_rounds(task, population("realistic"), 1, 31, 20, 0, simulation, QUICK, SMALL)
+
+
+def test_evaluation_predicts_and_measures(simulation: Path) -> None:
+    run = simulation / "round_1" / "run"
+    predicted = evaluate_run(run)
+    assert predicted.predicted_accuracy > predicted.predicted_accuracy_neutral
+    assert predicted.held_out_log_loss < predicted.application_alone_log_loss < 0.7
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        measured = measured_accuracy(store, STUDY_NAME, "simulated").set_index(["round_number", "condition"])
+        loss = response_log_loss_on_study(run, store, STUDY_NAME, "simulated")
+    assert abs(measured.at[(1, "face"), "accuracy"] - predicted.predicted_accuracy) < 0.08
+    assert loss is not None
+    assert 0.4 < loss < 0.7
+
+
+def test_a_flipped_sign_in_the_loss_is_caught_before_anything_is_published(
+    simulation: Path, task: DecisionTask, tmp_path: Path
+) -> None:
+    right = losses.decision_loss
+
+    def flipped(member_probabilities: Tensor, target: Tensor) -> losses.Loss:
+        return right(member_probabilities, 1 - target)
+
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        decisions = decisions_of_study(store, STUDY_NAME, task, "simulated")
+        with mock.patch.object(losses, "decision_loss", flipped):
+            train_advisor(task, decisions, QUICK, tmp_path / "run")
+    with pytest.raises(PublicationRefusedError, match="gain of the faces over a neutral one"):
+        publish_run(tmp_path / "run", tmp_path / "bundle", SMALL)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_people_and_simulated_participants_are_never_mixed(simulation: Path, task: DecisionTask) -> None:
+    with (
+        DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store,
+        pytest.raises(TrainingError, match="no decisions of people"),
+    ):
+        decisions_of_study(store, STUDY_NAME, task, "people")
+
+
+def test_an_advisor_is_never_trained_to_mislead(simulation: Path, task: DecisionTask, tmp_path: Path) -> None:
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        decisions = decisions_of_study(store, STUDY_NAME, task, "simulated")
+        with pytest.raises(TrainingError, match="decision_weight must be above 0"):
+            train_advisor(
+                task, decisions, TrainConfig(encoder=EncoderConfig(decision_weight=-1)), tmp_path / "run"
+            )

@@ -1,0 +1,101 @@
+"""Study files: what is valid, and the one sentence for everything that is not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from data.errors import StudyError
+from human_study.study_file import StudyFile, load_study_file
+from human_study.study_template import STUDY_TEMPLATE
+
+VALID = {
+    "name": "pilot",
+    "task": "lending_club",
+    "bundle": "round_0/bundle",
+    "participants": "people",
+    "conditions": {"face": 1, "none": 2},
+}
+
+
+def write(folder: Path, **changes: object) -> Path:
+    """A study file with some keys changed; None takes a key out."""
+    path = folder / "study.yaml"
+    content = {key: value for key, value in (VALID | changes).items() if value is not None}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_defaults_and_values_are_read(tmp_path: Path) -> None:
+    study = load_study_file(write(tmp_path))
+    assert (study.trials.main, study.trials.test_share) == (40, 0.5)
+    assert study.conditions == {"face": 1, "none": 2}
+    assert not study.allow_simulated_advisor
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"titel": "Loans"}, "there is no key titel; did you mean title"),
+        ({"trials": {"mian": 3}}, "there is no key trials.mian; did you mean main"),
+        ({"participants": "robots"}, "participants is wrong"),
+        ({"participants": None}, "the key participants is missing"),
+        ({"conditions": {}}, "conditions is wrong"),
+        ({"conditions": {"fase": 1}}, "fase is no condition; did you mean face"),
+        ({"conditions": {"face": 0}}, "conditions.face is wrong"),
+        ({"trials": {"main": 0}}, "trials.main is wrong"),
+        ({"trials": {"test_share": 1.5}}, "trials.test_share is wrong"),
+        ({"time_limit_minutes": -1}, "time_limit_minutes is wrong"),
+        ({"name": "My study"}, "use lower-case letters"),
+        ({"title": "  "}, "title is wrong: it is empty"),
+        ({"recruitment": {"platform": "paper"}}, "recruitment.platform is wrong"),
+        ({"recruitment": {"completion_url": "javascript:alert(1)"}}, "recruitment.completion_url is wrong"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
+    with pytest.raises(StudyError, match=sentence) as caught:
+        load_study_file(write(tmp_path, **changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        load_study_file(write(tmp_path, titel="Loans", participants="robots"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("name: [", "not valid YAML"), ("- a\n- b\n", "holds no study"), ("", "holds no study")],
+)
+def test_what_is_no_study_file_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(content)
+    with pytest.raises(StudyError, match=sentence):
+        load_study_file(path)
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"absent\.yaml"):
+        load_study_file(tmp_path / "absent.yaml")
+
+
+def test_the_hash_follows_the_design_but_not_the_place_of_the_database(tmp_path: Path) -> None:
+    study = load_study_file(write(tmp_path))
+    moved = load_study_file(write(tmp_path, database="sqlite:///elsewhere.db"))
+    changed = load_study_file(write(tmp_path, trials={"main": 41}))
+    assert study.study_hash == moved.study_hash != changed.study_hash
+
+
+def test_paths_are_looked_for_beside_the_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "round_0" / "bundle").mkdir(parents=True)
+    path = write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert load_study_file("study.yaml").bundle == Path("round_0/bundle")
+    monkeypatch.chdir("/")
+    assert load_study_file(path).bundle == tmp_path / "round_0" / "bundle"
+
+
+def test_the_template_is_a_valid_study_file() -> None:
+    content = yaml.safe_load(STUDY_TEMPLATE.format(name="pilot", file_name="pilot.yaml"))
+    assert StudyFile.model_validate(content).name == "pilot"

@@ -1,0 +1,67 @@
+"""What the README and `--help` say can be typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+import advisor.cli
+import human_study.cli
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS: dict[str, click.Group] = {
+    "advisor": typer.main.get_command(advisor.cli.app),  # type: ignore[dict-item]
+    "human-study": typer.main.get_command(human_study.cli.app),  # type: ignore[dict-item]
+}
+COMMANDS = [(program, name) for program, group in PROGRAMS.items() for name in group.commands]
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Command lines of the two programs in indented blocks, comments cut off."""
+    lines = [
+        line.split("#")[0] for line in text.splitlines() if re.match(r" {4}(advisor|human-study) ", line)
+    ]
+    return [shlex.split(line) for line in lines]
+
+
+def complaints(words: list[str]) -> list[str]:
+    """What is wrong with a command line, judged by the program's own declarations."""
+    program, name, *rest = words
+    command = PROGRAMS[program].commands.get(name)
+    if command is None:
+        return [f"{program} has no {name}"]
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    return [f"{program} {name} has no {word}" for word in rest if word.startswith("--") and word not in known]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/simulated-people.md", "models/weights/README.md"])
+def test_commands_in_the_documents_exist(document: str) -> None:
+    wrong = [
+        complaint for words in commands_in((ROOT / document).read_text()) for complaint in complaints(words)
+    ]
+    assert wrong == []
+
+
+def test_the_readme_shows_commands_at_all() -> None:
+    assert len(commands_in((ROOT / "README.md").read_text())) >= 8
+
+
+@pytest.mark.parametrize(("program", "name"), COMMANDS)
+def test_every_command_explains_itself_with_an_example_that_it_understands(program: str, name: str) -> None:
+    command = PROGRAMS[program].commands[name]
+    text = f"{command.help or ''}\n{command.epilog or ''}"
+    example = re.search(rf"Example: ({program} .*)", text)
+    assert example, f"{program} {name} --help shows no example"
+    words = shlex.split(example.group(1))
+    assert words[1] == name
+    assert complaints(words) == []
+
+
+def test_links_in_the_readme_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / "README.md").read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
