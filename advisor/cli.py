@@ -155,7 +155,7 @@ def train(
                 raise TrainingError(
                     "Name the study with --study, or give --decisions FILE with --trials DIR."
                 )
-            with DecisionStore.open(decisions or DEFAULT_DATABASE_URL) as store:
+            with DecisionStore.open(decisions or DEFAULT_DATABASE_URL, create=False) as store:
                 learned_from = decisions_of_study(store, study, loaded, kind)
                 run = train_advisor(loaded, learned_from, config, out or next_run_folder(), report)
     summary = run.read_json("summary.json")["response"]
@@ -200,7 +200,7 @@ def publish(
     if explore and task is None:
         raise TrainingError("--explore needs --task; name a shipped task or a task.yaml.")
     if study is not None:
-        with DecisionStore.open(db) as store:
+        with DecisionStore.open(db, create=False) as store:
             require_allowed(store.study(study), run)
     with progress_bars() as report:
         if run is not None:
@@ -212,7 +212,7 @@ def publish(
     for check in bundle.manifest.checks:
         print(f"  {check.sentence()}")
     if study is not None:
-        with DecisionStore.open(db) as store:
+        with DecisionStore.open(db, create=False) as store:
             store.register_bundle(bundle.as_record())
             print(f"  study {study}: round {store.start_round(study, bundle.bundle_hash)} from now on")
 
@@ -289,7 +289,7 @@ def evaluate(
         print(f"{name:32} {figure:.4f}")
     if study is not None:
         kind = _participant_kind(participants)
-        with DecisionStore.open(db) as store:
+        with DecisionStore.open(db, create=False) as store:
             measured = measured_accuracy(store, study, kind)
             loss = response_log_loss_on_study(run, store, study, kind)
         print(f"\nMeasured, participants: {kind}")

@@ -39,7 +39,8 @@ def collect_simulated(
         rng: draws the trials.
     """
     assert study.participants == "simulated", "a study of people is never simulated"
-    round_number = store.start_round(study.name, bundle.bundle_hash)
+    newest = store.newest_round(study.name)
+    assert newest.bundle_hash == bundle.bundle_hash, "the newest round serves another bundle"
     outcomes = bundle.outcomes()
     faces: dict[str, np.ndarray] = {}
     participants, all_trials, decisions = [], [], []
@@ -47,7 +48,7 @@ def collect_simulated(
         participant = Participant(
             participant_key=participant_key,
             study_name=study.name,
-            round_number=round_number,
+            round_number=newest.round_number,
             bundle_hash=bundle.bundle_hash,
             kind="simulated",
             condition=condition,

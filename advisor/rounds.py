@@ -223,7 +223,8 @@ def _collect(
     """Collect a round's blocks and measure each condition on test applications."""
     store, study = simulation.store, simulation.study
     store.register_bundle(bundle.as_record())
-    store.start_round(study.name, bundle.bundle_hash)
+    if len(store.rounds(study.name)) <= round_number:  # else this round was interrupted
+        store.start_round(study.name, bundle.bundle_hash, again=True)
     present = set(store.participants_frame(study.name, kind="simulated")["participant_key"])
     measured: set[str] = set()
     blocks: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in CONDITIONS)]

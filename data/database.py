@@ -1,5 +1,7 @@
 """A database: how it is opened, what every connection is told, and how its schema is brought up to date."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +24,17 @@ BUSY_TIMEOUT_MS = 30_000
 MIGRATION_LOCK = 0x434F554E
 
 
-def open_engine(url: str) -> Engine:
-    """Connect to a database and bring its schema up to date; a new SQLite file is created.
+def open_engine(url: str, *, create: bool = True) -> Engine:
+    """Connect to a database and bring its schema up to date; a new SQLite file is made only if `create`.
 
     Raises StoreError where the database is unreachable, foreign or newer than this program, SetupError where
     its driver is not installed.
     """
     location = _location(url)
+    if not create and location.get_backend_name() == "sqlite" and not Path(str(location.database)).exists():
+        raise StoreError(
+            f"there is no database at {location.database}; mend the URL, or collect decisions first"
+        )
     engine = create_engine(location, pool_pre_ping=location.get_backend_name() != "sqlite")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite_connection)
@@ -95,10 +101,24 @@ def _prepare_sqlite_connection(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    # SQLite does not wait for the lock that this takes: of two programs that open a new file, one tries again.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite_transaction(connection: Connection) -> None:

@@ -26,12 +26,12 @@ class StudyStore:
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     @classmethod
-    def open(cls, url: str = DEFAULT_DATABASE_URL) -> Self:
-        """Open the database at a SQLAlchemy URL, creating or migrating its tables.
+    def open(cls, url: str = DEFAULT_DATABASE_URL, *, create: bool = True) -> Self:
+        """Open the database at a SQLAlchemy URL, migrating its tables; a new SQLite file only if `create`.
 
-        Raises StoreError (unreachable, foreign, newer than this program) or SetupError (no driver).
+        Raises StoreError (absent, unreachable, foreign, newer than this program) or SetupError (no driver).
         """
-        return cls(open_engine(url))
+        return cls(open_engine(url, create=create))
 
     def close(self) -> None:
         """Give all connections back."""
@@ -106,10 +106,11 @@ class StudyStore:
             )
         return found[0]
 
-    def start_round(self, study_name: str, bundle_hash: str) -> int:
+    def start_round(self, study_name: str, bundle_hash: str, *, again: bool = False) -> int:
         """Serve a registered bundle from now on; returns the round's number, from 0.
 
-        Where the newest round serves it already, that round goes on. Raises StudyError for a closed or
+        Where the newest round serves it already, that round goes on, unless `again` asks for another one (as
+        when the next advisor failed its checks). Raises StudyError for a closed or
         unknown study, a bundle of another task, or one trained on simulated people in a study of people
         whose study file does not say `allow_simulated_advisor: true`.
         """
@@ -118,7 +119,7 @@ class StudyStore:
             study = find_study(connection, study_name, lock=True)
             _check_bundle_suits(study, bundle)
             rounds = find_rounds(connection, study_name)
-            if rounds and rounds[-1].bundle_hash == bundle_hash:
+            if rounds and rounds[-1].bundle_hash == bundle_hash and not again:
                 return rounds[-1].round_number
             started = StudyRound(study_name=study_name, round_number=len(rounds), bundle_hash=bundle_hash)
             connection.execute(insert(tables.study_round).values(started.model_dump()))

@@ -78,7 +78,7 @@ def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
     from data.store import DecisionStore
 
     name, url = _study_and_database(study, db)
-    with DecisionStore.open(url) as store:
+    with DecisionStore.open(url, create=False) as store:
         record = store.study(name)
         counts = store.status_counts(name, kind=record.participants)
         n_decisions = len(store.decisions_frame(name, kind=record.participants))
@@ -107,7 +107,7 @@ def report(
     if kind not in (None, "people", "simulated"):
         raise StudyError(f"There is no kind of participants {kind}; write --kind people or --kind simulated.")
     name, url = _study_and_database(study, db)
-    with DecisionStore.open(url) as store:
+    with DecisionStore.open(url, create=False) as store:
         chosen = cast(ParticipantKind, kind or store.study(name).participants)
         print(f"Wrote {write_report(store, name, kind=chosen, out=out)}")
 

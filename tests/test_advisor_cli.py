@@ -76,6 +76,10 @@ def test_check_task_says_everything_at_once(call, tiny_task: Path) -> None:
         ),
         (["simulate", "--task", "consumer_credit", "--set", "seet=1", "--out", "b"], "seet"),
         (["evaluate", "nowhere"], "no run at nowhere"),
+        (
+            ["train", "--task", "consumer_credit", "--study", "s", "--out", "b"],
+            "no database at var/countenance.db",
+        ),
         (["faces", "--identities", "999", "--out", "b"], "identities"),
         (["train", "--tusk", "x"], "--tusk"),
     ],

@@ -127,3 +127,19 @@ def test_an_advisor_is_never_trained_to_mislead(simulation: Path, task: Decision
             train_advisor(
                 task, decisions, TrainConfig(encoder=EncoderConfig(decision_weight=-1)), tmp_path / "run"
             )
+
+
+def test_a_refused_advisor_leaves_the_one_before_and_the_rounds_go_on(
+    task: DecisionTask, tmp_path: Path
+) -> None:
+    strict = SMALL.model_copy(update={"max_pool_size": 24, "min_response_gain": 9.0})
+    results = simulate_rounds(task, population("realistic"), 2, 6, 8, 0, tmp_path / "out", QUICK, strict)
+    assert [row["published"] for row in results["results"]] == [True] * 5 + [False] * 10
+    assert set(results["not_published"]) == {"1", "2"}
+    assert "gain of ĥ" in results["not_published"]["1"]
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'out' / DATABASE_FILE}") as store:
+        rounds = store.rounds(STUDY_NAME)
+        assert [r.round_number for r in rounds] == [0, 1, 2]
+        assert len({r.bundle_hash for r in rounds}) == 1
+        counts = store.decisions_frame(STUDY_NAME, kind="simulated").groupby("round_number").size()
+        assert counts.tolist() == [6 * 6 * 8] * 3

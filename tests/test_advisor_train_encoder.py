@@ -103,7 +103,7 @@ def test_the_decision_loss_falls_as_people_decide_better() -> None:
     good, _ = decision_loss(torch.tensor([[0.9, 0.1]]), target)
     bad, metrics = decision_loss(torch.tensor([[0.1, 0.9]]), target)
     assert good < bad
-    assert metrics["decision_loss"] == pytest.approx(bad.item())
+    assert metrics["expected_error"] == pytest.approx(bad.item())
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,12 @@ def test_rounds_follow_the_bundles(store: DecisionStore) -> None:
     assert store.start_round(STUDY.name, BUNDLE.bundle_hash) == 0
     store.register_bundle(BUNDLE.model_copy(update={"bundle_hash": "next", "trained_on": "people"}))
     assert store.start_round(STUDY.name, "next") == 1
+    assert store.start_round(STUDY.name, "next") == 1
+    assert store.start_round(STUDY.name, "next", again=True) == 2
     assert store.newest_round(STUDY.name).bundle_hash == "next"
-    assert [turn.round_number for turn in store.rounds(STUDY.name)] == [0, 1]
+    assert [turn.round_number for turn in store.rounds(STUDY.name)] == [0, 1, 2]
     joined = store.add_participant(STUDY.name, "people", lambda _counts: plan(bundle_hash="next"))
-    assert (joined.round_number, joined.bundle_hash) == (1, "next")
+    assert (joined.round_number, joined.bundle_hash) == (2, "next")
 
 
 def test_a_bundle_that_moved_is_found_at_its_new_place(store: DecisionStore) -> None:

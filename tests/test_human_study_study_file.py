@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from data.errors import StudyError
+from human_study.cli import init
 from human_study.study_file import StudyFile, load_study_file
-from human_study.study_template import STUDY_TEMPLATE
 
 VALID = {
     "name": "pilot",
@@ -96,6 +96,18 @@ def test_paths_are_looked_for_beside_the_file_first(tmp_path: Path, monkeypatch:
     assert load_study_file(path).bundle == tmp_path / "round_0" / "bundle"
 
 
-def test_the_template_is_a_valid_study_file() -> None:
-    content = yaml.safe_load(STUDY_TEMPLATE.format(name="pilot", file_name="pilot.yaml"))
-    assert StudyFile.model_validate(content).name == "pilot"
+def test_init_writes_a_valid_study_file_that_says_what_was_asked(tmp_path: Path) -> None:
+    path = tmp_path / "pilot.yaml"
+    init(
+        path,
+        task="consumer_credit",
+        bundle=Path("var/b"),
+        database="sqlite:///x.db",
+        allow_simulated_advisor=True,
+    )
+    study = StudyFile.model_validate(yaml.safe_load(path.read_text()))
+    assert (study.name, study.task, study.bundle) == ("pilot", "consumer_credit", Path("var/b"))
+    assert study.database == "sqlite:///x.db"
+    assert study.allow_simulated_advisor is True
+    with pytest.raises(StudyError, match="left as it is"):
+        init(path)
