@@ -137,7 +137,6 @@ def advisor_checks(
         percepts = pixel_path(generator, perception)(identities, expressions)
         features = torch.from_numpy(seen.transform(frame))
         approval = response(torch.cat([percepts, features], 1)).double().numpy()
-        approval_by_face = response(torch.cat([percepts, features.mean(0).expand_as(features)], 1)).numpy()
         neutral = pixel_path(generator, perception)(identities, torch.zeros_like(expressions))
         approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
     figures = summary["response"]
@@ -156,7 +155,7 @@ def advisor_checks(
         ),
         Check(
             name="ĥ's approval explained by the identity (ω²)",
-            value=between_group_share(approval_by_face, identities.numpy()),
+            value=between_group_share(approval, identities.numpy()),
             threshold=config.max_identity_approval,
             at_least=False,
         ),

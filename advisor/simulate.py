@@ -6,19 +6,18 @@ each parameter (see docs/simulated-people.md). Everything that they produce is l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
-from data.applications import Applications, Standardiser
+from advisor.judgement import Judgement, calibrated_judgement, own_direction
+from data.applications import Applications
 from data.errors import TrainingError
 
-CALIBRATION_SAMPLE = 3000
+SCORE_GAIN = 1.2  # people take a score of 80 % for nearly certain
 
 
 class FaceReader(Protocol):
@@ -36,59 +35,100 @@ class SimulatedDecisions:
     response_times_ms: np.ndarray
 
 
+def _valence(**changes: float) -> dict[str, float]:
+    """Mean friendliness of each axis: looks happy ~ looks trustworthy r = .70, looks dominant r = -.81."""
+    usual = {
+        "smile": 1.0,
+        "inner_brow_raise": -0.35,
+        "outer_brow_raise": 0.0,
+        "brow_lower": -0.8,
+        "lid_raise": -0.1,
+        "lid_tighten": -0.3,
+        "lip_corner_depress": -0.6,
+        "jaw_drop": -0.1,
+        "head_tilt": 0.0,
+    }
+    return usual | changes
+
+
 @dataclass(frozen=True)
 class Population:
-    """What a population of simulated people is like. Spreads are standard deviations over people.
-
-    Evidence of one unit moves the log odds of approval by `evidence_slope`.
+    """People like those that studies found (`realistic`); other populations change some of its parameters.
 
     Attributes:
         name: id on the command line.
-        unaided_accuracy: balanced accuracy without advice that the shared part of their judgement is
-            calibrated to, where the table allows it (people: .58-.63).
-        evidence_slope: log odds a standard deviation of own evidence.
+        unaided_accuracy: balanced accuracy without advice that their valid evidence is calibrated to, where
+            the table allows it (people: .58-.63).
+        evidence_slope: log odds of approval that a standard deviation of own evidence moves.
         idiosyncrasy: share of the misjudgement that differs from person to person.
-        bias_sd: spread of a person's readiness to approve, log odds.
-        heed_face_mean, heed_face_sd: how far a face of one unit of friendliness moves the log odds.
-        heed_score_mean, heed_score_sd: the same for a score one logit above even.
-        valence: mean friendliness of each axis; looks happy ~ looks trustworthy r = .70, dominant r = -.81.
-        valence_sd: spread of a person's valence per axis; some read an expression as its opposite.
+        bias_sd: spread over people of their readiness to approve, log odds.
+        heed_mean, heed_shape: gamma distribution over people of the log odds that advice of one unit moves: a
+            face one unit friendly, or a score near certainty. Many heed little and a few much (a person's
+            rate of switching to disagreeing advice: mean .23-.38, SD .26-.30).
+        valence: mean friendliness of each axis; `valence_sd` its spread over people, some of whom read an
+            expression as its opposite.
         reading_noise_sd: noise of one look at one axis.
         lapse_mean: mean share of trials answered without looking.
-        anchor_column: a column that everybody over-weighs, as the share `anchor_share` of own evidence.
+        anchor_share: share of own evidence that is income alone, whatever else the application says.
     """
 
-    name: str
+    name: str = "realistic"
     unaided_accuracy: float = 0.60
-    evidence_slope: float = 1.0
+    evidence_slope: float = 2.0
     idiosyncrasy: float = 0.5
     bias_sd: float = 0.5
-    heed_face_mean: float = 1.2
-    heed_face_sd: float = 0.9
-    heed_score_mean: float = 0.9
-    heed_score_sd: float = 0.9
-    valence: dict[str, float] = field(
-        default_factory=lambda: {
-            "smile": 1.0,
-            "inner_brow_raise": -0.35,
-            "outer_brow_raise": 0.0,
-            "brow_lower": -0.8,
-            "lid_raise": -0.1,
-            "lid_tighten": -0.3,
-            "lip_corner_depress": -0.6,
-            "jaw_drop": -0.1,
-            "head_tilt": 0.0,
-        }
-    )
+    heed_mean: float = 2.5
+    heed_shape: float = 0.5
+    valence: dict[str, float] = field(default_factory=_valence)
     valence_sd: float = 0.4
     reading_noise_sd: float = 0.2
     lapse_mean: float = 0.04
-    anchor_column: str | None = None
     anchor_share: float = 0.0
+
+    def member(self, rng: np.random.Generator) -> Population:  # noqa: ARG002
+        """The population that one person is drawn from: this one."""
+        return self
+
+
+@dataclass(frozen=True)
+class DistrustsSmiles(Population):
+    """People to whom a smile is a salesman's: the friendlier it looks, the less they believe it."""
+
+    name: str = "distrusts_smiles"
+    valence: dict[str, float] = field(default_factory=lambda: _valence(smile=-1.0))
+
+
+@dataclass(frozen=True)
+class IncomeAnchored(Population):
+    """People who look at the income and little else, so that good advice must pull against it."""
+
+    name: str = "income_anchored"
+    anchor_share: float = 0.7
+
+
+@dataclass(frozen=True)
+class Inattentive(Population):
+    """People who answer a third of the trials without looking, and heed advice less."""
+
+    name: str = "inattentive"
+    lapse_mean: float = 0.35
+    heed_mean: float = 1.2
+
+
+@dataclass(frozen=True)
+class Mixed(Population):
+    """Half realistic people; the rest distrust smiles, hang on the income, or do not look."""
+
+    name: str = "mixed"
+
+    def member(self, rng: np.random.Generator) -> Population:
+        """One of the other populations."""
+        kinds = (Population(), DistrustsSmiles(), IncomeAnchored(), Inattentive())
+        return kinds[int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))]
 
 
 POPULATIONS: dict[str, Population] = {
-    population.name: population for population in (Population("realistic"),)
+    kind.name: kind for kind in (Population(), DistrustsSmiles(), IncomeAnchored(), Mixed(), Inattentive())
 }
 
 
@@ -100,96 +140,6 @@ def population(name: str) -> Population:
         raise TrainingError(
             f"There is no simulated population {name!r}; choose one of {', '.join(POPULATIONS)}."
         ) from None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """How a population's members judge applications by themselves: linear in what is shown.
-
-    Attributes:
-        standardiser: of the shown columns.
-        valid: direction of true evidence, float [F]; unit spread over the training split.
-        misled: direction that everybody wrongly shares, likewise.
-        validity: weight ρ of `valid`; the rest, sqrt(1 - ρ²), is misjudgement.
-        offset: centres evidence, float [F] of feature means.
-    """
-
-    standardiser: Standardiser
-    valid: np.ndarray
-    misled: np.ndarray
-    validity: float
-    offset: np.ndarray
-    features: np.ndarray  # float [n, F], a sample of the training split to scale directions with
-
-
-def _unit(direction: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Scale a direction so that its evidence has unit spread over `features`."""
-    return direction / max(float((features @ direction).std()), 1e-9)
-
-
-def judgement(applications: Applications, population: Population, rng: np.random.Generator) -> Judgement:
-    """Calibrate a population's own judgement on the training split of a task.
-
-    The true direction is a logistic regression on the shown columns: people know something of what makes
-    loans fail. Validity is set by bisection so that the average person, alone, reaches `unaided_accuracy`.
-    """
-    train = applications.select("train")
-    standardiser = Standardiser.fit(applications.task, train.frame, columns=applications.task.shown_columns)
-    outcomes = train.outcomes.to_numpy()
-    sample = np.concatenate(
-        [rng.choice(np.flatnonzero(outcomes == y), CALIBRATION_SAMPLE // 2) for y in (0, 1)]
-    )
-    features, y = standardiser.transform(train.frame.iloc[sample]).astype(float), outcomes[sample]
-    offset = features.mean(0)
-    features = features - offset
-    valid = _unit(LogisticRegression(C=0.03, max_iter=2000).fit(features, y).coef_[0], features)
-    misled = rng.normal(size=features.shape[1])
-    if population.anchor_column is not None:
-        anchor = np.array([column == population.anchor_column for column in standardiser.column_of_feature])
-        if not anchor.any():
-            raise TrainingError(
-                f"The population {population.name!r} over-weighs the column {population.anchor_column!r}, which"
-                f" {applications.task.name} does not show; choose another population."
-            )
-        misled = _unit(misled, features) * (1 - population.anchor_share) + population.anchor_share * _unit(
-            anchor.astype(float), features
-        )
-    base = Judgement(standardiser, valid, _unit(misled, features), 0.0, offset, features)
-    low, high = 0.0, 1.0
-    directions = rng.normal(size=(40, features.shape[1]))
-    noise = rng.random((40, len(y)))
-    for _ in range(12):
-        validity = (low + high) / 2
-        accuracy = _unaided_accuracy(base, validity, population, directions, noise, y)
-        low, high = (validity, high) if accuracy < population.unaided_accuracy else (low, validity)
-    return Judgement(standardiser, valid, base.misled, (low + high) / 2, offset, features)
-
-
-def own_direction(base: Judgement, validity: float, population: Population, own: np.ndarray) -> np.ndarray:
-    """A person's evidence direction, unit spread: valid, commonly misled, and idiosyncratic parts."""
-    wrong = np.sqrt(1 - population.idiosyncrasy) * base.misled + np.sqrt(population.idiosyncrasy) * _unit(
-        own, base.features
-    )
-    direction = validity * base.valid + np.sqrt(1 - validity**2) * _unit(wrong, base.features)
-    return _unit(direction, base.features)
-
-
-def _unaided_accuracy(
-    base: Judgement,
-    validity: float,
-    population: Population,
-    directions: np.ndarray,
-    noise: np.ndarray,
-    outcomes: np.ndarray,
-) -> float:
-    correct = []
-    for own, luck in zip(directions, noise, strict=True):
-        evidence = base.features @ own_direction(base, validity, population, own)
-        p = population.lapse_mean / 2 + (1 - population.lapse_mean) * expit(
-            population.evidence_slope * evidence
-        )
-        correct.append(((luck < p) == (outcomes == 1)).mean())
-    return float(np.mean(correct))
 
 
 class SimulatedParticipant:
@@ -204,10 +154,9 @@ class SimulatedParticipant:
         rng: np.random.Generator,
     ) -> None:
         self._population, self._base, self._read_face, self._rng = population, base, read_face, rng
-        self._direction = own_direction(base, base.validity, population, rng.normal(size=len(base.valid)))
+        self._direction = own_direction(base, population, rng.normal(size=len(base.valid)))
         self._bias = rng.normal(0, population.bias_sd)
-        self._heed_face = max(0.0, rng.normal(population.heed_face_mean, population.heed_face_sd))
-        self._heed_score = max(0.0, rng.normal(population.heed_score_mean, population.heed_score_sd))
+        self._heed = rng.gamma(population.heed_shape, population.heed_mean / population.heed_shape)
         mean = np.array([population.valence.get(axis, 0.0) for axis in axes])
         self._valence = rng.normal(mean, population.valence_sd)
         lapse = population.lapse_mean
@@ -225,17 +174,22 @@ class SimulatedParticipant:
             scores: repayment probabilities float [N], or None.
         """
         rng, person = self._rng, self._population
+        # Luck comes first, so that the same person with and without advice has the same.
+        luck, lapses, coin = (
+            rng.random(len(shown)),
+            rng.random(len(shown)) < self._lapse,
+            rng.random(len(shown)),
+        )
         features = self._base.standardiser.transform(shown) - self._base.offset
         log_odds = person.evidence_slope * (features @ self._direction) + self._bias
         if images is not None:
             reading = self._read_face(images)
             reading = reading + rng.normal(0, person.reading_noise_sd, reading.shape)
-            log_odds = log_odds + self._heed_face * (reading @ self._valence)
+            log_odds = log_odds + self._heed * (reading @ self._valence)
         if scores is not None:
-            log_odds = log_odds + self._heed_score * logit(np.clip(scores, 0.02, 0.98))
+            log_odds = log_odds + self._heed * np.tanh(SCORE_GAIN * logit(np.clip(scores, 0.01, 0.99)))
         p = expit(log_odds)
-        p = self._lapse / 2 + (1 - self._lapse) * p
-        approve = rng.random(len(p)) < p
+        approve = np.where(lapses, coin < 0.5, luck < p)
         sure = np.abs(p - 0.5) * 2
         times = self._median_time_ms * np.exp(rng.normal(0, 0.4, len(p)) - 0.3 * sure)
         confidence = np.clip(0.5 + 0.5 * sure + rng.normal(0, 0.1, len(p)), 0, 1)
@@ -251,13 +205,18 @@ def draw_people(
     rng: np.random.Generator,
 ) -> list[SimulatedParticipant]:
     """Draw people from a population, for a task."""
-    base = judgement(applications, population, np.random.default_rng(_population_seed(population)))
-    return [SimulatedParticipant(population, base, axes, read_face, rng) for _ in range(n_people)]
+    bases: dict[str, Judgement] = {}
+    people = []
+    for _ in range(n_people):
+        kind = population.member(rng)
+        if kind.name not in bases:
+            bases[kind.name] = calibrated_judgement(
+                applications, kind, np.random.default_rng(_population_seed(kind))
+            )
+        people.append(SimulatedParticipant(kind, bases[kind.name], axes, read_face, rng))
+    return people
 
 
 def _population_seed(population: Population) -> int:
     """What a population wrongly believes is the same in every round, whatever the experiment's seed."""
     return sum(population.name.encode())
-
-
-PeopleDrawer = Callable[[int, np.random.Generator], list[SimulatedParticipant]]

@@ -1,0 +1,135 @@
+"""How simulated people judge applications by themselves, calibrated to what studies found of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from data.applications import Applications, Standardiser
+from data.errors import TrainingError
+from data.task import DecisionTask
+
+if TYPE_CHECKING:
+    from advisor.simulate import Population
+
+CALIBRATION_SAMPLE = 3000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a population's members judge applications by themselves: linear in what is shown.
+
+    Attributes:
+        standardiser: of the shown columns.
+        valid: direction of true evidence, float [F]; unit spread over the training split.
+        misled: direction that everybody wrongly shares, likewise.
+        anchor: direction of the income alone, likewise.
+        validity: weight ρ of `valid`; the rest, sqrt(1 - ρ²), is misjudgement.
+        offset: centres evidence, float [F] of feature means.
+    """
+
+    standardiser: Standardiser
+    valid: np.ndarray
+    misled: np.ndarray
+    anchor: np.ndarray
+    validity: float
+    offset: np.ndarray
+    features: np.ndarray  # float [n, F], a sample of the training split to scale directions with
+
+
+def _unit(direction: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Scale a direction so that its evidence has unit spread over `features`."""
+    return direction / max(float((features @ direction).std()), 1e-9)
+
+
+def calibrated_judgement(
+    applications: Applications, population: Population, rng: np.random.Generator
+) -> Judgement:
+    """Calibrate a population's own judgement for a task: learned on its training split, set on validation.
+
+    The true direction is a logistic regression on the shown columns: people know something of what makes
+    loans fail. Validity is set by bisection so that the average person, alone, reaches `unaided_accuracy`
+    where the table allows it; lapses and an anchor come on top, and make people worse than that.
+
+    Raises TrainingError where an anchored population finds no number to hang on.
+    """
+    train, apart = applications.select("train"), applications.select("validation")
+    standardiser = Standardiser.fit(applications.task, train.frame, columns=applications.task.shown_columns)
+    features, y = _even_draw(train, standardiser, rng)
+    offset = features.mean(0)
+    features = features - offset
+    valid = _unit(LogisticRegression(C=0.03, max_iter=2000).fit(features, y).coef_[0], features)
+    misled = _unit(rng.normal(size=features.shape[1]), features)
+    column = _income_column(applications.task)
+    if column is None and population.anchor_share > 0:
+        raise TrainingError(
+            f"{applications.task.name} shows no number to hang on; choose another population."
+        )
+    anchor = _unit(np.array([float(c == column) for c in standardiser.column_of_feature]), features)
+    base = Judgement(standardiser, valid, misled, anchor, 0.0, offset, features)
+    unseen, outcomes = _even_draw(apart, standardiser, rng)
+    low, high = 0.0, 1.0
+    directions = rng.normal(size=(40, features.shape[1]))
+    noise = rng.random((40, len(outcomes)))
+    for _ in range(12):
+        validity = (low + high) / 2
+        accuracy = _unaided_accuracy(base, validity, population, directions, noise, unseen - offset, outcomes)
+        low, high = (validity, high) if accuracy < population.unaided_accuracy else (low, validity)
+    return replace(base, validity=(low + high) / 2)
+
+
+def _even_draw(
+    split: Applications, standardiser: Standardiser, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features float [n, F] and outcomes [n] of applications drawn with outcomes at even odds."""
+    outcomes = split.outcomes.to_numpy()
+    drawn = [rng.choice(np.flatnonzero(outcomes == y), CALIBRATION_SAMPLE // 2) for y in (0, 1)]
+    chosen = np.concatenate(drawn)
+    return standardiser.transform(split.frame.iloc[chosen]).astype(float), outcomes[chosen]
+
+
+def _income_column(task: DecisionTask) -> str | None:
+    """The shown number that an anchored person hangs on: an income where there is one, else the first."""
+    numbers = [name for name in task.shown_columns if task.columns[name].kind in ("number", "integer")]
+    return next((name for name in numbers if "income" in task.label(name).lower()), next(iter(numbers), None))
+
+
+def own_direction(base: Judgement, population: Population, own: np.ndarray) -> np.ndarray:
+    """A person's evidence direction, unit spread: valid, commonly misled, own, and anchored parts.
+
+    `own` [F] is drawn once a person.
+    """
+    judged = _judged(base, base.validity, population, own)
+    return _unit(
+        (1 - population.anchor_share) * judged + population.anchor_share * base.anchor, base.features
+    )
+
+
+def _judged(base: Judgement, validity: float, population: Population, own: np.ndarray) -> np.ndarray:
+    wrong = np.sqrt(1 - population.idiosyncrasy) * base.misled + np.sqrt(population.idiosyncrasy) * _unit(
+        own, base.features
+    )
+    return _unit(
+        validity * base.valid + np.sqrt(1 - validity**2) * _unit(wrong, base.features), base.features
+    )
+
+
+def _unaided_accuracy(
+    base: Judgement,
+    validity: float,
+    population: Population,
+    directions: np.ndarray,
+    noise: np.ndarray,
+    features: np.ndarray,
+    outcomes: np.ndarray,
+) -> float:
+    correct = []
+    for own, luck in zip(directions, noise, strict=True):
+        evidence = features @ _judged(base, validity, population, own)
+        p = expit(population.evidence_slope * evidence)
+        correct.append(((luck < p) == (outcomes == 1)).mean())
+    return float(np.mean(correct))
