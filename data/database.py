@@ -150,7 +150,11 @@ def _bring_up_to_date(engine: Engine) -> None:
     with engine.connect() as connection:
         if _schema_version(connection) == scripts.get_current_head():
             return
-    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(writing=True) as connection,
+        _without_foreign_keys(connection),
+        connection.begin(),
+    ):
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
         version = _schema_version(connection)
@@ -160,6 +164,22 @@ def _bring_up_to_date(engine: Engine) -> None:
             raise StoreError(f"{shown_url(engine)} holds another program's tables; name another database")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    # SQLite changes a table by writing it anew; the rows that refer to it must outlive that moment.
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # Only outside a transaction, and straight to the driver, as SQLAlchemy would begin one.
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
 
 
 def _schema_version(connection: Connection) -> str | None:

@@ -1,22 +1,24 @@
 """Every stored record, declared once: name, type, unit and meaning of each field.
 
-The tables of the database (`data.tables`) and the codebook derive from these declarations. Records are
-immutable; what is written is a record, what is read is an equal one. Keys are random url-safe tokens and
-carry nothing; times are UTC.
+The tables of the database (`data.tables`) and the codebook (`data.codebook`) derive from these
+declarations. Records are immutable; what is written is a record, what is read is an equal one. Keys are
+random url-safe tokens and carry nothing; times are UTC.
 """
 
 import secrets
-import types
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 ParticipantKind = Literal["people", "simulated"]
 ParticipantStatus = Literal["active", "completed", "returned", "timed_out", "screened_out"]
 FINAL_STATUSES: tuple[ParticipantStatus, ...] = ("completed", "returned", "timed_out", "screened_out")
+Choice = Literal["approve", "deny"]
+TrialKind = Literal["main", "practice", "attention", "repeated"]
+# "initial" is the answer before the advice in a two-stage trial; the decision itself is always "final".
+Stage = Literal["initial", "final"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,22 @@ class StudyRound(Record):
     )
 
 
+class StudyCondition(Record):
+    """How many participants a condition takes a round, and whether it takes any; may change while live."""
+
+    study_name: Annotated[str, Meaning("name of the study", primary_key=True, references="study.name")]
+    condition: Annotated[str, Meaning("what is shown beside the application", primary_key=True)]
+    quota: Annotated[
+        int | None,
+        Field(ge=0),
+        Meaning("most participants active in or through with it in one round; none where missing"),
+    ] = None
+    status: Annotated[Literal["open", "closed"], Meaning("whether new participants are put into it")] = "open"
+    changed_at: Annotated[AwareDatetime, Meaning("when this was last changed", "UTC")] = Field(
+        default_factory=now
+    )
+
+
 class Participant(Record):
     """One person, or one simulated person, in one study."""
 
@@ -120,6 +138,9 @@ class Participant(Record):
         ParticipantStatus, Meaning("how far the participation has come; all but active are final")
     ] = "active"
     step: Annotated[str, Meaning("the step of the study that the participant is at")] = ""
+    slot: Annotated[
+        int | None, Meaning("place in the counterbalanced plan of round and condition, from 0")
+    ] = None
     session_token_hash: Annotated[
         str | None, Meaning("SHA-256 of the secret in the participant's cookie")
     ] = None
@@ -130,10 +151,22 @@ class Participant(Record):
     last_seen_at: Annotated[AwareDatetime, Meaning("when the participant was last heard of", "UTC")] = Field(
         default_factory=now
     )
+    consented_at: Annotated[AwareDatetime | None, Meaning("when consent was given", "UTC")] = None
     completed_at: Annotated[AwareDatetime | None, Meaning("when the participation was completed", "UTC")] = (
         None
     )
+    ended_at: Annotated[AwareDatetime | None, Meaning("when a final status was reached", "UTC")] = None
     completion_code: Annotated[str | None, Meaning("the code shown at completion")] = None
+
+
+class EarlierSession(Record):
+    """A cookie that a newer entry has replaced: it still names its participant, so that it can be told so."""
+
+    session_token_hash: Annotated[str, Meaning("SHA-256 of the secret in that cookie", primary_key=True)]
+    participant_key: ParticipantKey
+    replaced_at: Annotated[AwareDatetime, Meaning("when a newer entry replaced it", "UTC")] = Field(
+        default_factory=now
+    )
 
 
 class Recruitment(Record):
@@ -157,30 +190,40 @@ class Trial(Record):
     )
     participant_key: ParticipantKey = ""
     position: Annotated[int, Meaning("place in the participant's sequence, from 0")] = 0
-    kind: Annotated[
-        Literal["main", "practice", "attention", "repeated"], Meaning("what the trial is for")
-    ] = "main"
+    kind: Annotated[TrialKind, Meaning("what the trial is for")] = "main"
     application_id: Annotated[str, Meaning("the application decided on")]
-    split: Annotated[Literal["train", "test"], Meaning("decisions on test applications are never trained on")]
+    split: Annotated[
+        Literal["train", "validation", "test"],
+        Meaning("only train is ever trained on; practice comes from validation, which no pool holds"),
+    ]
     condition: Annotated[str, Meaning("what is shown beside the application")]
     bundle_hash: BundleHash
     image: Annotated[str | None, Meaning("the face shown: its path within the bundle")] = None
     image_sha256: Annotated[str | None, Meaning("SHA-256 of the face's PNG file")] = None
     score: Annotated[float | None, Meaning("the score shown", "repayment probability, 0-1")] = None
     propensity: Annotated[float | None, Meaning("probability with which this face was drawn", "0-1")] = None
+    n_stages: Annotated[
+        int, Field(ge=1, le=2), Meaning("2: decided before the advice is shown, and again with it")
+    ] = 1
+    asks_reason: Annotated[bool, Meaning("whether the reason is asked for in words")] = False
+    asked_choice: Annotated[
+        Choice | None, Meaning("the choice that an attention trial asks the participant to make")
+    ] = None
 
 
-class Decision(Record):
-    """A participant's choice on a trial. Append-only; the first one counts."""
+class _Choosing(Record):
+    """What is known of every choice, before the advice and with it."""
 
     trial_key: Annotated[str, Meaning("the trial", primary_key=True, references="trial.trial_key")]
     participant_key: ParticipantKey
-    choice: Annotated[Literal["approve", "deny"], Meaning("what was chosen")]
+    choice: Annotated[Choice, Meaning("what was chosen")]
     confidence: Annotated[float | None, Field(ge=0, le=1), Meaning("stated confidence", "0-1")] = None
     response_time_ms: Annotated[
         float | None, Field(ge=0), Meaning("from the first painted frame of the trial to the choice", "ms")
     ] = None
-    reason: Annotated[str | None, Meaning("the reason, in the participant's words")] = None
+    followup_time_ms: Annotated[
+        float | None, Field(ge=0), Meaning("from the choice until confidence and reason were given", "ms")
+    ] = None
     study_hash: Annotated[str, Meaning("hash of the study file at the time")]
     bundle_hash: BundleHash
     n_blur: Annotated[int, Field(ge=0), Meaning("how often the page lost the focus")] = 0
@@ -195,12 +238,28 @@ class Decision(Record):
     )
 
 
+class InitialDecision(_Choosing):
+    """The choice before the advice was shown, in a two-stage trial. Append-only; the first one counts."""
+
+
+class Decision(_Choosing):
+    """A participant's decision on a trial, the advice seen. Append-only; the first one counts."""
+
+    reason: Annotated[str | None, Meaning("the reason, in the participant's words")] = None
+
+
 class Answer(Record):
     """An answer to a question outside the trials. A later answer to the same question supersedes it."""
 
     participant_key: ParticipantKey
+    kind: Annotated[
+        Literal["screening", "comprehension", "questionnaire"], Meaning("what the question is for")
+    ] = "questionnaire"
     question: Annotated[str, Meaning("id of the question")]
     value: Annotated[str, Meaning("the answer as given")]
+    is_correct: Annotated[bool | None, Meaning("whether a comprehension question was answered rightly")] = (
+        None
+    )
     answered_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
         default_factory=now
     )
@@ -217,76 +276,33 @@ class Event(Record):
     )
 
 
-@dataclass(frozen=True)
-class ParticipantPlan:
-    """What a new participant will see: the condition, and the trials in order (keys not yet final)."""
+class Bonus(Record):
+    """What a participant was listed to be paid beyond the base, so that nobody is listed twice."""
 
-    condition: str
-    trials: list[Trial]
+    participant_key: Annotated[
+        str,
+        Meaning("random key of the participant", primary_key=True, references="participant.participant_key"),
+    ]
+    amount: Annotated[float, Field(ge=0), Meaning("the bonus", "currency of the study")]
+    currency: Annotated[str, Meaning("currency, as three letters", "ISO 4217")]
+    n_correct: Annotated[int, Field(ge=0), Meaning("correct decisions that the bonus is for")]
+    listed_at: Annotated[AwareDatetime, Meaning("when it was listed for payment", "UTC")] = Field(
+        default_factory=now
+    )
 
 
 STORED_RECORDS: tuple[type[Record], ...] = (
     Study,
     Bundle,
     StudyRound,
+    StudyCondition,
     Participant,
+    EarlierSession,
     Recruitment,
     Trial,
+    InitialDecision,
     Decision,
     Answer,
     Event,
+    Bonus,
 )
-
-
-@dataclass(frozen=True)
-class StoredField:
-    """One field of a stored record, as read from its declaration."""
-
-    record: str
-    name: str
-    python_type: type
-    nullable: bool
-    allowed: tuple[str, ...]  # the values of an enumeration, else ()
-    meaning: Meaning
-
-
-def record_name(record: type[Record]) -> str:
-    """The record's name in table, codebook and export: `StudyRound` is `study_round`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in record.__name__)[1:]
-
-
-def stored_fields(record: type[Record]) -> list[StoredField]:
-    """The declared fields of a record, in order."""
-    return [
-        _stored_field(record_name(record), name, field.annotation, field.metadata)
-        for name, field in record.model_fields.items()
-    ]
-
-
-def _stored_field(record: str, name: str, annotation: Any, metadata: list[Any]) -> StoredField:
-    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    nullable = type(None) in options
-    (kind,) = [option for option in options if option is not type(None)]
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    allowed = tuple(get_args(kind)) if get_origin(kind) is Literal else ()
-    (meaning,) = [entry for entry in metadata if isinstance(entry, Meaning)]
-    python_type = str if allowed else datetime if kind is AwareDatetime else kind
-    return StoredField(record, name, python_type, nullable, allowed, meaning)
-
-
-def codebook() -> pd.DataFrame:
-    """Every stored field: columns `record`, `field`, `type`, `unit`, `meaning`, all text."""
-    type_names = {str: "text", int: "integer", float: "number", datetime: "time"}
-    rows = [
-        {
-            "record": field.record,
-            "field": field.name,
-            "type": " | ".join(field.allowed) or type_names[field.python_type],
-            "unit": field.meaning.unit,
-            "meaning": field.meaning.text + (" (may be missing)" if field.nullable else ""),
-        }
-        for record in STORED_RECORDS
-        for field in stored_fields(record)
-    ]
-    return pd.DataFrame(rows, columns=["record", "field", "type", "unit", "meaning"])

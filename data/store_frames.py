@@ -9,7 +9,15 @@ from sqlalchemy import Connection, Select, Table, case, func, select
 from data import tables
 from data.records import ParticipantKind
 
-NUMBER_COLUMNS = ["score", "propensity", "confidence", "response_time_ms"]
+NUMBER_COLUMNS = [
+    "score",
+    "propensity",
+    "confidence",
+    "response_time_ms",
+    "followup_time_ms",
+    "initial_confidence",
+    "initial_response_time_ms",
+]
 SECRET_COLUMNS = ("session_token_hash", "lease_id", "completion_code")
 
 
@@ -22,6 +30,7 @@ def decisions_frame(
 ) -> pd.DataFrame:
     """See `DecisionStore.decisions_frame`."""
     person, trial, decision = tables.participant.c, tables.trial.c, tables.decision.c
+    initial = tables.initial_decision.c
     query = (
         select(
             person.participant_key,
@@ -38,15 +47,26 @@ def decisions_frame(
             trial.image_sha256,
             trial.score,
             trial.propensity,
+            trial.n_stages,
+            trial.asked_choice,
             decision.choice,
             case((decision.choice == "approve", 1), else_=0).label("approved"),
             decision.confidence,
             decision.response_time_ms,
+            decision.followup_time_ms,
             decision.reason,
+            decision.n_blur,
+            decision.n_focus,
+            decision.n_key,
+            decision.n_paste,
             decision.decided_at,
+            initial.choice.label("initial_choice"),
+            initial.confidence.label("initial_confidence"),
+            initial.response_time_ms.label("initial_response_time_ms"),
         )
         .join_from(tables.decision, tables.trial, decision.trial_key == trial.trial_key)
         .join(tables.participant, trial.participant_key == person.participant_key)
+        .outerjoin(tables.initial_decision, initial.trial_key == trial.trial_key)
         .where(person.study_name == study_name, person.kind == kind)
         .order_by(person.created_at, person.participant_key, trial.position)
     )

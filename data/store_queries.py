@@ -1,14 +1,25 @@
 """Queries that the store's methods share; each runs within the transaction of its caller."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, func, insert, select
+from sqlalchemy import Connection, Select, Table, insert, select
 
 from data import tables
+from data.admission import Occupancy
 from data.errors import StoreError, StudyError
-from data.records import Participant, ParticipantKind, Record, Recruitment, Study, StudyRound, Trial
+from data.records import (
+    Participant,
+    ParticipantKind,
+    Record,
+    Recruitment,
+    Study,
+    StudyCondition,
+    StudyRound,
+    Trial,
+)
 from data.task_file import nearest
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
@@ -94,16 +105,32 @@ def find_known_participant(
     return None if key is None else find_participant(connection, key)
 
 
-def condition_counts(connection: Connection, current: StudyRound, kind: ParticipantKind) -> dict[str, int]:
-    """How many participants of a kind are active in or have completed a round, by condition."""
+def find_conditions(connection: Connection, study_name: str) -> list[StudyCondition]:
+    """The study's conditions with quota and status, in alphabetical order; [] where it declares none."""
+    columns = tables.study_condition.c
+    query = select(tables.study_condition).where(columns.study_name == study_name)
+    return read_records(connection, StudyCondition, query.order_by(columns.condition))
+
+
+def find_occupancy(connection: Connection, current: StudyRound, kind: ParticipantKind) -> Occupancy:
+    """Who of a kind is active in or has completed a round, by condition, and what conditions take."""
     columns = tables.participant.c
     query = (
-        select(columns.condition, func.count().label("n_participants"))
+        select(columns.condition, columns.slot)
         .where(columns.study_name == current.study_name, columns.round_number == current.round_number)
         .where(columns.kind == kind, columns.status.in_(("active", "completed")))
-        .group_by(columns.condition)
     )
-    return {row.condition: row.n_participants for row in connection.execute(query)}
+    rows = connection.execute(query).all()
+    taken_slots: dict[str, set[int]] = {}
+    for row in rows:
+        if row.slot is not None:
+            taken_slots.setdefault(row.condition, set()).add(row.slot)
+    return Occupancy(
+        study_round=current,
+        counts=dict(Counter(row.condition for row in rows)),
+        taken_slots=taken_slots,
+        conditions={found.condition: found for found in find_conditions(connection, current.study_name)},
+    )
 
 
 def find_first_unanswered(connection: Connection, participant_key: str) -> Trial | None:

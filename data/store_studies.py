@@ -1,6 +1,7 @@
 """The part of the store that knows studies, the bundles they serve, and their rounds."""
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -11,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from data import tables
 from data.database import VERSION_TABLE, open_engine, transaction
 from data.errors import StoreError, StudyError
-from data.records import Bundle, Study, StudyRound, now
-from data.store_queries import find_newest_round, find_rounds, find_study, read_records
+from data.records import Bundle, Study, StudyCondition, StudyRound, now
+from data.store_queries import find_conditions, find_newest_round, find_rounds, find_study, read_records
 
 DEFAULT_DATABASE_URL = "sqlite:///var/countenance.db"
 
@@ -52,9 +53,10 @@ class StudyStore:
 
     # Studies, bundles, rounds
 
-    def create_study(self, study: Study) -> None:
-        """Write a study. One of the same name and the same `study_hash` is left as it is.
+    def create_study(self, study: Study, quotas: Mapping[str, int | None] | None = None) -> None:
+        """Write a study with its conditions and their quotas.
 
+        One of the same name and the same `study_hash` is left as it is, with all that was changed while live.
         Raises StudyError where the name is taken by a study of another content.
         """
         with self._writing() as connection:
@@ -64,6 +66,10 @@ class StudyStore:
                     f'study "{study.name}" exists already with another study file or task; '
                     "give the changed study a new name"
                 )
+            for condition, quota in (quotas or {}).items():
+                declared = StudyCondition(study_name=study.name, condition=condition, quota=quota)
+                statement = self._insert(tables.study_condition).values(declared.model_dump())
+                connection.execute(statement.on_conflict_do_nothing())
 
     def study(self, name: str) -> Study:
         """One study. Raises StudyError, naming the nearest, where there is none of that name."""
@@ -83,6 +89,22 @@ class StudyStore:
                 connection.execute(
                     update(tables.study).where(columns.name == name).values(status="closed", closed_at=now())
                 )
+
+    def set_condition(self, condition: StudyCondition) -> None:
+        """Write a condition's quota and status; while live, too. Raises StudyError where there is no study."""
+        statement = self._insert(tables.study_condition).values(condition.model_dump())
+        changed = condition.model_dump(include={"quota", "status", "changed_at"})
+        with self._writing() as connection:
+            find_study(connection, condition.study_name, lock=True)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["study_name", "condition"], set_=changed)
+            )
+
+    def conditions(self, study_name: str) -> list[StudyCondition]:
+        """The study's conditions with quota and status; [] for a study that declares none."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return find_conditions(connection, study_name)
 
     def register_bundle(self, bundle: Bundle) -> None:
         """Make a bundle known; one that is known already only gets its present path."""

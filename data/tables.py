@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -20,19 +21,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.schema import SchemaItem
 
+from data.codebook import record_name, stored_fields
 from data.records import (
     Answer,
+    Bonus,
     Bundle,
     Decision,
+    EarlierSession,
     Event,
+    InitialDecision,
     Participant,
     Record,
     Recruitment,
     Study,
+    StudyCondition,
     StudyRound,
     Trial,
-    record_name,
-    stored_fields,
 )
 
 
@@ -57,7 +61,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-SQL_TYPES: dict[type, Any] = {str: Text, int: Integer, float: Double, datetime: UtcTime}
+SQL_TYPES: dict[type, Any] = {str: Text, int: Integer, float: Double, bool: Boolean, datetime: UtcTime}
 
 metadata = MetaData(
     naming_convention={
@@ -96,13 +100,17 @@ def _table(record: type[Record], *constraints: SchemaItem) -> Table:
 study = _table(Study)
 bundle = _table(Bundle)
 study_round = _table(StudyRound)
+study_condition = _table(StudyCondition)
 participant = _table(
     Participant,
     Index(None, "study_name", "round_number", "condition"),
     UniqueConstraint("session_token_hash"),
 )
+earlier_session = _table(EarlierSession, Index(None, "participant_key"))
 recruitment = _table(Recruitment, UniqueConstraint("study_name", "platform", "external_id"))
 trial = _table(Trial, UniqueConstraint("participant_key", "position"))
+initial_decision = _table(InitialDecision, Index(None, "participant_key"))
 decision = _table(Decision, Index(None, "participant_key"))
 answer = _table(Answer, Index(None, "participant_key"))
 event = _table(Event, Index(None, "participant_key"))
+bonus = _table(Bonus)

@@ -16,9 +16,10 @@ import pandas as pd
 
 from advisor.bundle import Bundle, load_bundle, require_participants, require_task
 from advisor.draw_trials import draw_trials
+from data.admission import Occupancy, ParticipantPlan
 from data.applications import read_applications
 from data.errors import StudyError
-from data.records import Decision, Event, Participant, ParticipantPlan, Recruitment, Study, Trial
+from data.records import Decision, Event, Participant, Recruitment, Study, Trial
 from data.store import DecisionStore
 from data.task import load_task
 from human_study.assignment import choose_condition
@@ -129,10 +130,10 @@ class LiveStudy:
         )
         return self.store.start_session(participant.participant_key)
 
-    def _plan(self, counts: dict[str, int]) -> ParticipantPlan:
+    def _plan(self, occupancy: Occupancy) -> ParticipantPlan:
         # Asked for inside the transaction, so that trials and round cannot be of different bundles.
-        served = self.served(self.store.newest_round(self.study.name).bundle_hash)
-        condition = choose_condition(self.study.conditions, counts, self._rng)
+        served = self.served(occupancy.study_round.bundle_hash)
+        condition = choose_condition(self.study.conditions, occupancy.counts, self._rng)
         plan = self.study.trials
         trials = draw_trials(served.bundle, served.outcomes, condition, plan.main, plan.test_share, self._rng)
         return ParticipantPlan(condition, trials)

@@ -18,6 +18,7 @@ SQL_MODULES = {
     "database.py",
     "store.py",
     "store_frames.py",
+    "store_participants.py",
     "store_queries.py",
     "store_studies.py",
     "tables.py",

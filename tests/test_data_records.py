@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from data.records import STORED_RECORDS, Decision, Trial, codebook, record_name, stored_fields
+from data.codebook import codebook, record_name, stored_fields
+from data.records import STORED_RECORDS, Decision, Trial
 
 
 def decision(**changes: object) -> Decision:
@@ -30,7 +31,7 @@ def test_the_codebook_describes_every_field_of_every_record() -> None:
     assert (table["meaning"].str.len() > 5).all()
     row = table[(table["record"] == "decision") & (table["field"] == "response_time_ms")].iloc[0]
     assert (row["type"], row["unit"]) == ("number", "ms")
-    assert set(table["type"]) >= {"text", "integer", "number", "time", "approve | deny"}
+    assert set(table["type"]) >= {"text", "integer", "number", "yes | no", "time", "approve | deny"}
 
 
 def test_only_one_record_knows_ids_from_elsewhere() -> None:

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from data import tables
+from data.admission import Occupancy, ParticipantPlan
 from data.database import open_engine
 from data.errors import SetupError, StoreError, StudyError
 from data.records import (
@@ -21,7 +22,6 @@ from data.records import (
     Decision,
     Event,
     Participant,
-    ParticipantPlan,
     Recruitment,
     Study,
     Trial,
@@ -156,7 +156,7 @@ def test_a_participant_comes_with_all_trials(store: DecisionStore) -> None:
 def test_a_failed_plan_leaves_nobody_behind(store: DecisionStore) -> None:
     open_study(store)
 
-    def fail(_counts: dict[str, int]) -> ParticipantPlan:
+    def fail(_occupancy: Occupancy) -> ParticipantPlan:
         raise StudyError("no place is left")
 
     with pytest.raises(StudyError, match="no place"):
@@ -175,7 +175,8 @@ def test_trials_of_an_outdated_bundle_are_refused(store: DecisionStore) -> None:
 def test_conditions_stay_balanced_when_many_join_at_once(store: DecisionStore) -> None:
     open_study(store)
 
-    def least_filled(counts: dict[str, int]) -> ParticipantPlan:
+    def least_filled(occupancy: Occupancy) -> ParticipantPlan:
+        counts = occupancy.counts
         return plan(min(("face", "none", "score"), key=lambda condition: counts.get(condition, 0)), 1)
 
     def join_once(_number: int) -> str:
@@ -190,11 +191,13 @@ def test_counts_leave_out_those_who_left_and_simulated_people(store: DecisionSto
     keys = [join(store).participant_key for _ in range(4)]
     store.set_status(keys[0], "completed")
     store.set_status(keys[1], "returned")
-    store.add_participant(STUDY.name, "simulated", lambda counts: plan("face" if not counts else "none"))
+    store.add_participant(
+        STUDY.name, "simulated", lambda occupancy: plan("face" if not occupancy.counts else "none")
+    )
     seen: list[dict[str, int]] = []
 
-    def watch(counts: dict[str, int]) -> ParticipantPlan:
-        seen.append(counts)
+    def watch(occupancy: Occupancy) -> ParticipantPlan:
+        seen.append(occupancy.counts)
         return plan("none")
 
     store.add_participant(STUDY.name, "people", watch)

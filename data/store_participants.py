@@ -1,0 +1,243 @@
+"""The part of the store that knows participants: admitted, recognised, moved on, ended."""
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from data import tables
+from data.admission import Occupancy, ParticipantPlan
+from data.errors import StoreError, StudyError
+from data.records import (
+    FINAL_STATUSES,
+    Bonus,
+    EarlierSession,
+    Event,
+    Participant,
+    ParticipantKind,
+    ParticipantStatus,
+    Recruitment,
+    new_key,
+    now,
+)
+from data.store_queries import (
+    find_known_participant,
+    find_newest_round,
+    find_occupancy,
+    find_participant,
+    find_study,
+    read_records,
+    token_hash,
+    unknown_participant,
+    write_records,
+)
+from data.store_studies import StudyStore
+
+
+class ParticipantStore(StudyStore):
+    """Participants of studies. `DecisionStore` adds their trials and decisions; use that one."""
+
+    def add_participant(
+        self,
+        study_name: str,
+        kind: ParticipantKind,
+        choose: Callable[[Occupancy], ParticipantPlan],
+        *,
+        external: Recruitment | None = None,
+    ) -> Participant:
+        """Admit a participant into the newest round, with all trials, in one transaction.
+
+        `choose` is given who of this kind is active in or through with that round, while no other
+        participant can be added, and returns the condition and the trials in order; keys and positions of
+        the trials are set here. `external` holds platform and external id (its other keys are set here);
+        somebody who is known by it already is returned instead of being added.
+
+        Raises StudyError for an unknown or closed study, one without a round, or one whose newest round
+        serves another bundle than the trials are of (it began while they were prepared).
+        """
+        with self._writing() as connection:
+            study = find_study(connection, study_name, lock=True)
+            if external and (known := find_known_participant(connection, study_name, external)):
+                return known
+            if study.status == "closed":
+                raise StudyError(
+                    f'study "{study_name}" is closed; open a new study to take more participants'
+                )
+            current = find_newest_round(connection, study_name)
+            plan = choose(find_occupancy(connection, current, kind))
+            if any(trial.bundle_hash != current.bundle_hash for trial in plan.trials):
+                raise StudyError(f'a new round of study "{study_name}" has just begun; begin once more')
+            participant = Participant(
+                study_name=study_name,
+                round_number=current.round_number,
+                bundle_hash=current.bundle_hash,
+                kind=kind,
+                condition=plan.condition,
+                slot=plan.slot,
+            )
+            key = participant.participant_key
+            connection.execute(insert(tables.participant).values(participant.model_dump()))
+            if external:
+                known_by = {"participant_key": key, "study_name": study_name}
+                connection.execute(insert(tables.recruitment).values({**external.model_dump(), **known_by}))
+            if plan.trials:
+                trials = [
+                    {
+                        **trial.model_dump(),
+                        "trial_key": new_key(),
+                        "participant_key": key,
+                        "position": position,
+                    }
+                    for position, trial in enumerate(plan.trials)
+                ]
+                connection.execute(insert(tables.trial), trials)
+            return participant
+
+    def participant(self, participant_key: str) -> Participant:
+        """One participant. Raises StoreError where the key is unknown."""
+        with self._reading() as connection:
+            return find_participant(connection, participant_key)
+
+    def participant_by_session(self, token: str) -> Participant | None:
+        """Whom a session token (from `start_session`) belongs to, or None."""
+        columns = tables.participant.c
+        with self._reading() as connection:
+            found = read_records(
+                connection,
+                Participant,
+                select(tables.participant).where(columns.session_token_hash == token_hash(token)),
+            )
+        return found[0] if found else None
+
+    def participant_by_earlier_session(self, token: str) -> Participant | None:
+        """Whom a session token belonged to that a newer one of theirs has replaced, or None."""
+        earlier, people = tables.earlier_session.c, tables.participant
+        query = (
+            select(people)
+            .join(tables.earlier_session, earlier.participant_key == people.c.participant_key)
+            .where(earlier.session_token_hash == token_hash(token))
+        )
+        with self._reading() as connection:
+            found = read_records(connection, Participant, query)
+        return found[0] if found else None
+
+    def start_session(self, participant_key: str) -> str:
+        """A new secret for the participant's cookie, of which only the hash is stored.
+
+        Older ones stop working; `participant_by_earlier_session` still knows whose they were.
+        """
+        token = secrets.token_urlsafe(32)
+        columns = tables.participant.c
+        with self._writing() as connection:
+            before = find_participant(connection, participant_key, lock=True).session_token_hash
+            if before is not None:
+                replaced = EarlierSession(session_token_hash=before, participant_key=participant_key)
+                write_records(connection, tables.earlier_session, [replaced])
+            connection.execute(
+                update(tables.participant)
+                .where(columns.participant_key == participant_key)
+                .values(session_token_hash=token_hash(token))
+            )
+        return token
+
+    def take_lease(self, participant_key: str) -> str:
+        """A new lease id, for the tab that acts for the participant from now on; the one before lost it."""
+        lease_id = new_key()
+        self._set(participant_key, lease_id=lease_id)
+        return lease_id
+
+    def touch(self, participant_key: str) -> None:
+        """Note that the participant was heard of just now."""
+        self._set(participant_key, last_seen_at=now())
+
+    def set_step(self, participant_key: str, step: str, *, consented: bool = False) -> None:
+        """Note the step that the participant is at now, as an event too; `consented`: consent led to it."""
+        moment = now()
+        values: dict[str, Any] = {"step": step, "last_seen_at": moment}
+        if consented:
+            values["consented_at"] = moment
+        detail = json.dumps({"step": step})
+        moved = Event(participant_key=participant_key, kind="step", detail=detail, happened_at=moment)
+        columns = tables.participant.c
+        statement = (
+            update(tables.participant).where(columns.participant_key == participant_key).values(values)
+        )
+        with self._writing() as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise unknown_participant()
+            write_records(connection, tables.event, [moved])
+
+    def set_status(self, participant_key: str, status: ParticipantStatus) -> None:
+        """Change a participant's status; a final one never changes (setting it again is harmless).
+
+        A final one also writes `ended_at`; completion `completed_at` and a random `completion_code`. Raises
+        StoreError where the key is unknown or the status is final and another.
+        """
+        moment = now()
+        values: dict[str, Any] = {"status": status, "ended_at": moment if status in FINAL_STATUSES else None}
+        if status == "completed":
+            values |= {"completed_at": moment, "completion_code": secrets.token_hex(4).upper()}
+        with self._writing() as connection:
+            present = find_participant(connection, participant_key, lock=True).status
+            if present in FINAL_STATUSES and present != status:
+                raise StoreError(f"the participation is {present}, which is final; it cannot become {status}")
+            if present != status:
+                columns = tables.participant.c
+                connection.execute(
+                    update(tables.participant)
+                    .where(columns.participant_key == participant_key)
+                    .values(values)
+                )
+
+    def release_timed_out(self, study_name: str, older_than: timedelta) -> int:
+        """Time out active participants not heard of for so long; returns how many. Frees their places."""
+        columns, moment = tables.participant.c, now()
+        statement = (
+            update(tables.participant)
+            .where(columns.study_name == study_name, columns.status == "active")
+            .where(columns.last_seen_at < moment - older_than)
+        )
+        with self._writing() as connection:
+            return connection.execute(statement.values(status="timed_out", ended_at=moment)).rowcount
+
+    # Recruitment and payment: the only readers of ids elsewhere
+
+    def recruitments(self, study_name: str) -> list[Recruitment]:
+        """Who the study's participants are elsewhere; for bonuses and erasure only, never for an export."""
+        columns = tables.recruitment.c
+        query = select(tables.recruitment).where(columns.study_name == study_name)
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return read_records(connection, Recruitment, query)
+
+    def bonuses(self, study_name: str) -> list[Bonus]:
+        """The bonuses that were listed for payment so far."""
+        columns, people = tables.bonus.c, tables.participant.c
+        query = (
+            select(tables.bonus)
+            .join(tables.participant, people.participant_key == columns.participant_key)
+            .where(people.study_name == study_name)
+        )
+        with self._reading() as connection:
+            return read_records(connection, Bonus, query)
+
+    def add_bonuses(self, bonuses: Sequence[Bonus]) -> None:
+        """Note what was listed for payment. Raises StoreError, writing nothing, where somebody was before."""
+        with self._writing() as connection:
+            for bonus in bonuses:
+                statement = self._insert(tables.bonus).values(bonus.model_dump()).on_conflict_do_nothing()
+                written = connection.execute(statement.returning(tables.bonus.c.participant_key))
+                if written.one_or_none() is None:
+                    raise StoreError("a bonus was listed for payment by somebody else just now; list again")
+
+    def _set(self, participant_key: str, **values: Any) -> None:
+        columns = tables.participant.c
+        statement = (
+            update(tables.participant).where(columns.participant_key == participant_key).values(values)
+        )
+        with self._writing() as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise unknown_participant()
