@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.multitest import multipletests
 
 from advisor.accuracy import NO_SPREAD, Estimate, t_quantile
+from human_study.clustered_regression import fit_clustered
 
 BASELINE = "none"
+ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,21 @@ class Contrast:
 
     `difference` is in balanced accuracy (a risk difference, -1 to 1), `odds_ratio` is of a correct decision
     (its logarithm averaged over the two outcomes), `p_value` tests a difference of 0, two-sided.
+    `standard_error` (of the difference) and `degrees_of_freedom` are there where there is an interval.
     """
 
     difference: Estimate
     odds_ratio: Estimate
     p_value: float | None
+    standard_error: float | None = None
+    degrees_of_freedom: int | None = None
 
 
 def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
     """Compare the decisions where `is_first` (bool [n_decisions]) with the others, clustered by participant.
 
     GEE of being correct on the four cells group × outcome, working independence, covariance of Mancl and
-    DeRouen (2001) (statsmodels' `bias_reduced`), t quantiles with n_participants - 2 degrees of freedom.
+    DeRouen (2001), t quantiles with n_participants - 2 degrees of freedom.
     The model is saturated, so that its estimates are the observed shares and its odds ratio is that of the
     logit model (by the delta method).
     """
@@ -50,9 +54,11 @@ def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
     if obstacle := _interval_obstacle(decisions["participant_key"], is_first, shares):
         return _without_interval(difference, obstacle)
     clusters = pd.factorize(decisions["participant_key"])[0]
-    covariance = GEE(correct, cells.astype(float), groups=clusters).fit(cov_type="bias_reduced").cov_params()
-    degrees_of_freedom = int(clusters.max()) + 1 - 2
-    error = float(np.sqrt(weights @ covariance @ weights))
+    fit = fit_clustered(correct, cells.astype(float), clusters)
+    covariance, degrees_of_freedom = fit.covariance, fit.n_clusters - 2
+    error = fit.standard_error(weights)
+    if not np.isfinite(error):
+        return _without_interval(difference, ONE_CARRIES)
     if error < 1e-12:
         return _without_interval(difference, NO_SPREAD)
     half_width = t_quantile(degrees_of_freedom) * error
@@ -60,6 +66,8 @@ def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
         Estimate(difference, max(-1.0, difference - half_width), min(1.0, difference + half_width)),
         _odds_ratio(shares, covariance, weights, degrees_of_freedom),
         p_value=float(2 * stats.t.sf(abs(difference) / error, degrees_of_freedom)),
+        standard_error=error,
+        degrees_of_freedom=degrees_of_freedom,
     )
 
 

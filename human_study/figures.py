@@ -54,7 +54,7 @@ def accuracy_chart(
     x = alt.X("x:Q", scale=alt.Scale(domain=[rounds[0] - 0.5, rounds[-1] + 0.5], nice=False), axis=axis)
     values = [*shown["accuracy"], *shown["ci_low"], *shown["ci_high"], *dots["accuracy"], *machine.values()]
     y = _accuracy_axis(values)
-    colour, shape = _condition_encodings(conditions)
+    colour, shape = condition_encodings(conditions)
     means = alt.Chart(shown)
     layers = [
         *_reference_line(dict.fromkeys(rounds, 0.5), "chance", [2, 3], x, y),
@@ -65,7 +65,7 @@ def accuracy_chart(
             x=x, y=y("accuracy"), color=colour, shape=shape, tooltip=_ACCURACY_TOOLTIP
         ),
     ]
-    return _finished(layers, _WIDTH, 340, simulated)
+    return finished(layers, _WIDTH, 340, simulated)
 
 
 _ACCURACY_TOOLTIP = [
@@ -99,7 +99,7 @@ def response_time_chart(response_times: pd.DataFrame, *, simulated: bool) -> alt
         axis=alt.Axis(format="~g", tickCount=6, grid=True),
     )
     y = alt.Y("line:N", sort=None, title=None, axis=alt.Axis(grid=False, ticks=False, labelLimit=240))
-    colour, _ = _condition_encodings(conditions)
+    colour, _ = condition_encodings(conditions)
     colour = colour.legend(None)
     base = alt.Chart(shown)
     layers = [
@@ -107,7 +107,7 @@ def response_time_chart(response_times: pd.DataFrame, *, simulated: bool) -> alt
         base.mark_bar(height=9, cornerRadius=2).encode(x="p25:Q", x2="p75:Q", y=y, color=colour),
         base.mark_tick(thickness=3, height=9, color="white").encode(x="median:Q", y=y),
     ]
-    return _finished(layers, _WIDTH, 26 * len(shown), simulated)
+    return finished(layers, _WIDTH, 26 * len(shown), simulated)
 
 
 def _placed(rows: pd.DataFrame, conditions: Sequence[Condition], beside: bool = False) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def _accuracy_axis(values: list[float]) -> Callable[[str], alt.Y]:
     )
 
 
-def _condition_encodings(conditions: Sequence[Condition]) -> tuple[alt.Color, alt.Shape]:
+def condition_encodings(conditions: Sequence[Condition]) -> tuple[alt.Color, alt.Shape]:
     """Colour and shape of each condition: its own in every figure, whichever others are shown."""
     places = [CONDITIONS.index(condition) for condition in conditions]
     labels = [CONDITION_LABELS[condition] for condition in conditions]
@@ -165,8 +165,8 @@ def _reference_line(
     ]
 
 
-def _finished(layers: list[alt.Chart], width: int, height: int, simulated: bool) -> alt.LayerChart:
-    """House typography, and the label of simulated decisions."""
+def finished(layers: list[alt.Chart], width: int, height: int, simulated: bool) -> alt.LayerChart:
+    """House typography, and the label of simulated decisions. Pictures are `width` x `height` px inside."""
     chart = alt.LayerChart(layer=layers, width=width, height=height)
     if simulated:
         chart.title = alt.TitleParams(

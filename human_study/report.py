@@ -18,7 +18,7 @@ from markupsafe import Markup
 from data.errors import BundleError
 from data.records import ParticipantKind
 from data.store import DecisionStore
-from human_study import figures, result_words
+from human_study import figures, number_words, result_words
 from human_study.face_sheet import face_sheet, face_sheet_html
 from human_study.study_results import (
     STATUSES,
@@ -191,17 +191,17 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     words: dict[str, Callable[..., str]] = {
-        "percent": result_words.percent,
-        "points": result_words.points,
-        "two_decimals": result_words.two_decimals,
-        "p_value": result_words.p_value,
+        "percent": number_words.percent,
+        "points": number_words.points,
+        "two_decimals": number_words.two_decimals,
+        "p_value": number_words.p_value,
         "condition": result_words.condition_label,
     }
     environment.filters.update(words)
-    environment.tests["missing"] = result_words.is_missing
+    environment.tests["missing"] = number_words.is_missing
 
     def interval(low: float, high: float, reason: str, form: str) -> Markup:
-        if result_words.is_missing(low):
+        if number_words.is_missing(low):
             return Markup(' <span class="why">({})</span>').format(reason)
         return Markup(' <span class="interval">[{}, {}]</span>').format(words[form](low), words[form](high))
 

@@ -5,38 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 
 from human_study.figures import CONDITION_LABELS
+from human_study.number_words import MISSING, is_missing, p_value, percent, points, two_decimals
 from human_study.study_results import StudyResults
 
-MISSING = "–"
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
 TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}
-
-
-def percent(value: float | None) -> str:
-    """A share as "63.2%"; a dash where it is missing."""
-    return MISSING if is_missing(value) else f"{100 * value:.1f}%"  # type: ignore[operator]
-
-
-def points(value: float | None) -> str:
-    """A difference of shares in percentage points, with its sign: "+4.0" or "−4.0"."""
-    return MISSING if is_missing(value) else f"{100 * value:+z.1f}".replace("-", "−")  # type: ignore[operator]
-
-
-def two_decimals(value: float | None) -> str:
-    """A number with two decimals; a dash where it is missing."""
-    return MISSING if is_missing(value) else f"{value:z.2f}".replace("-", "−")
-
-
-def p_value(value: float | None) -> str:
-    """A p value with three decimals, "< .001" below."""
-    if is_missing(value):
-        return MISSING
-    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")  # type: ignore[operator]
-
-
-def is_missing(value: object) -> bool:
-    """Whether a cell of a table holds no number (None or NaN)."""
-    return bool(pd.isna(value))  # type: ignore[call-overload]
 
 
 def condition_label(condition: str) -> str:

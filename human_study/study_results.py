@@ -7,14 +7,16 @@ only. Not responsible for the figures themselves (decision_statistics.py) nor fo
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from advisor.bundle import CONDITIONS, Bundle, load_bundle
 from data.errors import BundleError
 from data.records import ParticipantKind, Study
 from data.store import DecisionStore
-from human_study import condition_contrasts, decision_statistics
+from human_study import condition_contrasts, decision_statistics, study_advice
 
 EXCLUDED_STATUSES = ("returned", "screened_out")
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
@@ -22,8 +24,9 @@ _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip
 _KEPT_COLUMNS = [
-    "participant_key", "round_number", "condition", "trial_key", "position", "application_id", "split",
-    "approved", "confidence", "response_time_ms", "decided_at",
+    "participant_key", "round_number", "condition", "trial_key", "trial_kind", "position", "application_id",
+    "split", "bundle_hash", "image", "score", "approved", "confidence", "response_time_ms", "reason", "decided_at",
+    "asked_choice", "initial_choice", "initial_confidence",
 ]  # fmt: skip
 
 
@@ -32,8 +35,12 @@ class StudyResults:
     """One study and one kind of participant, as analysed.
 
     `rounds`: one row a round (round_number, started_at, advisor, trained_on, machine_accuracy, bundle_hash,
-    bundle_path). `participants`: one row a participant of this kind, whatever became of them. `decisions`:
-    the decisions that count, with `outcome` (1 = the good one). The other tables are as from
+    bundle_path). `participants`: one row a participant of this kind, whatever became of them.
+
+    `all_decisions`: every decision of every participant of this kind, with `outcome` (1 = the good one;
+    missing for practice), `machine_score` (the machine's probability of the good outcome), `advice` (see
+    study_advice.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
+    enters the analysis. `decisions`: those main trials that count. The other tables are as from
     decision_statistics and condition_contrasts.
     """
 
@@ -41,6 +48,7 @@ class StudyResults:
     kind: ParticipantKind
     rounds: pd.DataFrame
     participants: pd.DataFrame
+    all_decisions: pd.DataFrame
     decisions: pd.DataFrame
     accuracy: pd.DataFrame
     contrasts: pd.DataFrame
@@ -51,6 +59,17 @@ class StudyResults:
     def simulated(self) -> bool:
         """Whether no person took these decisions."""
         return self.kind == "simulated"
+
+    @cached_property
+    def test_decisions(self) -> pd.DataFrame:
+        """The decisions that accuracy is measured on."""
+        return self.decisions[self.decisions["split"] == "test"].reset_index(drop=True)
+
+    @cached_property
+    def bundles(self) -> dict[str, Bundle]:
+        """Hash → the bundles that the rounds served."""
+        served = self.rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
+        return {str(row[1]): registered_bundle(str(row[0]), str(row[1])) for row in served.to_numpy()}
 
     @property
     def machine_accuracy(self) -> dict[int, float]:
@@ -73,26 +92,45 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     study = store.study(study_name)
     rounds = _rounds(store, study_name)
     participants = store.participants_frame(study_name, kind=kind)
-    decisions = store.decisions_frame(study_name, kind=kind)
+    everything = _with_machine_and_advice(store.decisions_frame(study_name, kind=kind), rounds)
     excluded = participants.loc[participants["status"].isin(EXCLUDED_STATUSES), "participant_key"]
-    counts = (decisions["trial_kind"] == "main") & ~decisions["participant_key"].isin(excluded)
-    decisions = decisions.loc[counts, _KEPT_COLUMNS].reset_index(drop=True)
-    decisions["outcome"] = _outcomes(rounds).reindex(decisions["application_id"]).to_numpy()
+    everything["counts"] = ~everything["participant_key"].isin(excluded)
+    main = everything["counts"] & (everything["trial_kind"] == "main")
+    decisions = everything[main].drop(columns="counts").reset_index(drop=True)
     assert decisions["outcome"].notna().all(), (
         "a decision on an application that is in no bundle of its study"
     )
+    decisions["outcome"] = decisions["outcome"].astype("int8")
     on_test = decisions[decisions["split"] == "test"]
     return StudyResults(
         study=study,
         kind=kind,
         rounds=rounds,
         participants=participants,
+        all_decisions=everything,
         decisions=decisions,
         accuracy=decision_statistics.accuracy_table(on_test, _cells(study, rounds, participants)),
         contrasts=condition_contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),
     )
+
+
+def _with_machine_and_advice(decisions: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
+    """The kept columns, and what the bundles know of each decision: see `StudyResults.all_decisions`."""
+    decisions = decisions.reindex(columns=_KEPT_COLUMNS)
+    initial = decisions["initial_choice"]
+    decisions["initial_approved"] = (initial == "approve").astype(float).where(initial.notna())
+    decisions[["outcome", "machine_score", "advice"]] = np.nan
+    served = rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
+    for path, bundle_hash in served.itertuples(index=False):
+        bundle = registered_bundle(path, bundle_hash)
+        rows = decisions.index[decisions["bundle_hash"] == bundle_hash]
+        ids = decisions.loc[rows, "application_id"]
+        decisions.loc[rows, "outcome"] = bundle.outcomes().astype(float).reindex(ids).to_numpy()
+        decisions.loc[rows, "machine_score"] = bundle.applications["score"].reindex(ids).to_numpy()
+        decisions.loc[rows, "advice"] = study_advice.advice_shown(decisions.loc[rows], bundle)
+    return decisions
 
 
 def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:
@@ -111,16 +149,6 @@ def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=_ROUND_COLUMNS)
-
-
-def _outcomes(rounds: pd.DataFrame) -> pd.Series:
-    """Outcomes (1 = the good one) of every application in the study's bundles, by application id."""
-    served = rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
-    outcomes = [registered_bundle(*bundle).outcomes() for bundle in served.itertuples(index=False)]
-    if not outcomes:
-        return pd.Series(dtype="int8")
-    together = pd.concat(outcomes)
-    return together[~together.index.duplicated()]
 
 
 def _cells(study: Study, rounds: pd.DataFrame, participants: pd.DataFrame) -> list[tuple[int, str]]:

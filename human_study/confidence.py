@@ -1,0 +1,151 @@
+"""Whether people know when they are right: stated confidence against correctness.
+
+Confidence is read as the stated probability of being right, 0 to 1.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from advisor.accuracy import Estimate
+from human_study import finding_charts
+from human_study.findings import (
+    Column,
+    Finding,
+    FindingChart,
+    FindingTable,
+    estimate_cells,
+    estimate_words,
+    not_computed,
+)
+from human_study.pooled_shares import jackknife_figure, participant_sums
+from human_study.result_words import condition_label
+from human_study.study_results import StudyResults
+
+N_BINS = 10
+NO_CONFIDENCE = "no decision came with a confidence"
+
+
+def overconfidence(decisions: pd.DataFrame) -> Estimate:
+    """Mean confidence less the share correct (-1 to 1; above 0: surer than right), jackknife interval.
+
+    `decisions` need participant_key, approved, outcome and confidence; those without confidence are left out.
+    """
+    stated = decisions.dropna(subset=["confidence"])
+    correct = stated["approved"].to_numpy(bool) == stated["outcome"].to_numpy(bool)
+    sums = participant_sums(
+        stated["participant_key"],
+        gap=stated["confidence"].to_numpy(float) - correct,
+        all=np.ones(len(stated)),
+    )
+    return jackknife_figure(sums, lambda s: s["gap"] / s["all"], -1.0, 1.0, NO_CONFIDENCE)
+
+
+def discrimination(decisions: pd.DataFrame) -> Estimate:
+    """How well confidence tells right from wrong decisions: area under the type-2 ROC curve.
+
+    0.5 is not at all. Computed for each participant who was right and wrong at least once each, and averaged;
+    t interval over participants.
+    """
+    stated = decisions.dropna(subset=["confidence"])
+    correct = (stated["approved"] == stated["outcome"]).to_numpy(bool)
+    ranks = stated.groupby("participant_key")["confidence"].rank().to_numpy()
+    sums = participant_sums(stated["participant_key"], ranks=ranks * correct, right=correct, wrong=~correct)
+    both = sums[(sums["right"] > 0) & (sums["wrong"] > 0)]
+    n_right, n_wrong = both["right"].to_numpy(), both["wrong"].to_numpy()
+    # Mann and Whitney's U of the right decisions, as a share of all pairs of a right and a wrong one.
+    areas = (both["ranks"].to_numpy() - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
+    if len(areas) == 0:
+        nothing = "nobody with a stated confidence was both right and wrong"
+        return Estimate(None, None, None, NO_CONFIDENCE if stated.empty else nothing)
+    if len(areas) == 1:
+        return Estimate(float(areas[0]), None, None, "one participant: no interval")
+    half_width = float(stats.sem(areas) * stats.t.ppf(0.975, len(areas) - 1))
+    mean = float(areas.mean())
+    return Estimate(mean, max(0.0, mean - half_width), min(1.0, mean + half_width))
+
+
+def calibration_table(decisions: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataFrame:
+    """Confidence in equal bins of [0, 1] against the share correct, a row a bin that anybody used.
+
+    Columns bin_low, bin_high, n_decisions, confidence (mean), correct with its interval columns.
+    """
+    stated = decisions.dropna(subset=["confidence"])
+    correct = (stated["approved"] == stated["outcome"]).to_numpy(bool)
+    place = np.minimum((stated["confidence"].to_numpy(float) * n_bins).astype(int), n_bins - 1)
+    rows = []
+    for k in np.unique(place):
+        in_bin = place == k
+        sums = participant_sums(
+            stated["participant_key"][in_bin], correct=correct[in_bin], all=np.ones(in_bin.sum())
+        )
+        share = jackknife_figure(sums, lambda s: s["correct"] / s["all"], 0.0, 1.0)
+        rows.append(
+            {
+                "bin_low": k / n_bins,
+                "bin_high": (k + 1) / n_bins,
+                "n_decisions": int(in_bin.sum()),
+                "confidence": float(stated["confidence"].to_numpy(float)[in_bin].mean()),
+                **estimate_cells("correct", share),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def calibration_error(decisions: pd.DataFrame, n_bins: int = N_BINS) -> float | None:
+    """Expected calibration error: the mean distance of confidence and share correct over decisions, binned."""
+    bins = calibration_table(decisions, n_bins)
+    if bins.empty:
+        return None
+    distance = (bins["confidence"] - bins["correct"]).abs()
+    return float((distance * bins["n_decisions"]).sum() / bins["n_decisions"].sum())
+
+
+def confidence_findings(results: StudyResults) -> Finding:
+    """Over-confidence, discrimination and calibration, by condition and over all test decisions."""
+    name, title = "confidence", "Confidence"
+    decisions = results.test_decisions
+    if decisions["confidence"].isna().all():
+        return not_computed(name, title, NO_CONFIDENCE)
+    rows = []
+    for (number, condition), group in decisions.groupby(["round_number", "condition"]):
+        rows.append(
+            {
+                "round_number": number,
+                "condition": condition_label(str(condition)),
+                "n_decisions": int(group["confidence"].notna().sum()),
+                "confidence": group["confidence"].mean(),
+                **estimate_cells("overconfidence", overconfidence(group)),
+                **estimate_cells("discrimination", discrimination(group)),
+                "calibration_error": calibration_error(group),
+            }
+        )
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("condition", "Condition"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("confidence", "Mean confidence", "percent"),
+        Column("overconfidence", "Over-confidence, points", "points"),
+        Column("discrimination", "Tells right from wrong (AUC)", "two_decimals"),
+        Column("calibration_error", "Calibration error", "percent"),
+    )
+    table = FindingTable(
+        "confidence", "Confidence on test applications, with 95% intervals.", pd.DataFrame(rows), columns
+    )
+    bins = calibration_table(decisions)
+    chart = FindingChart(
+        "confidence_calibration",
+        "Stated confidence against the share correct; on the dashed line people are as sure as they are right.",
+        lambda: finding_charts.calibration_chart(
+            bins, "confidence", "correct", "Stated confidence", "Share correct", simulated=results.simulated
+        ),
+        "Share correct by stated confidence; the table below holds the numbers",
+    )
+    bin_columns = (
+        Column("confidence", "Mean confidence", "percent"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("correct", "Share correct", "percent"),
+    )
+    binned = FindingTable("confidence_bins", "Calibration, all conditions.", bins, bin_columns)
+    sentence = f"Over-confidence over all test decisions: {estimate_words(overconfidence(decisions), 'points')} points."
+    return Finding(name, title, (sentence,), (table, binned), (chart,))

@@ -1,0 +1,142 @@
+"""Who took part, who is analysed, and why the others are not: a flow as CONSORT 2010 draws it.
+
+Which participants are excluded is fixed here by their status; attention checks and speed are reported and
+exclude nobody unless the study file had said so before (the server then gives the status `screened_out`).
+"""
+
+import numpy as np
+import pandas as pd
+
+from human_study import finding_charts
+from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.result_words import condition_label
+from human_study.study_results import EXCLUDED_STATUSES, StudyResults
+
+FAST_MS = 300.0
+
+
+def flow_table(results: StudyResults) -> pd.DataFrame:
+    """The flow, a row a condition (all rounds) and one for all: counts of participants.
+
+    Columns condition, began, returned, screened_out, nothing_decided (of the rest), analysed, completed,
+    timed_out, active (of those analysed).
+    """
+    people = results.participants
+    decided = set(results.decisions["participant_key"])
+    kept = ~people["status"].isin(EXCLUDED_STATUSES)
+    analysed = kept & people["participant_key"].isin(decided)
+    flags = pd.DataFrame(
+        {
+            "condition": people["condition"],
+            "began": True,
+            "returned": people["status"] == "returned",
+            "screened_out": people["status"] == "screened_out",
+            "nothing_decided": kept & ~analysed,
+            "analysed": analysed,
+            **{
+                status: analysed & (people["status"] == status)
+                for status in ("completed", "timed_out", "active")
+            },
+        }
+    )
+    by_condition = flags.groupby("condition").sum()
+    order = [c for c in results.accuracy["condition"].drop_duplicates() if c in by_condition.index]
+    together = by_condition.sum().to_frame("all").T
+    return pd.concat([together, by_condition.loc[order]]).astype(int).rename_axis("condition").reset_index()
+
+
+def people_table(results: StudyResults) -> pd.DataFrame:
+    """One row a participant: how far, how fast, how attentive, and whether and why not analysed.
+
+    Columns participant_key, round_number, condition, status, n_decisions, median_time_ms, share_fast (of
+    decisions under 300 ms), share_approved, longest_run (of equal answers in a row), attention_failed and
+    attention_shown, time_drift (log response time of the last third less the first third), analysed, excluded_because.
+    """
+    decisions = results.all_decisions
+    main = decisions[decisions["trial_kind"] == "main"]
+    grouped = main.groupby("participant_key")
+    table = results.participants[["participant_key", "round_number", "condition", "status"]].set_index(
+        "participant_key"
+    )
+    table["n_decisions"] = grouped.size().reindex(table.index, fill_value=0)
+    table["median_time_ms"] = grouped["response_time_ms"].median()
+    fast = (main["response_time_ms"] < FAST_MS).where(main["response_time_ms"].notna()).astype(float)
+    table["share_fast"] = fast.groupby(main["participant_key"]).mean()
+    table["share_approved"] = grouped["approved"].mean()
+    table["longest_run"] = _longest_run(main)
+    checks = decisions[(decisions["trial_kind"] == "attention") & decisions["asked_choice"].notna()]
+    failed = (checks["asked_choice"] == "approve") != checks["approved"].astype(bool)
+    table["attention_shown"] = checks.groupby("participant_key").size().reindex(table.index, fill_value=0)
+    table["attention_failed"] = (
+        failed.groupby(checks["participant_key"]).sum().reindex(table.index, fill_value=0)
+    )
+    table["time_drift"] = _time_drift(main)
+    decided = table["n_decisions"] > 0
+    because = table["status"].map({"returned": "withdrew", "screened_out": "screened out"}).fillna("")
+    table["excluded_because"] = because.where((because != "") | decided, "decided nothing")
+    table["analysed"] = table["excluded_because"] == ""
+    return table.reset_index()
+
+
+def _longest_run(main: pd.DataFrame) -> pd.Series:
+    ordered = main.sort_values(["participant_key", "position"], kind="stable")
+    starts = (ordered["approved"] != ordered["approved"].shift()) | (
+        ordered["participant_key"] != ordered["participant_key"].shift()
+    )
+    lengths = ordered.groupby([ordered["participant_key"], starts.cumsum()]).size()
+    return lengths.groupby(level=0).max()
+
+
+def _time_drift(main: pd.DataFrame) -> pd.Series:
+    """Mean log response time in the last third of the trials less that in the first, by participant."""
+    timed = main[main["response_time_ms"] > 0].sort_values(["participant_key", "position"], kind="stable")
+    place = timed.groupby("participant_key").cumcount()
+    third = (3 * place / timed.groupby("participant_key")["position"].transform("size")).astype(int)
+    logs = np.log(timed["response_time_ms"])
+    means = {k: logs[third == k].groupby(timed["participant_key"][third == k]).mean() for k in (0, 2)}
+    return means[2] - means[0]
+
+
+def exclusion_findings(results: StudyResults) -> Finding:
+    """The flow of participants, as a picture and in numbers, and the attention checks."""
+    name, title = "exclusions", "Participants, and who is analysed"
+    if results.participants.empty:
+        return not_computed(name, title, "nobody has begun yet")
+    flow = flow_table(results)
+    flow["label"] = ["All", *map(condition_label, flow["condition"].iloc[1:])]
+    columns = tuple(
+        Column(key, heading, "text" if key == "label" else "integer")
+        for key, heading in {
+            "label": "Condition",
+            "began": "Began",
+            "returned": "Withdrew",
+            "screened_out": "Screened out",
+            "nothing_decided": "Decided nothing",
+            "analysed": "Analysed",
+            "completed": "of them: completed",
+            "timed_out": "timed out",
+            "active": "under way",
+        }.items()
+    )
+    people = people_table(results)
+    shown, failed = int(people["attention_shown"].sum()), int(people["attention_failed"].sum())
+    attention = (
+        f"{failed} of {shown} attention checks were failed, by "
+        f"{int((people['attention_failed'] > 0).sum())} participants."
+        if shown
+        else "This study has shown no attention checks."
+    )
+    if shown and failed == shown:
+        attention += (
+            " Every check was failed by everybody: what these people decided says little about the advice."
+        )
+    total = flow.iloc[0]
+    sentence = f"{total['began']} began, {total['analysed']} are analysed."
+    chart = FindingChart(
+        "participant_flow",
+        "Flow of participants (CONSORT).",
+        lambda: finding_charts.flow_chart(flow, simulated=results.simulated),
+        "Boxes from began to analysed, with the exclusions beside; the table below holds the numbers",
+    )
+    table = FindingTable("participant_flow", "Participants by condition, all rounds.", flow, columns)
+    return Finding(name, title, (sentence, attention), (table,), (chart,))

@@ -1,0 +1,143 @@
+"""Figures of single findings: curves over rounds and trials, calibration, the flow of participants."""
+
+import altair as alt
+import pandas as pd
+
+from advisor.bundle import CONDITIONS, Condition
+from human_study.figures import condition_encodings, finished
+
+_WIDTH, _HEIGHT = 600, 300
+_INK, _MUTED, _SOFT = "#1d252b", "#55616a", "#f4f6f7"
+
+
+def course_chart(table: pd.DataFrame, x: str, title: str, *, simulated: bool) -> alt.LayerChart:
+    """Balanced accuracy over something, a line a condition with 95 % intervals.
+
+    `table` has `x`, condition, label, accuracy, accuracy_low and accuracy_high; rows without accuracy are left
+    out of the picture.
+    """
+    shown = table.dropna(subset=["accuracy"])
+    conditions: list[Condition] = [c for c in CONDITIONS if c in set(shown["condition"])]
+    colour, shape = condition_encodings(conditions)
+    values = sorted(int(value) for value in shown[x].unique())
+    axis = alt.Axis(values=values, format="d", grid=False)
+    across = alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(padding=20, nice=False, zero=False))
+    scale = alt.Scale(zero=False, nice=True, padding=8)
+    up = alt.Y("accuracy:Q", title="Balanced accuracy", scale=scale, axis=alt.Axis(format=".0%", tickCount=6))
+    base = alt.Chart(shown)
+    chance = alt.Chart(pd.DataFrame({"level": [0.5]}))
+    layers = [
+        chance.mark_rule(strokeDash=[2, 3], color=_MUTED).encode(y=alt.Y("level:Q", scale=scale)),
+        base.mark_line(strokeWidth=2).encode(x=across, y=up, color=colour),
+        base.mark_rule(strokeWidth=1.4, opacity=0.7).encode(
+            x=across, y=alt.Y("accuracy_low:Q", scale=scale), y2="accuracy_high:Q", color=colour
+        ),
+        base.mark_point(size=70, filled=True, opacity=1).encode(x=across, y=up, color=colour, shape=shape),
+    ]
+    return finished(layers, _WIDTH, _HEIGHT, simulated)
+
+
+def calibration_chart(
+    table: pd.DataFrame, stated: str, observed: str, x_title: str, y_title: str, *, simulated: bool
+) -> alt.LayerChart:
+    """What was said against what came true, both 0 to 1; `observed` may have `_low` and `_high` columns."""
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    axis = alt.Axis(format=".0%", tickCount=6)
+    x = alt.X(f"{stated}:Q", title=x_title, scale=scale, axis=axis)
+    y = alt.Y(f"{observed}:Q", title=y_title, scale=scale, axis=axis)
+    diagonal = pd.DataFrame({stated: [0.0, 1.0], observed: [0.0, 1.0]})
+    base = alt.Chart(table)
+    layers = [
+        alt.Chart(diagonal).mark_line(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.2).encode(x=x, y=y)
+    ]
+    if f"{observed}_low" in table:
+        low = alt.Y(f"{observed}_low:Q", scale=scale)
+        layers.append(base.mark_rule(color="#0072b2").encode(x=x, y=low, y2=f"{observed}_high:Q"))
+    layers += [
+        base.mark_line(color="#0072b2", strokeWidth=1.2, opacity=0.5).encode(x=x, y=y),
+        base.mark_circle(color="#0072b2", opacity=1).encode(
+            x=x,
+            y=y,
+            size=alt.Size("n_decisions:Q", title="Decisions", legend=None, scale=alt.Scale(range=[30, 260])),
+        ),
+    ]
+    return finished(layers, 380, 340, simulated)
+
+
+_LEFT_OUT = (
+    ("returned", "withdrew"),
+    ("screened_out", "screened out"),
+    ("nothing_decided", "decided nothing"),
+)
+
+
+def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
+    """The flow of participants as CONSORT draws it: began, left out and why, conditions, analysed.
+
+    `flow` is as from `exclusions.flow_table` with `label`; its first row counts all.
+    """
+    total, arms = flow.iloc[0], flow.iloc[1:].reset_index(drop=True)
+    width = 1 / max(1, len(arms))
+    left_out = [f"{total[key]} {text}" for key, text in _LEFT_OUT]
+    boxes = [(0.5, 0.0, 0.36, [f"Began: {total['began']}"])]
+    boxes.append((0.82, 1.0, 0.32, [f"Left out: {total['began'] - total['analysed']}", *left_out]))
+    lines = [(0.5, 0.0, 0.5, 2.0), (0.5, 1.0, 0.82, 1.0)]
+    for number, arm in arms.iterrows():
+        x = (float(number) + 0.5) * width  # type: ignore[arg-type]
+        ended = [
+            f"{arm['completed']} completed",
+            f"{arm['timed_out']} timed out",
+            f"{arm['active']} under way",
+        ]
+        boxes.append((x, 2.7, width * 0.92, [str(arm["label"]), f"began: {arm['began']}"]))
+        boxes.append((x, 4.0, width * 0.92, [f"Analysed: {arm['analysed']}", *ended]))
+        lines += [(0.5, 2.0, x, 2.0), (x, 2.0, x, 4.0)]
+    return finished([*_lines(lines), *_boxes(boxes)], 640, 400, simulated)
+
+
+def _boxes(boxes: list[tuple[float, float, float, list[str]]]) -> list[alt.Chart]:
+    rows = pd.DataFrame(
+        [
+            {
+                "x": x - w / 2,
+                "x2": x + w / 2,
+                "middle": x,
+                "y": y - 0.13 * len(t) - 0.15,
+                "y2": y + 0.13 * len(t) + 0.15,
+            }
+            for x, y, w, t in boxes
+        ]
+    )
+    words = pd.DataFrame(
+        [
+            {"x": x, "y": y + (k - (len(t) - 1) / 2) * 0.26, "text": line, "first": k == 0}
+            for x, y, _, t in boxes
+            for k, line in enumerate(t)
+        ]
+    )
+    x_scale, y_scale = (
+        alt.Scale(domain=[0, 1], nice=False),
+        alt.Scale(domain=[-0.5, 4.9], reverse=True, nice=False),
+    )
+    return [
+        alt.Chart(rows)
+        .mark_rect(fill=_SOFT, stroke=_MUTED, cornerRadius=3)
+        .encode(
+            x=alt.X("x:Q", scale=x_scale, axis=None),
+            x2="x2",
+            y=alt.Y("y:Q", scale=y_scale, axis=None),
+            y2="y2",
+        ),
+        alt.Chart(words)
+        .mark_text(fontSize=12, color=_INK)
+        .encode(x=alt.X("x:Q", scale=x_scale), y=alt.Y("y:Q", scale=y_scale), text="text:N"),
+    ]
+
+
+def _lines(lines: list[tuple[float, float, float, float]]) -> list[alt.Chart]:
+    rows = pd.DataFrame(lines, columns=["x", "y", "x2", "y2"])
+    return [
+        alt.Chart(rows)
+        .mark_rule(color=_MUTED, strokeWidth=1.2)
+        .encode(x=alt.X("x:Q", axis=None), x2="x2", y=alt.Y("y:Q", axis=None), y2="y2")
+    ]

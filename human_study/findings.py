@@ -1,0 +1,125 @@
+"""What analysts ask of a study, in one form: a sentence, tables and figures, or why there is none.
+
+Each `..._findings` function of human_study takes results and returns a `Finding`; the analyst app and the
+report draw every finding the same way and know nothing of what is in it. In a table's frame, a figure `x` may
+stand with `x_low` and `x_high` (its 95 % interval) and `x_reason` (why figure or interval are missing; a
+column `reason` speaks for the whole row).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from advisor.accuracy import Estimate
+from human_study import number_words
+
+FORMS: Mapping[str, Callable[[Any], str]] = {
+    "text": lambda value: number_words.MISSING if number_words.is_missing(value) else str(value),
+    "integer": number_words.whole,
+    "percent": number_words.percent,
+    "points": number_words.points,
+    "two_decimals": number_words.two_decimals,
+    "three_decimals": number_words.three_decimals,
+    "p_value": number_words.p_value,
+    "seconds": number_words.seconds,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as people read it: which figure, under which heading, written how (a key of FORMS)."""
+
+    name: str
+    heading: str
+    form: str = "text"
+
+
+@dataclass(frozen=True)
+class FindingTable:
+    """A table: its raw numbers (`frame`, as downloaded) and how people read them (`shown`).
+
+    `name` is a file name without suffix, unique within a study's findings.
+    """
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+
+    def shown(self) -> pd.DataFrame:
+        """The cells as text: figures with their intervals, or why there is none."""
+        rows = self.frame.to_dict("records")
+        return pd.DataFrame(
+            {column.heading: [_cell(row, column) for row in rows] for column in self.columns}, dtype=str
+        )
+
+
+@dataclass(frozen=True)
+class FindingChart:
+    """A figure, drawn only when it is asked for. `name` as a table's; `description` for who cannot see it."""
+
+    name: str
+    caption: str
+    draw: Callable[[], alt.LayerChart]
+    description: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question's answer.
+
+    `sentences` say it in words. `reason` is why it cannot be answered, and empty where it can; tables and
+    figures may then be missing. `notes` say how it was computed.
+    """
+
+    name: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[FindingTable, ...] = ()
+    charts: tuple[FindingChart, ...] = ()
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+    figures: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+def not_computed(name: str, title: str, reason: str) -> Finding:
+    """The finding that cannot be made, and why."""
+    return Finding(name, title, reason=reason)
+
+
+def estimate_cells(name: str, estimate: Estimate) -> dict[str, Any]:
+    """An estimate as cells of a row: `name`, `name_low`, `name_high`, `name_reason`."""
+    missing = np.nan
+    return {
+        name: missing if estimate.value is None else estimate.value,
+        f"{name}_low": missing if estimate.ci_low is None else estimate.ci_low,
+        f"{name}_high": missing if estimate.ci_high is None else estimate.ci_high,
+        f"{name}_reason": estimate.reason,
+    }
+
+
+def estimate_words(estimate: Estimate, form: str) -> str:
+    """An estimate in a sentence: "63.2% (95% interval 60.1% to 66.0%)", or why there is none."""
+    write = FORMS[form]
+    if estimate.value is None:
+        return f"not computed ({estimate.reason})"
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return f"{write(estimate.value)} ({estimate.reason})"
+    return f"{write(estimate.value)} (95% interval {write(estimate.ci_low)} to {write(estimate.ci_high)})"
+
+
+def _cell(row: dict[Any, Any], column: Column) -> str:
+    value, write = row[column.name], FORMS[column.form]
+    reason = row.get(f"{column.name}_reason") or row.get("reason") or ""
+    if number_words.is_missing(value):
+        return reason or number_words.MISSING
+    if f"{column.name}_low" not in row:
+        return write(value)
+    low, high = row[f"{column.name}_low"], row[f"{column.name}_high"]
+    if number_words.is_missing(low):
+        return f"{write(value)} ({reason})" if reason else write(value)
+    return f"{write(value)} [{write(low)}, {write(high)}]"

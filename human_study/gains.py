@@ -1,0 +1,100 @@
+"""What people with advice gain over the machine alone, and over the better of machine and people alone.
+
+Advice that makes people better than they were is welcome; that they become better than the machine, which could
+have decided by itself, is what a team is for (complementary performance, Bansal et al. 2021).
+"""
+
+import pandas as pd
+
+from advisor.accuracy import Estimate
+from human_study.condition_contrasts import BASELINE, contrast
+from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.pooled_shares import jackknife_figure, participant_sums
+from human_study.result_words import condition_label
+from human_study.study_results import StudyResults
+
+_NO_OUTCOME = "not both outcomes have been decided on yet"
+
+
+def gain_over_machine(decisions: pd.DataFrame) -> Estimate:
+    """Balanced accuracy of people less that of the machine's score (0.5 and above approves) on the same trials.
+
+    `decisions` need participant_key, approved, outcome and machine_score. Jackknife interval over participants.
+    """
+    outcome = decisions["outcome"].to_numpy(bool)
+    machine = decisions["machine_score"].to_numpy(float) >= 0.5
+    more = (decisions["approved"].to_numpy(bool) == outcome).astype(float) - (machine == outcome)
+    sums = participant_sums(
+        decisions["participant_key"],
+        more_good=more * outcome,
+        more_bad=more * ~outcome,
+        good=outcome,
+        bad=~outcome,
+    )
+    return jackknife_figure(
+        sums, lambda s: (s["more_good"] / s["good"] + s["more_bad"] / s["bad"]) / 2, -1.0, 1.0, _NO_OUTCOME
+    )
+
+
+def gain_over_the_better(over_people: Estimate, over_machine: Estimate) -> Estimate:
+    """The smaller of both gains.
+
+    Its lower bound is the smaller of both lower bounds, so that it is above 0 only where both gains are
+    (intersection-union test); its upper bound is that of the comparison with the better one.
+    """
+    gains = [over_people, over_machine]
+    reasons = [gain.reason for gain in gains if gain.value is None]
+    if reasons:
+        return Estimate(None, None, None, reasons[0])
+    smaller = min(gains, key=lambda gain: gain.value)  # type: ignore[arg-type, return-value]
+    lows = [gain.ci_low for gain in gains]
+    if None in lows:
+        return Estimate(smaller.value, None, None, next(gain.reason for gain in gains if gain.ci_low is None))
+    return Estimate(smaller.value, min(lows), smaller.ci_high)  # type: ignore[type-var]
+
+
+def gains_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Every condition but no advice, by round: over_people, over_machine and over_better, each an estimate.
+
+    `decisions` are on test applications; `over_people` is missing where a round has nobody without advice.
+    """
+    rows = []
+    for number, in_round in decisions.groupby("round_number"):
+        for condition, group in in_round.groupby("condition"):
+            if condition == BASELINE:
+                continue
+            pair = in_round[in_round["condition"].isin([condition, BASELINE])]
+            over_people = (
+                contrast(pair, (pair["condition"] == condition).to_numpy()).difference
+                if BASELINE in set(in_round["condition"])
+                else Estimate(None, None, None, "nobody decided without advice in this round")
+            )
+            over_machine = gain_over_machine(group)
+            row = {"round_number": number, "condition": str(condition)}
+            row |= estimate_cells("over_people", over_people) | estimate_cells("over_machine", over_machine)
+            rows.append(row | estimate_cells("over_better", gain_over_the_better(over_people, over_machine)))
+    return pd.DataFrame(rows)
+
+
+def gain_findings(results: StudyResults) -> Finding:
+    """Whether people with advice did better than without, than the machine, and than the better of both."""
+    name, title = "gains", "Gain over people alone and machine alone"
+    table = gains_table(results.test_decisions)
+    if table.empty:
+        return not_computed(name, title, "no decision on a test application with advice")
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("label", "Condition"),
+        Column("over_people", "Over no advice", "points"),
+        Column("over_machine", "Over the machine alone", "points"),
+        Column("over_better", "Over the better of both", "points"),
+    )
+    table["label"] = table["condition"].map(condition_label)
+    complementary = int((table["over_better_low"] > 0).sum())
+    sentence = (
+        f"In {complementary} of {len(table)} rounds and conditions people with advice were better than both the "
+        "machine alone and people without advice, beyond chance."
+    )
+    caption = "Gains in balanced accuracy, in points, with 95% intervals (not corrected)."
+    notes = ("The machine alone is its score on the very trials that people decided, approving from 50%.",)
+    return Finding(name, title, (sentence,), (FindingTable(name, caption, table, columns),), notes=notes)

@@ -1,0 +1,161 @@
+"""Whether people rely on advice where it is right, and on themselves where it is wrong.
+
+With two stages (decide, see the advice, decide again) reliance is defined as Schemmer et al. (2023, IUI, eq. 1-2)
+do: RAIR, of the decisions that were wrong at first and whose advice was right, the share that became right; RSR,
+of those right at first whose advice was wrong, the share that stayed right. With one stage nothing is known of
+what people would have done: there, how often decisions agree with the advice, beside how often people
+without advice agree with what it would have told them.
+"""
+
+import numpy as np
+import pandas as pd
+
+from advisor.accuracy import Estimate
+from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.pooled_shares import pooled_share
+from human_study.result_words import condition_label
+from human_study.study_advice import NO_READING, advice_for_applications
+from human_study.study_results import StudyResults
+
+NOT_WRONG_FIRST = "nobody was wrong at first with advice that was right"
+NOT_RIGHT_FIRST = "nobody was right at first with advice that was wrong"
+_TITLE = "Appropriate reliance"
+
+
+def appropriate_reliance(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
+    """RAIR and RSR of two-stage decisions, pooled, with jackknife intervals over participants.
+
+    `decisions` need participant_key, initial_approved, approved, outcome (0 or 1) and `advice` (P(approve); 0.5
+    and above advises to approve); rows without advice or first answer are left out.
+    """
+    known = decisions.dropna(subset=["advice", "initial_approved"])
+    outcome = known["outcome"].to_numpy(bool)
+    first_right = known["initial_approved"].to_numpy(bool) == outcome
+    advice_right = (known["advice"].to_numpy(float) >= 0.5) == outcome
+    finally_right = known["approved"].to_numpy(bool) == outcome
+    people = known["participant_key"]
+    rair = pooled_share(people, finally_right, ~first_right & advice_right, NOT_WRONG_FIRST)
+    rsr = pooled_share(people, finally_right, first_right & ~advice_right, NOT_RIGHT_FIRST)
+    return rair, rsr
+
+
+def switching(decisions: pd.DataFrame) -> Estimate:
+    """Of two-stage decisions whose advice disagreed with the first answer, the share that went over to it."""
+    known = decisions.dropna(subset=["advice", "initial_approved"])
+    advised = known["advice"].to_numpy(float) >= 0.5
+    disagrees = known["initial_approved"].to_numpy(bool) != advised
+    follows = known["approved"].to_numpy(bool) == advised
+    return pooled_share(
+        known["participant_key"], follows, disagrees, "the advice never disagreed with a first answer"
+    )
+
+
+def advice_following(decisions: pd.DataFrame) -> dict[str, Estimate]:
+    """How often decisions agree with the advice: `all`, where it is `right`, and where it is `wrong`."""
+    known = decisions.dropna(subset=["advice"])
+    advised = known["advice"].to_numpy(float) >= 0.5
+    right = advised == known["outcome"].to_numpy(bool)
+    agrees = known["approved"].to_numpy(bool) == advised
+    people, everywhere = known["participant_key"], np.ones(len(known), dtype=bool)
+    return {
+        "all": pooled_share(people, agrees, everywhere, "no decision with advice"),
+        "right": pooled_share(people, agrees, right, "the advice was never right"),
+        "wrong": pooled_share(people, agrees, ~right, "the advice was never wrong"),
+    }
+
+
+def advice_accuracy(decisions: pd.DataFrame) -> float | None:
+    """The balanced accuracy of the advice itself on the decisions shown; None where an outcome is absent."""
+    known = decisions.dropna(subset=["advice"])
+    right = (known["advice"].to_numpy(float) >= 0.5) == known["outcome"].to_numpy(bool)
+    shares = [right[(known["outcome"] == outcome).to_numpy()] for outcome in (0, 1)]
+    return float(np.mean([share.mean() for share in shares])) if all(map(len, shares)) else None
+
+
+def reliance_findings(results: StudyResults) -> Finding:
+    """RAIR and RSR where a study has two stages; advice-following wherever advice was shown and can be read."""
+    name = "reliance"
+    decisions = results.test_decisions
+    advised = decisions[~decisions["condition"].isin(["none"])]
+    if advised.empty:
+        return not_computed(name, _TITLE, "no decision on a test application with advice")
+    if advised["advice"].isna().all():
+        return not_computed(name, _TITLE, NO_READING)
+    tables = [_following_table(results)]
+    two_stage = advised.dropna(subset=["initial_approved", "advice"])
+    if two_stage.empty:
+        sentences = [
+            "This study has one stage: nobody answered before the advice, so that reliance (RAIR, RSR) "
+            "cannot be computed and agreement with the advice stands in its place."
+        ]
+    else:
+        tables.insert(0, _reliance_table(two_stage))
+        sentences = [
+            "RAIR is the share of wrong first answers mended where the advice was right, RSR the share of "
+            "right first answers kept where it was wrong."
+        ]
+    notes = (
+        "A face advises to approve where an average observer, the response model ĥ, would approve because of "
+        "it with a probability of 50% or more; a score where it is 50% or more.",
+    )
+    return Finding(name, _TITLE, tuple(sentences), tuple(tables), notes=notes)
+
+
+def _reliance_table(two_stage: pd.DataFrame) -> FindingTable:
+    rows = []
+    for (number, condition), group in two_stage.groupby(["round_number", "condition"]):
+        rair, rsr = appropriate_reliance(group)
+        rows.append(
+            {
+                "round_number": number,
+                "condition": condition_label(str(condition)),
+                "n_decisions": len(group),
+                **estimate_cells("rair", rair),
+                **estimate_cells("rsr", rsr),
+                **estimate_cells("switching", switching(group)),
+            }
+        )
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("condition", "Condition"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("rair", "RAIR", "percent"),
+        Column("rsr", "RSR", "percent"),
+        Column("switching", "Went over to disagreeing advice", "percent"),
+    )
+    caption = "Reliance in two stages, test applications, with 95% intervals."
+    return FindingTable("reliance_two_stages", caption, pd.DataFrame(rows), columns)
+
+
+def _following_table(results: StudyResults) -> FindingTable:
+    """Agreement with the advice, and the agreement of those who decided without on what it would have said."""
+    rows = []
+    decisions = results.test_decisions
+    for (number, condition), group in decisions.groupby(["round_number", "condition"]):
+        if condition == "none" or group["advice"].isna().all():
+            continue
+        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
+        alone = decisions[(decisions["round_number"] == number) & (decisions["condition"] == "none")]
+        would_say = advice_for_applications(bundle, str(condition)).reindex(alone["application_id"])
+        baseline = advice_following(alone.assign(advice=would_say.to_numpy()))
+        following = advice_following(group)
+        row = {
+            "round_number": number,
+            "condition": condition_label(str(condition)),
+            "advice_accuracy": advice_accuracy(group),
+        }
+        for part in ("right", "wrong"):
+            row |= estimate_cells(f"following_{part}", following[part])
+            row |= estimate_cells(f"alone_{part}", baseline[part])
+        rows.append(row)
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("condition", "Condition"),
+        Column("advice_accuracy", "Accuracy of the advice", "percent"),
+        Column("following_right", "Agrees where it is right", "percent"),
+        Column("alone_right", "the same without advice", "percent"),
+        Column("following_wrong", "Agrees where it is wrong", "percent"),
+        Column("alone_wrong", "the same without advice ", "percent"),
+    )
+    caption = "Decisions that agree with the advice, test applications, with 95% intervals."
+    return FindingTable("advice_following", caption, pd.DataFrame(rows), columns)

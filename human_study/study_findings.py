@@ -1,0 +1,41 @@
+"""All findings of a study, in the sections in which the report and the analyst app show them.
+
+The one list of what is computed; how each is computed stands in its own file. A finding that stumbles over data
+it does not know says so in its place and costs nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from human_study.confidence import confidence_findings
+from human_study.consistency import consistency_findings
+from human_study.equivalence import equivalence_findings
+from human_study.exclusions import exclusion_findings
+from human_study.findings import Finding
+from human_study.gains import gain_findings
+from human_study.reliance import reliance_findings
+from human_study.study_results import StudyResults
+from human_study.trends import practice_findings, round_findings
+
+FindingFunction = Callable[[StudyResults], Finding]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report, one page of the app. `name` is its anchor and its address."""
+
+    name: str
+    title: str
+    functions: tuple[FindingFunction, ...]
+
+    def findings(self, results: StudyResults) -> list[Finding]:
+        """Compute this section's findings."""
+        return [function(results) for function in self.functions]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("gains", "Gains", (gain_findings, equivalence_findings)),
+    Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
+    Section("learning", "Learning", (round_findings, practice_findings)),
+    Section("people", "People", (exclusion_findings, consistency_findings)),
+)
