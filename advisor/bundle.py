@@ -202,7 +202,8 @@ def write_bundle(
         manifest: everything but `bundle_hash`, which is filled in.
         applications: index application_id; columns split ("train", "test") and score (0-1).
         images: columns application_id, condition, identity, image, image_sha256, propensity,
-            source_application_id and one `e_<axis>` column an axis.
+            source_application_id and one `e_<axis>` column an axis. `propensity` is the chance that a trial
+            on the application, in that condition, shows this face; it sums to 1 over an application's faces.
         pictures: (relative path as in `images`, PNG bytes), each once.
         outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
 

@@ -69,6 +69,7 @@ def face_checks(
     perception: FacePerception,
     faces: np.ndarray,
     expressions: Tensor,
+    own: np.ndarray,
     identities: Tensor,
     features: np.ndarray,
     config: PublishConfig,
@@ -78,6 +79,7 @@ def face_checks(
     Args:
         faces: uint8 [N, S, S, 3].
         expressions: float [N, K] that were drawn.
+        own: which faces are the advisor's own and not there to explore, bool [N]; only these must vary.
         identities: long [N].
         features: standardised features of the faces' applications, float [N, F].
     """
@@ -108,7 +110,7 @@ def face_checks(
         ),
         Check(
             name="variation of the faces (mean SD of the axes as read)",
-            value=float(readings.std(0).mean()),
+            value=float(readings[own[chosen]].std(0).mean()),
             threshold=config.min_expression_spread,
             at_least=True,
         ),

@@ -141,21 +141,30 @@ def distil(
             on_progress(min(RENDER_BATCH, n_samples - k))
     targets = torch.cat(percepts)
     n_fit = n_samples * 9 // 10
+    network = fit_distilled(
+        generator.n_identities, identities[:n_fit], expressions[:n_fit], targets[:n_fit], rng
+    )
+    return network, distillation_r2(network, identities[n_fit:], expressions[n_fit:], targets[n_fit:])
+
+
+def fit_distilled(
+    n_identities: int, identities: Tensor, expressions: Tensor, readings: Tensor, rng: np.random.Generator
+) -> DistilledPercept:
+    """Fit (identity long [N], expression float [N, K]) → reading float [N, K]; frozen."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
-        network = DistilledPercept(generator.n_identities, expressions.shape[1])
+        network = DistilledPercept(n_identities, expressions.shape[1])
     optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3, weight_decay=1e-4)
     n_steps = 1500
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=n_steps)
     for _ in range(n_steps):
-        batch = torch.tensor(rng.integers(n_fit, size=512))
-        loss = (network(identities[batch], expressions[batch]) - targets[batch]).square().mean()
+        batch = torch.tensor(rng.integers(len(identities), size=512))
+        loss = (network(identities[batch], expressions[batch]) - readings[batch]).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    network = network.eval().requires_grad_(False)
-    return network, distillation_r2(network, identities[n_fit:], expressions[n_fit:], targets[n_fit:])
+    return network.eval().requires_grad_(False)
 
 
 def distillation_r2(

@@ -72,6 +72,12 @@ class PublishConfig(BaseModel):
     seed: int = 0
     max_pool_size: int = Field(600, ge=2, description="applications in each pool, at most")
     identities_per_application: int = Field(2, ge=1)
+    explore_share: float = Field(
+        0.3,
+        ge=0,
+        le=0.9,
+        description="share of training trials with a face that explores, on average; 0 = none; needs two identities",
+    )
     min_axis_r2: float = Field(
         0.9, description="FacePerception on the bundle's own faces, worst axis that varies"
     )

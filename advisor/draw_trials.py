@@ -68,11 +68,14 @@ def _trial(
     picture = {}
     if condition in FACE_CONDITIONS:
         rows = bundle.image_rows[application_id, condition]
-        row = bundle.images.iloc[rows[int(rng.integers(len(rows)))]]
+        chances = bundle.images["propensity"].to_numpy(dtype=float)[rows]
+        chances = chances / chances.sum()
+        chosen = int(rng.choice(len(rows), p=chances))
+        row = bundle.images.iloc[rows[chosen]]
         picture = {
             "image": row["image"],
             "image_sha256": row["image_sha256"],
-            "propensity": None if pd.isna(row["propensity"]) else float(row["propensity"]),
+            "propensity": float(chances[chosen]),
         }
     score = round(bundle.applications["score"].loc[application_id], 3) if condition == "score" else None
     return Trial(

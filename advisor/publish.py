@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +13,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from advisor.advised_faces import (
+    Advice,
+    draw_identities,
+    image_rows,
+    risk_to_smile,
+    shuffle_faces,
+)
 from advisor.bundle import (
     CONDITIONS,
-    EXPRESSION_COLUMN_PREFIX,
     Bundle,
     Check,
     Manifest,
@@ -25,84 +30,26 @@ from advisor.bundle import (
     write_bundle,
 )
 from advisor.checks import advisor_checks, face_checks
-from advisor.composition import random_expressions, usable_bounds
+from advisor.composition import distilled_path, usable_bounds
 from advisor.config import PublishConfig
-from advisor.pictures import Progress, encode_png, no_progress, render_faces
+from advisor.exploration import Menu, exploring_menu, only_exploit, only_explore
+from advisor.pictures import Progress, no_progress, render_faces
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory, git_revision
-from advisor.train_advisor import encoder_features, load_encoder, weights_of_run
-from data.applications import Applications, draw_pool, read_applications
+from advisor.train_advisor import (
+    DISTILLED_FILE,
+    encoder_features,
+    load_encoder,
+    load_response,
+    weights_of_run,
+)
+from data.applications import Applications, Standardiser, draw_pool, read_applications
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
 from data.task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
-
-SMILE = "smile"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Expressions of one condition: float [N, K] for `application_ids` (with repeats) and identities long [N]."""
-
-    condition: Literal["face", "risk_to_smile"]
-    application_ids: list[str]
-    identities: Tensor
-    expressions: Tensor
-
-
-def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str, ...]) -> Tensor:
-    """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
-
-    A score's rank among the training split's scores spreads the smiles over the whole axis.
-    """
-    rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
-    expressions = torch.zeros(len(scores), len(axes))
-    expressions[:, axes.index(SMILE)] = torch.tensor(2 * rank - 1, dtype=torch.float32)
-    return expressions
-
-
-def _image_rows(
-    advice: Advice, faces: np.ndarray, axes: tuple[str, ...]
-) -> tuple[pd.DataFrame, dict[str, bytes]]:
-    """Rows of images.csv for rendered advice, and PNG bytes by relative path."""
-    pictures: dict[str, bytes] = {}
-    names, hashes = [], []
-    for face in faces:
-        content = encode_png(face)
-        sha256 = hashlib.sha256(content).hexdigest()
-        name = f"images/{sha256[:16]}.png"
-        pictures[name] = content
-        names.append(name)
-        hashes.append(sha256)
-    rows = pd.DataFrame(
-        {
-            "application_id": advice.application_ids,
-            "condition": advice.condition,
-            "identity": advice.identities.numpy(),
-            "image": names,
-            "image_sha256": hashes,
-            "propensity": 1.0,
-            "source_application_id": advice.application_ids,
-        }
-    )
-    values = advice.expressions.numpy()
-    expression = pd.DataFrame(
-        {f"{EXPRESSION_COLUMN_PREFIX}{axis}": values[:, k] for k, axis in enumerate(axes)}
-    )
-    return pd.concat([rows, expression], axis=1), pictures
-
-
-def shuffle_faces(face_rows: pd.DataFrame, split_of: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of the condition `shuffled`: every application gets all faces of another one of its split."""
-    donor: dict[str, str] = {}
-    for _, ids in split_of.groupby(split_of):
-        order = rng.permutation(ids.index.to_numpy())
-        donor |= dict(zip(order, np.roll(order, 1), strict=True))
-    by_source = dict(list(face_rows.groupby("application_id")))
-    shuffled = [by_source[source].assign(application_id=target) for target, source in donor.items()]
-    return pd.concat(shuffled, ignore_index=True).assign(condition="shuffled")
 
 
 @dataclass(frozen=True)
@@ -134,16 +81,16 @@ def publish_explore(
     rng = np.random.default_rng([config.seed, 0])
     weights = {part: file_sha256(shipped_weights(part)) for part in ("face_generator", "face_perception")}
     risk_model = RiskModel.fit(applications)
-    pools, advice = _advice_for_pools(applications, generator, config, rng)
-    expressions = random_expressions(len(advice), usable_bounds(generator), rng)
+    pools, identities = _faces_for_pools(applications, generator, config, rng)
+    menu = only_explore(len(pools), config.identities_per_application, usable_bounds(generator), rng)
     origin = _Origin("explore", "nothing", None, 0, weights)
     return _assemble(
         applications,
         risk_model,
         generator,
         pools,
-        advice,
-        expressions,
+        identities,
+        menu,
         origin,
         [],
         out,
@@ -181,10 +128,24 @@ def publish_run(
     checks = advisor_checks(run, summary, applications, risk_model, encoder, generator, config)
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
-    pools, advice = _advice_for_pools(applications, generator, config, rng)
+    pools, identities = _faces_for_pools(applications, generator, config, rng)
+    path, _ = distilled_path(run.path.parent / DISTILLED_FILE, lambda n: None)
+    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    frame = applications.frame.loc[pools.index]
     with torch.no_grad():
-        features = encoder_features(risk_model, applications.frame.loc[advice])
-        expressions = encoder(torch.from_numpy(features))
+        advised = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
+    menu = exploring_menu(
+        advised,
+        identities,
+        (pools == "train").to_numpy(),
+        torch.from_numpy(seen.transform(frame)),
+        risk_model.score(frame),
+        load_response(run),
+        path,
+        usable_bounds(generator),
+        config.explore_share,
+        rng,
+    )
     origin = _Origin(
         "learned",
         options["participants"],
@@ -197,8 +158,8 @@ def publish_run(
         risk_model,
         generator,
         pools,
-        advice,
-        expressions,
+        identities,
+        menu,
         origin,
         checks,
         out,
@@ -227,20 +188,22 @@ def _require(checks: Iterable[Check]) -> None:
         )
 
 
-def _advice_for_pools(
+def _faces_for_pools(
     applications: Applications, generator: FaceGenerator, config: PublishConfig, rng: np.random.Generator
-) -> tuple[pd.Series, list[str]]:
-    """The pools (split by application id), and the application ids with one entry per identity."""
+) -> tuple[pd.Series, Tensor]:
+    """The pools (split by application id), and the identities of each application's faces in a row, long [N · m]."""
     pools = {split: draw_pool(applications, split, rng, config.max_pool_size) for split in ("train", "test")}
     split_of = pd.Series({application: split for split, ids in pools.items() for application in ids})
     assert config.identities_per_application <= generator.n_identities
-    return split_of, [a for a in split_of.index for _ in range(config.identities_per_application)]
+    identities = draw_identities(
+        len(split_of), config.identities_per_application, generator.n_identities, rng
+    )
+    return split_of, identities
 
 
-def draw_identities(n_applications: int, n_each: int, n_identities: int, rng: np.random.Generator) -> Tensor:
-    """long [n_applications · n_each]: different identities for each application, computed from nothing else."""
-    drawn = [rng.permutation(n_identities)[:n_each] for _ in range(n_applications)]
-    return torch.tensor(np.concatenate(drawn))
+def _own(menu: Menu, origin: _Origin) -> np.ndarray:
+    """Which faces are the advisor's own, bool [N]; in round 0 that is all of them."""
+    return np.ones_like(menu.explores) if origin.kind == "explore" else ~menu.explores
 
 
 def _assemble(
@@ -248,8 +211,8 @@ def _assemble(
     risk_model: RiskModel,
     generator: FaceGenerator,
     split_of: pd.Series,
-    application_ids: list[str],
-    expressions: Tensor,
+    identities: Tensor,
+    menu: Menu,
     origin: _Origin,
     checks: list[Check],
     out: Path,
@@ -260,24 +223,29 @@ def _assemble(
     axes = generator.axes
     train_scores = risk_model.score(applications.select("train").frame)
     scores = pd.Series(risk_model.score(applications.frame.loc[split_of.index]), index=split_of.index)
-    identities = draw_identities(
-        len(split_of), config.identities_per_application, generator.n_identities, rng
-    )
-    smiles = risk_to_smile(scores.loc[application_ids].to_numpy(), train_scores, axes)
-    faces = Advice("face", application_ids, identities, expressions)
+    m = config.identities_per_application
+    application_ids = [application for application in split_of.index for _ in range(m)]
+    smiles = only_exploit(risk_to_smile(scores.to_numpy(), train_scores, axes), m)
+    faces = Advice("face", application_ids, identities, menu)
     by_hand = Advice("risk_to_smile", application_ids, identities, smiles)
 
     tables: list[pd.DataFrame] = []
     pictures: dict[str, bytes] = {}
     for advice in (faces, by_hand):
-        rendered = render_faces(generator, advice.identities, advice.expressions, on_progress)
+        rendered = render_faces(generator, advice.identities, advice.menu.expressions, on_progress)
         if advice is faces:
             features = risk_model.standardiser.transform(applications.frame.loc[application_ids])
             checks = checks + face_checks(
-                FacePerception.load(), rendered, faces.expressions, identities, features, config
+                FacePerception.load(),
+                rendered,
+                menu.expressions,
+                _own(menu, origin),
+                identities,
+                features,
+                config,
             )
             _require(checks)
-        rows, encoded = _image_rows(advice, rendered, axes)
+        rows, encoded = image_rows(advice, rendered, axes)
         tables.append(rows)
         pictures |= encoded
     tables.append(shuffle_faces(tables[0], split_of, rng))

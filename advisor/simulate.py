@@ -35,6 +35,17 @@ class SimulatedDecisions:
     response_times_ms: np.ndarray
 
 
+@dataclass(frozen=True)
+class PersonCoefficients:
+    """Weights of one simulated person's log odds: own evidence [F], bias, face [K]; lapse share; noise's SD."""
+
+    own: np.ndarray
+    bias: float
+    face: np.ndarray
+    lapse: float
+    reading_noise_sd: float
+
+
 def _valence(**changes: float) -> dict[str, float]:
     """Mean friendliness of each axis: looks happy ~ looks trustworthy r = .70, looks dominant r = -.81."""
     usual = {
@@ -163,6 +174,48 @@ class SimulatedParticipant:
         self._lapse = rng.beta(lapse * 20, (1 - lapse) * 20) if 0 < lapse < 1 else lapse
         self._median_time_ms = rng.lognormal(np.log(3500), 0.35)
 
+    @property
+    def judgement(self) -> Judgement:
+        """How this person's population judges applications; shared by its members."""
+        return self._base
+
+    def judged_features(self, shown: pd.DataFrame) -> np.ndarray:
+        """What the person judges by, float [N, F], of rows of (at least) the shown columns."""
+        return self._base.standardiser.transform(shown) - self._base.offset
+
+    def log_odds(
+        self, features: np.ndarray, readings: np.ndarray | None = None, scores: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Log odds of approval when not lapsing, float [N].
+
+        Args:
+            features: `judged_features` of N applications.
+            readings: what the person's eyes read in the N faces, float [N, K], noise included; None: no face.
+            scores: repayment probabilities float [N]; None: no score.
+        """
+        log_odds = self._population.evidence_slope * (features @ self._direction) + self._bias
+        if readings is not None:
+            log_odds = log_odds + self._heed * (readings @ self._valence)
+        if scores is not None:
+            log_odds = log_odds + self._heed * np.tanh(SCORE_GAIN * logit(np.clip(scores, 0.01, 0.99)))
+        return log_odds
+
+    def coefficients(self) -> PersonCoefficients:
+        """What `log_odds` and lapses consist of, for exact expectations over people in benchmarks."""
+        return PersonCoefficients(
+            own=self._population.evidence_slope * self._direction,
+            bias=float(self._bias),
+            face=self._heed * self._valence,
+            lapse=float(self._lapse),
+            reading_noise_sd=self._population.reading_noise_sd,
+        )
+
+    def approve_probability(
+        self, features: np.ndarray, readings: np.ndarray | None = None, scores: np.ndarray | None = None
+    ) -> np.ndarray:
+        """P(approve), lapses included, float [N]; arguments as in `log_odds`."""
+        return self._lapse / 2 + (1 - self._lapse) * expit(self.log_odds(features, readings, scores))
+
     def decide(
         self, shown: pd.DataFrame, images: np.ndarray | None = None, scores: np.ndarray | None = None
     ) -> SimulatedDecisions:
@@ -173,22 +226,18 @@ class SimulatedParticipant:
             images: float [N, 3, S, S] in [0, 1], or None where no face is shown.
             scores: repayment probabilities float [N], or None.
         """
-        rng, person = self._rng, self._population
+        rng = self._rng
         # Luck comes first, so that the same person with and without advice has the same.
         luck, lapses, coin = (
             rng.random(len(shown)),
             rng.random(len(shown)) < self._lapse,
             rng.random(len(shown)),
         )
-        features = self._base.standardiser.transform(shown) - self._base.offset
-        log_odds = person.evidence_slope * (features @ self._direction) + self._bias
+        readings = None
         if images is not None:
-            reading = self._read_face(images)
-            reading = reading + rng.normal(0, person.reading_noise_sd, reading.shape)
-            log_odds = log_odds + self._heed * (reading @ self._valence)
-        if scores is not None:
-            log_odds = log_odds + self._heed * np.tanh(SCORE_GAIN * logit(np.clip(scores, 0.01, 0.99)))
-        p = expit(log_odds)
+            readings = self._read_face(images)
+            readings = readings + rng.normal(0, self._population.reading_noise_sd, readings.shape)
+        p = expit(self.log_odds(self.judged_features(shown), readings, scores))
         approve = np.where(lapses, coin < 0.5, luck < p)
         sure = np.abs(p - 0.5) * 2
         times = self._median_time_ms * np.exp(rng.normal(0, 0.4, len(p)) - 0.3 * sure)

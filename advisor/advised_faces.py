@@ -1,0 +1,87 @@
+"""Faces of a bundle's conditions as rows of images.csv and PNG files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from advisor.bundle import EXPRESSION_COLUMN_PREFIX
+from advisor.exploration import Menu
+from advisor.pictures import encode_png
+
+SMILE = "smile"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Faces of one condition: menu of N faces for `application_ids` (with repeats) and identities long [N]."""
+
+    condition: Literal["face", "risk_to_smile"]
+    application_ids: list[str]
+    identities: Tensor
+    menu: Menu
+
+
+def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str, ...]) -> Tensor:
+    """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
+
+    A score's rank among the training split's scores spreads the smiles over the whole axis.
+    """
+    rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
+    expressions = torch.zeros(len(scores), len(axes))
+    expressions[:, axes.index(SMILE)] = torch.tensor(2 * rank - 1, dtype=torch.float32)
+    return expressions
+
+
+def image_rows(
+    advice: Advice, faces: np.ndarray, axes: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """Rows of images.csv for rendered advice, and PNG bytes by relative path."""
+    pictures: dict[str, bytes] = {}
+    names, hashes = [], []
+    for face in faces:
+        content = encode_png(face)
+        sha256 = hashlib.sha256(content).hexdigest()
+        name = f"images/{sha256[:16]}.png"
+        pictures[name] = content
+        names.append(name)
+        hashes.append(sha256)
+    rows = pd.DataFrame(
+        {
+            "application_id": advice.application_ids,
+            "condition": advice.condition,
+            "identity": advice.identities.numpy(),
+            "image": names,
+            "image_sha256": hashes,
+            "propensity": advice.menu.propensities,
+            "source_application_id": advice.application_ids,
+        }
+    )
+    values = advice.menu.expressions.numpy()
+    expression = pd.DataFrame(
+        {f"{EXPRESSION_COLUMN_PREFIX}{axis}": values[:, k] for k, axis in enumerate(axes)}
+    )
+    return pd.concat([rows, expression], axis=1), pictures
+
+
+def shuffle_faces(face_rows: pd.DataFrame, split_of: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of the condition `shuffled`: every application gets all faces of another one of its split."""
+    donor: dict[str, str] = {}
+    for _, ids in split_of.groupby(split_of):
+        order = rng.permutation(ids.index.to_numpy())
+        donor |= dict(zip(order, np.roll(order, 1), strict=True))
+    by_source = dict(list(face_rows.groupby("application_id")))
+    shuffled = [by_source[source].assign(application_id=target) for target, source in donor.items()]
+    return pd.concat(shuffled, ignore_index=True).assign(condition="shuffled")
+
+
+def draw_identities(n_applications: int, n_each: int, n_identities: int, rng: np.random.Generator) -> Tensor:
+    """long [n_applications · n_each]: different identities for each application, computed from nothing else."""
+    drawn = [rng.permutation(n_identities)[:n_each] for _ in range(n_applications)]
+    return torch.tensor(np.concatenate(drawn))
