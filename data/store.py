@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, select
 
 from data import store_frames, tables
 from data.errors import StudyError
+from data.recording import Outcome, record_all
 from data.records import (
     Answer,
     Decision,
@@ -57,52 +58,23 @@ class DecisionStore(ParticipantStore):
             trial = find_first_unanswered(connection, participant_key)
             return None if trial is None else (trial, _due_stage(connection, trial))
 
-    def record_decision(self, decision: Decision) -> Literal["recorded", "already", "refused"]:
+    def record_decision(self, decision: Decision) -> Outcome:
         """Write a decision durably, once: the first decision on a trial stands, whatever arrives later.
 
         "already": the trial has its decision. "refused", nothing written: the trial is not this
         participant's, is of another bundle, comes after one that is not decided yet, has two stages of which
         the first is not decided yet, or the participation has ended.
         """
-        return self._record(decision, tables.decision, "final")
+        return self.record_decisions([decision])[0]
 
-    def record_initial_decision(self, initial: InitialDecision) -> Literal["recorded", "already", "refused"]:
+    def record_initial_decision(self, initial: InitialDecision) -> Outcome:
         """Write the choice before the advice, by the rules of `record_decision`; refused in one-stage trials."""
-        return self._record(initial, tables.initial_decision, "initial")
+        return self.record_decisions([initial])[0]
 
-    def _record(
-        self, decision: Decision | InitialDecision, table: Table, stage: Stage
-    ) -> Literal["recorded", "already", "refused"]:
+    def record_decisions(self, decisions: Sequence[Decision | InitialDecision]) -> list[Outcome]:
+        """Write decisions as `record_decision` does, in order, all of them durable in one commit."""
         with self._writing() as connection:
-            people, trials = tables.participant.c, tables.trial.c
-            # PostgreSQL waits here for another decision of the same participant; SQLite's lock is taken.
-            status = connection.execute(
-                select(people.status)
-                .where(people.participant_key == decision.participant_key)
-                .with_for_update()
-            ).scalar_one_or_none()
-            belongs = connection.execute(
-                select(table.c.trial_key)
-                .select_from(tables.trial.outerjoin(table, table.c.trial_key == trials.trial_key))
-                .where(trials.trial_key == decision.trial_key, trials.bundle_hash == decision.bundle_hash)
-                .where(trials.participant_key == decision.participant_key)
-            ).one_or_none()
-            if belongs is None:
-                return "refused"
-            if belongs.trial_key is not None:
-                return "already"
-            due = find_first_unanswered(connection, decision.participant_key)
-            if status != "active" or due is None or due.trial_key != decision.trial_key:
-                return "refused"
-            if _due_stage(connection, due) != stage:
-                return "refused"
-            connection.execute(self._insert(table).values(decision.model_dump()).on_conflict_do_nothing())
-            connection.execute(
-                update(tables.participant)
-                .where(people.participant_key == decision.participant_key)
-                .values(last_seen_at=decision.decided_at)
-            )
-            return "recorded"
+            return record_all(connection, self._insert, decisions)
 
     def add_collected(
         self,

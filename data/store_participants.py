@@ -103,14 +103,16 @@ class ParticipantStore(StudyStore):
 
     def participant_by_session(self, token: str) -> Participant | None:
         """Whom a session token (from `start_session`) belongs to, or None."""
+        return self.participants_by_session([token]).get(token)
+
+    def participants_by_session(self, tokens: Sequence[str]) -> dict[str, Participant]:
+        """Whom session tokens (from `start_session`) belong to; a token of nobody is left out."""
         columns = tables.participant.c
+        hashes = {token_hash(token): token for token in tokens}
+        query = select(tables.participant).where(columns.session_token_hash.in_(hashes))
         with self._reading() as connection:
-            found = read_records(
-                connection,
-                Participant,
-                select(tables.participant).where(columns.session_token_hash == token_hash(token)),
-            )
-        return found[0] if found else None
+            found = read_records(connection, Participant, query)
+        return {hashes[str(participant.session_token_hash)]: participant for participant in found}
 
     def participant_by_earlier_session(self, token: str) -> Participant | None:
         """Whom a session token belonged to that a newer one of theirs has replaced, or None."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Self
@@ -143,25 +144,42 @@ class LiveStudy:
         participant = self.store.participant_by_session(token) if token else None
         return participant if participant and participant.study_name == self.study.name else None
 
-    def record_decision(self, token: str, message: dict[str, Any]) -> Literal["recorded", "already"]:
-        """Write a decision durably. `message` holds the checked fields that the browser knows.
+    def record_decisions(
+        self, submissions: Sequence[tuple[str, dict[str, Any]]]
+    ) -> list[Literal["recorded", "already"] | NotServedError]:
+        """Write decisions durably, in one commit. Each is a session's token, and the checked fields that the
+        browser knows.
 
-        Raises NotServedError: 401 unknown session, 403 participation over, 404 not this participant's trial,
-        409 not its turn.
+        What is refused comes back as its NotServedError: 401 unknown session, 403 participation over, 404 not
+        this participant's trial, 409 not its turn.
         """
-        participant = self._known(token)
-        decision = Decision(
-            **message,
-            participant_key=participant.participant_key,
-            study_hash=self.study.study_hash,
-            bundle_hash=participant.bundle_hash,
-        )
-        status = self.store.record_decision(decision)
-        if status != "refused":
-            return status
-        self._require_active(token)
-        self._own_trial(participant, decision.trial_key)
-        raise NotServedError(409, "Another trial comes first.")
+        known = self.store.participants_by_session([token for token, _ in submissions])
+        results: list[Literal["recorded", "already"] | NotServedError | None] = [None] * len(submissions)
+        decisions = {}
+        for place, (token, message) in enumerate(submissions):
+            participant = known.get(token)
+            if participant is None or participant.study_name != self.study.name:
+                results[place] = NotServedError(401, "Please begin at the welcome page.")
+                continue
+            decisions[place] = Decision(
+                **message,
+                participant_key=participant.participant_key,
+                study_hash=self.study.study_hash,
+                bundle_hash=participant.bundle_hash,
+            )
+        for place, status in zip(
+            decisions, self.store.record_decisions(list(decisions.values())), strict=True
+        ):
+            token, message = submissions[place]
+            results[place] = self._why_refused(token, message) if status == "refused" else status
+        return [result for result in results if result is not None]
+
+    def _why_refused(self, token: str, message: dict[str, Any]) -> NotServedError:
+        try:
+            self._own_trial(self._require_active(token), message["trial_key"])
+        except NotServedError as refusal:
+            return refusal
+        return NotServedError(409, "Another trial comes first.")
 
     def face(self, token: str, trial_key: str) -> bytes:
         """The PNG of a trial that is the participant's next one, or a few ahead of it.

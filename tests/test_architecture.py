@@ -16,6 +16,7 @@ ALLOWED = {
 }
 SQL_MODULES = {
     "database.py",
+    "recording.py",
     "store.py",
     "store_frames.py",
     "store_participants.py",

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from human_study.group_commit import GroupCommit
 from human_study.live_study import LiveStudy, NotServedError
 from human_study.request_guard import read_body, refuse_other_sites, session_token
 
@@ -45,6 +46,8 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     long, 503 the database does not answer.
     """
 
+    writing = GroupCommit(live.record_decisions)
+
     async def decisions(request: Request) -> Response:
         refuse_other_sites(request)
         token = session_token(request)
@@ -55,7 +58,9 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
             message = DecisionMessage.model_validate_json(body)
         except ValidationError as error:
             raise NotServedError(400, "This is no decision on a trial.") from error
-        status = await run_in_threadpool(live.record_decision, token, message.model_dump())
+        status = await writing.submit((token, message.model_dump()))
+        if isinstance(status, NotServedError):
+            raise status
         return JSONResponse({"status": status}, headers={"Cache-Control": "no-store"})
 
     async def faces(request: Request) -> Response:
