@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -199,12 +199,15 @@ def publish(
         raise TrainingError("Give either a RUN to publish, or --explore with --task.")
     if explore and task is None:
         raise TrainingError("--explore needs --task; name a shipped task or a task.yaml.")
-    if study is not None:
-        with DecisionStore.open(db, create=False) as store:
+    with ExitStack() as opened, progress_bars() as report:
+        # without --study and --db, the run's own database says whether somebody was erased since
+        asked = study is not None or db != DEFAULT_DATABASE_URL
+        store = opened.enter_context(DecisionStore.open(db, create=False)) if asked else None
+        if study is not None:
+            assert store is not None
             require_allowed(store.study(study), run)
-    with progress_bars() as report:
         if run is not None:
-            bundle = publish_run(run, out, config, report)
+            bundle = publish_run(run, out, config, report, store)
         else:
             assert task is not None
             bundle = publish_explore(load_task(task), out, config, report)

@@ -26,12 +26,14 @@ class TrainingDecisions:
         read_image: SHA-256 → PNG bytes.
         participants: whose decisions these are.
         source: study or file they come from, for the run's record.
+        store: the database of that study, None for a file; a run enters itself there.
     """
 
     frame: pd.DataFrame
     read_image: Callable[[str], bytes]
     participants: ParticipantKind
     source: str
+    store: DecisionStore | None = None
 
 
 def decisions_of_study(
@@ -69,7 +71,7 @@ def decisions_of_study(
     frame = frame.rename(columns={"participant_key": "participant"})
     columns = ["participant", "application_id", "approved", "image_sha256", "round_number"]
     return _checked(
-        TrainingDecisions(frame[columns].reset_index(drop=True), read_image, participants, study_name)
+        TrainingDecisions(frame[columns].reset_index(drop=True), read_image, participants, study_name, store)
     )
 
 

@@ -36,6 +36,7 @@ from advisor.exploration import Menu, exploring_menu, only_exploit, only_explore
 from advisor.pictures import Progress, no_progress, render_faces
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory, git_revision
+from advisor.run_participants import require_nobody_erased
 from advisor.train_advisor import (
     DISTILLED_FILE,
     encoder_features,
@@ -46,6 +47,7 @@ from advisor.train_advisor import (
 from data.applications import Applications, Standardiser, draw_pool, read_applications
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
+from data.store import DecisionStore
 from data.task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
@@ -101,18 +103,27 @@ def publish_explore(
 
 
 def publish_run(
-    run_path: Path, out: Path, config: PublishConfig, on_progress: Progress = no_progress
+    run_path: Path,
+    out: Path,
+    config: PublishConfig,
+    on_progress: Progress = no_progress,
+    store: DecisionStore | None = None,
 ) -> Bundle:
     """Publish the advisor that a run trained, if it passes its checks.
 
+    `store` is where its study is; without it, the database that it was trained from is asked whether
+    somebody was erased since.
+
     Raises:
-        PublicationRefusedError: a check failed; names the figure and the threshold.
+        PublicationRefusedError: a check failed; names the figure and the threshold. Or somebody whom it
+            learned from was erased since.
         TrainingError: no finished run there.
         BundleError: `out` exists, or the task has changed since the run.
         CheckpointError: the run's weights are damaged.
     """
     refuse_existing(out)
     run = RunDirectory.open(run_path)
+    require_nobody_erased(run_path, store)
     options, summary = run.read_json("options.json"), run.read_json("summary.json")
     task = load_task(options["task"])
     if task.task_hash != options["task_hash"]:

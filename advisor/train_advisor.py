@@ -22,6 +22,7 @@ from advisor.decisions import TrainingDecisions
 from advisor.pictures import Progress, no_progress, read_percepts
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
+from advisor.run_participants import enter_participants
 from advisor.train_encoder import EncoderData, train_encoder
 from advisor.train_response import ResponseFit, fit_response, log_loss
 from data.applications import Applications, Standardiser, read_applications
@@ -72,6 +73,8 @@ def train_advisor(
             **config.model_dump(mode="json"),
         },
     )
+    people = list(decisions.frame["participant"].unique())
+    entered = enter_participants(run, decisions.participants, decisions.source, people, decisions.store)
     if run.has("summary.json"):
         return run
     applications = read_applications(task)
@@ -86,6 +89,9 @@ def train_advisor(
     save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
     run.write_json("response_table.json", response_table(fit.model, generator.axes))
 
+    if decisions.store is not None:
+        response_sha256 = file_sha256(run.file(RESPONSE_FILE))
+        decisions.store.set_run(entered.run_key, response_sha256=response_sha256)
     path, distillation = _percept_path(generator, perception, run, config, on_progress)
     data = _encoder_data(applications.select("train"), risk_model, seen)
     metrics = _train_encoder(data, generator, fit.model, path, config, run, on_progress)

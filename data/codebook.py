@@ -1,6 +1,7 @@
 """What the records' declarations say, field by field: the codebook, and what tables are derived from."""
 
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -48,8 +49,8 @@ def _stored_field(record: str, name: str, annotation: Any, metadata: list[Any]) 
     return StoredField(record, name, python_type, nullable, allowed, meaning)
 
 
-def codebook() -> pd.DataFrame:
-    """Every stored field: columns `record`, `field`, `type`, `unit`, `meaning`, all text."""
+def codebook(records: Iterable[type[Record]] = STORED_RECORDS) -> pd.DataFrame:
+    """Every stored field of the records: columns `record`, `field`, `type`, `unit`, `meaning`, all text."""
     type_names = {str: "text", int: "integer", float: "number", bool: "yes | no", datetime: "time"}
     rows = [
         {
@@ -59,7 +60,7 @@ def codebook() -> pd.DataFrame:
             "unit": field.meaning.unit,
             "meaning": field.meaning.text + (" (may be missing)" if field.nullable else ""),
         }
-        for record in STORED_RECORDS
+        for record in records
         for field in stored_fields(record)
     ]
     return pd.DataFrame(rows, columns=["record", "field", "type", "unit", "meaning"])

@@ -143,6 +143,38 @@ def transaction(engine: Engine, *, writing: bool) -> Iterator[Connection]:
         raise StoreError(f"{shown_url(engine)} is busy with other requests; try again") from error
 
 
+def overwrite_what_is_deleted(connection: Connection) -> None:
+    """From now on, this SQLite connection overwrites the content of deleted rows with zeros."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def compact(engine: Engine) -> bool:
+    """Leave nothing of deleted rows in a SQLite file and its log; True where that is certain.
+
+    A server's tables are vacuumed, but it keeps pages and logs of its own: False. False too where another
+    program reads from the log at this moment. Raises StoreError where the disk is full or the file busy.
+    """
+    raw = engine.raw_connection()
+    try:
+        if engine.dialect.name == "sqlite":
+            cursor = raw.cursor()
+            cursor.execute("VACUUM")
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        raw.driver_connection.autocommit = True  # type: ignore[union-attr]
+        raw.cursor().execute("VACUUM")
+        raw.driver_connection.autocommit = False  # type: ignore[union-attr]
+        return False
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"the rows are deleted, but {shown_url(engine)} could not be compacted ({error}); free the disk or"
+            " stop other programs, and give the same command again"
+        ) from error
+    finally:
+        raw.close()
+
+
 def _bring_up_to_date(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))

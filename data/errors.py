@@ -3,6 +3,7 @@
     CountenanceError                 its message is one sentence: what is wrong, and how to mend it
     ├── TaskError                    a task file or its table
     ├── StudyError                   a study file, or a study that does not allow what was asked
+    │   └── ErasedParticipantError   somebody who was erased from the study comes back
     ├── StoreError                   a database: absent, foreign, or newer than this program
     ├── BundleError                  an advice bundle: gone, altered, of another task
     ├── TrialsError                  an exported folder of trials, or a file of decisions for it
@@ -27,6 +28,10 @@ class TaskError(CountenanceError):
 
 class StudyError(CountenanceError):
     """A study file is wrong, or the study does not allow what was asked."""
+
+
+class ErasedParticipantError(StudyError):
+    """Somebody who was erased from the study comes back; a study takes nobody twice."""
 
 
 class StoreError(CountenanceError):

@@ -23,6 +23,7 @@ from data.records import (
     new_key,
     now,
 )
+from data.store_analysis import AnalysisStore
 from data.store_queries import (
     find_known_participant,
     find_newest_round,
@@ -34,10 +35,9 @@ from data.store_queries import (
     unknown_participant,
     write_records,
 )
-from data.store_studies import StudyStore
 
 
-class ParticipantStore(StudyStore):
+class ParticipantStore(AnalysisStore):
     """Participants of studies. `DecisionStore` adds their trials and decisions; use that one."""
 
     def add_participant(
@@ -56,12 +56,15 @@ class ParticipantStore(StudyStore):
         somebody who is known by it already is returned instead of being added.
 
         Raises StudyError for an unknown or closed study, one without a round, or one whose newest round
-        serves another bundle than the trials are of (it began while they were prepared).
+        serves another bundle than the trials are of (it began while they were prepared);
+        ErasedParticipantError for somebody who was erased from it.
         """
         with self._writing() as connection:
             study = find_study(connection, study_name, lock=True)
             if external and (known := find_known_participant(connection, study_name, external)):
                 return known
+            if external:
+                self.require_not_erased(connection, study_name, external)
             if study.status == "closed":
                 raise StudyError(
                     f'study "{study_name}" is closed; open a new study to take more participants'

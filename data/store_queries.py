@@ -1,6 +1,7 @@
 """Queries that the store's methods share; each runs within the transaction of its caller."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from data import tables
 from data.admission import Occupancy
 from data.errors import StoreError, StudyError
 from data.records import (
+    Bundle,
     Participant,
     ParticipantKind,
     Record,
@@ -145,3 +147,16 @@ def find_first_unanswered(connection: Connection, participant_key: str) -> Trial
     )
     found = read_records(connection, Trial, query)
     return found[0] if found else None
+
+
+def require_nobody_erased(connection: Connection, bundle: Bundle) -> None:
+    """Raise StudyError where the bundle's response model learned from somebody who was erased since."""
+    weights = json.loads(bundle.manifest).get("weights", {}).get("response")
+    columns = tables.training_run.c
+    query = select(columns.run_path).where(columns.response_sha256 == weights, columns.n_erased > 0)
+    run_path = connection.execute(query.limit(1)).scalar_one_or_none()
+    if weights is not None and run_path is not None:
+        raise StudyError(
+            f"bundle {bundle.bundle_hash[:12]} learned from somebody who was erased since ({run_path}); train"
+            " again and publish what comes of it"
+        )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,10 +11,17 @@ from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data import tables
-from data.database import VERSION_TABLE, open_engine, transaction
+from data.database import VERSION_TABLE, open_engine, shown_url, transaction
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
-from data.store_queries import find_conditions, find_newest_round, find_rounds, find_study, read_records
+from data.store_queries import (
+    find_conditions,
+    find_newest_round,
+    find_rounds,
+    find_study,
+    read_records,
+    require_nobody_erased,
+)
 
 DEFAULT_DATABASE_URL = "sqlite:///var/countenance.db"
 
@@ -33,6 +41,14 @@ class StudyStore:
         Raises StoreError (absent, unreachable, foreign, newer than this program) or SetupError (no driver).
         """
         return cls(open_engine(url, create=create))
+
+    @property
+    def shown_url(self) -> str:
+        """The database's URL without its password; a SQLite file by its absolute path."""
+        url = self._engine.url
+        if self._engine.dialect.name == "sqlite":
+            return f"sqlite:///{Path(str(url.database)).resolve()}"
+        return shown_url(self._engine)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -128,13 +144,21 @@ class StudyStore:
             )
         return found[0]
 
+    def bundles(self) -> list[Bundle]:
+        """All registered bundles, the oldest first."""
+        with self._reading() as connection:
+            return read_records(
+                connection, Bundle, select(tables.bundle).order_by(tables.bundle.c.registered_at)
+            )
+
     def start_round(self, study_name: str, bundle_hash: str, *, again: bool = False) -> int:
         """Serve a registered bundle from now on; returns the round's number, from 0.
 
         Where the newest round serves it already, that round goes on, unless `again` asks for another one (as
         when the next advisor failed its checks). Raises StudyError for a closed or
-        unknown study, a bundle of another task, or one trained on simulated people in a study of people
-        whose study file does not say `allow_simulated_advisor: true`.
+        unknown study, a bundle of another task, one that learned from somebody who was erased since, or one
+        trained on simulated people in a study of people whose study file does not say
+        `allow_simulated_advisor: true`.
         """
         bundle = self.bundle(bundle_hash)
         with self._writing() as connection:
@@ -143,6 +167,7 @@ class StudyStore:
             rounds = find_rounds(connection, study_name)
             if rounds and rounds[-1].bundle_hash == bundle_hash and not again:
                 return rounds[-1].round_number
+            require_nobody_erased(connection, bundle)
             started = StudyRound(study_name=study_name, round_number=len(rounds), bundle_hash=bundle_hash)
             connection.execute(insert(tables.study_round).values(started.model_dump()))
             return started.round_number

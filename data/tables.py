@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.schema import SchemaItem
 
+from data.analysis_records import CodeBookEntry, Erasure, ExportFolder, ReasonCode, TrainingRun
 from data.codebook import record_name, stored_fields
 from data.records import (
     Answer,
@@ -114,3 +115,8 @@ decision = _table(Decision, Index(None, "participant_key"))
 answer = _table(Answer, Index(None, "participant_key"))
 event = _table(Event, Index(None, "participant_key"))
 bonus = _table(Bonus)
+code_book_entry = _table(CodeBookEntry)
+reason_code = _table(ReasonCode, Index(None, "participant_key"))
+export_folder = _table(ExportFolder)
+training_run = _table(TrainingRun)
+erasure = _table(Erasure, Index(None, "study_name"))

@@ -112,6 +112,87 @@ def report(
         print(f"Wrote {write_report(store, name, kind=chosen, out=out)}")
 
 
+ParticipantsKind = Annotated[
+    str | None, typer.Option("--kind", help="people or simulated; the study's own if left out")
+]
+
+
+@app.command(
+    epilog="Example: human-study export pilot --db sqlite:///var/countenance.db --out var/pilot_data"
+)
+def export(
+    study: StudyOrName,
+    out: Annotated[
+        Path, typer.Option(help="the folder to write; an earlier export of the study is replaced")
+    ],
+    kind: ParticipantsKind = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
+    from data.store import DecisionStore
+    from human_study.export import export_study
+
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        chosen = _kind(kind) or store.study(name).participants
+        print(f"Wrote {export_study(store, name, kind=chosen, out=out)}; an erasure reaches it there.")
+
+
+@app.command("import", epilog="Example: human-study import var/pilot_data --db sqlite:///var/again.db")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="a data set that `human-study export` wrote")],
+    db: Annotated[str, typer.Option("--db", help="SQLAlchemy URL of a database without that study")],
+    bundles: Annotated[Path, typer.Option(help="where to put its bundles")] = Path("var/imported"),
+) -> None:
+    """Put an exported data set back into a database."""
+    from data.store import DecisionStore
+    from human_study.import_data_set import import_data_set
+
+    with DecisionStore.open(db) as store:
+        print(f"Imported the study {import_data_set(folder, store, bundles)} into {store.shown_url}")
+
+
+@app.command(epilog="Example: human-study erase pilot --participant 5pC0xhBAqAy4bbwVvOIaJQ")
+def erase(
+    study: StudyOrName,
+    participant: Annotated[
+        str | None, typer.Option("--participant", help="the participant's random key, as on the page People")
+    ] = None,
+    external_id: Annotated[
+        str | None, typer.Option("--external-id", help="the id under which the platform sent the person")
+    ] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
+    from data.store import DecisionStore
+    from human_study.erase import erase_participant
+
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        outcome = erase_participant(store, name, participant_key=participant, external_id=external_id)
+    print("\n".join(outcome.sentences()))
+
+
+@app.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
+def retain(db: DatabaseUrl = None) -> None:
+    """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
+    from data.store import DEFAULT_DATABASE_URL, DecisionStore
+    from human_study.retention import delete_due
+
+    with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
+        deleted = delete_due(store)
+    for name, n_ids in deleted.items():
+        print(f"{name}: {n_ids} recruitment ids deleted")
+    if not deleted:
+        print("No recruitment ids are due.")
+
+
+def _kind(text: str | None) -> ParticipantKind | None:
+    if text not in (None, "people", "simulated"):
+        raise StudyError(f"There is no kind of participants {text}; write --kind people or --kind simulated.")
+    return cast("ParticipantKind | None", text)
+
+
 def _study_and_database(study: str, database_url: str | None) -> tuple[str, str]:
     """The study's name and its database, from a study file or from a bare name."""
     from data.store import DEFAULT_DATABASE_URL

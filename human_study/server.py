@@ -26,6 +26,7 @@ from streamlit.web import bootstrap
 from data.errors import CountenanceError, SetupError
 from human_study.live_study import LiveStudy, NotServedError
 from human_study.request_guard import SESSION_COOKIE
+from human_study.retention import retained_while_served
 from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.welcome import welcome_routes
 
@@ -110,7 +111,8 @@ def serve(
     database_url = database_url or live.study.database
     with live.store:
         live.prepare()
-        with _analyst_process(live.study.name, analyst_port, database_url):
+        live.store.require_erasure_key()
+        with retained_while_served(live.store), _analyst_process(live.study.name, analyst_port, database_url):
             print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
             print(f"Participants: http://localhost:{port}/welcome")
             print(f"Analysts:     http://localhost:{analyst_port} (this machine only)", flush=True)

@@ -18,6 +18,8 @@ SQL_MODULES = {
     "database.py",
     "recording.py",
     "store.py",
+    "store_analysis.py",
+    "store_erasure.py",
     "store_frames.py",
     "store_participants.py",
     "store_queries.py",

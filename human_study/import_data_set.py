@@ -1,0 +1,59 @@
+"""A data set that `human-study export` wrote, back into a database: `human-study import`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from advisor.bundle import OUTCOMES_FILE, load_bundle
+from data.codebook import record_name
+from data.errors import StudyError
+from data.store import DecisionStore
+from human_study.export import EXPORTED_RECORDS, exported_study
+from human_study.psych_ds import read_table
+
+
+def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
+    """Write a data set's study into a database that lacks it; returns the study's name.
+
+    Args:
+        folder: the data set.
+        store: the database.
+        bundles: where to put its bundles; a folder is made for each.
+
+    Raises StudyError where the folder holds no whole data set, BundleError where a bundle in it was altered,
+    StoreError where the database has that study already.
+    """
+    study_name = exported_study(folder)
+    try:
+        rows = {
+            record_name(record): read_table(folder, record_name(record)).to_pylist()
+            for record in EXPORTED_RECORDS
+        }
+    except (OSError, pa.ArrowException) as error:
+        raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+    for row in rows["bundle"]:
+        row["bundle_path"] = str(_restored(folder, row["bundle_hash"], bundles / study_name))
+    store.add_stored_rows(EXPORTED_RECORDS, rows)
+    return study_name
+
+
+def _restored(folder: Path, bundle_hash: str, place: Path) -> Path:
+    """The bundle's folder, with those of its pictures that were shown; made where it is not there yet."""
+    source = folder / "materials" / "bundles" / bundle_hash
+    path = place / bundle_hash[:12]
+    if not path.exists():
+        try:
+            shutil.copytree(source, path)
+            shutil.copyfile(source.parent / OUTCOMES_FILE, place / OUTCOMES_FILE)
+        except OSError as error:
+            raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+        (path / "images").mkdir()
+        known = set(pd.read_csv(path / "images.csv")["image_sha256"])
+        for stimulus in sorted((folder / "materials" / "stimuli").glob("*.png")):
+            if stimulus.stem in known:  # bundles name their pictures by the hash's beginning
+                shutil.copyfile(stimulus, path / "images" / f"{stimulus.stem[:16]}.png")
+    return load_bundle(path).path

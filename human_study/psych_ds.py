@@ -1,0 +1,144 @@
+"""A Psych-DS data set on disk: tables as CSV and Parquet, and what their columns mean.
+
+Psych-DS 1.5 (psych-ds.github.io) asks for `dataset_description.json` with schema.org's terms, and for data
+files `data/KEYWORD-VALUE_…_data.csv`, every column of which is described. Parquet copies stand beside, in
+`parquet/`, where types are kept. The same tables always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.codebook import StoredField
+
+SCHEMA_VERSION = "Psych-DS 1.5.1"
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), the full-width ones too.
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_ARROW_TYPES: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    datetime: pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """One table: `name` in lower_case, its columns as declared, its rows in a fixed order."""
+
+    name: str
+    fields: tuple[StoredField, ...]
+    rows: list[dict[str, Any]]
+
+    def to_arrow(self) -> pa.Table:
+        """The table with its declared types."""
+        schema = pa.schema([(field.name, _ARROW_TYPES[field.python_type]) for field in self.fields])
+        return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in self.rows], schema)
+
+
+def safe_cell(value: object) -> str:
+    """A value as a CSV cell: text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, str):
+        return f"'{value}" if value.lstrip("'").startswith(_FORMULA_STARTS) else value
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def plain_cell(cell: str) -> str:
+    """The text that `safe_cell` was given."""
+    bare = cell.lstrip("'")
+    return cell[1:] if cell.startswith("'") and bare.startswith(_FORMULA_STARTS) else cell
+
+
+def camel_case(name: str) -> str:
+    """`initial_decision` as `initialDecision`: the values in Psych-DS file names are letters and digits."""
+    first, *others = re.sub(r"[^A-Za-z0-9]+", " ", name).split()
+    return first + "".join(word[:1].upper() + word[1:] for word in others)
+
+
+def write_data_set(
+    folder: Path, study_name: str, tables: Iterable[DataTable], description: Mapping[str, Any]
+) -> None:
+    """Write tables and `dataset_description.json` into a folder. `description`: its schema.org terms."""
+    tables = list(tables)
+    for table in tables:
+        write_table(folder, study_name, table.name, table.to_arrow())
+    content = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "schemaVersion": SCHEMA_VERSION,
+        **description,
+        "variableMeasured": _variables(tables),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    (folder / "dataset_description.json").write_text(text + "\n", encoding="utf-8")
+    (folder / ".psychdsignore").write_text("parquet/**\n")
+
+
+def write_table(folder: Path, study_name: str, name: str, table: pa.Table) -> None:
+    """One table as CSV and as Parquet, each whole or not at all."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows([safe_cell(value) for value in row.values()] for row in table.to_pylist())
+    csv_path = folder / "data" / f"study-{camel_case(study_name)}_description-{camel_case(name)}_data.csv"
+    _replace(csv_path, stream.getvalue().encode("utf-8"))
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    _replace(folder / "parquet" / f"{name}.parquet", sink.getvalue())
+
+
+def read_table(folder: Path, name: str) -> pa.Table:
+    """A table of a data set, from its Parquet copy. Raises OSError or pyarrow's errors where it is damaged."""
+    return pq.ParquetFile(folder / "parquet" / f"{name}.parquet").read()
+
+
+def table_names(folder: Path) -> list[str]:
+    """Names of the tables in a data set."""
+    return sorted(path.stem for path in (folder / "parquet").glob("*.parquet"))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _variables(tables: list[DataTable]) -> list[dict[str, str]]:
+    """schema.org's PropertyValue of every column; one that stands in several tables says what it means in each."""
+    meanings: dict[str, dict[str, list[str]]] = {}
+    units: dict[str, set[str]] = {}
+    for table in tables:
+        for field in table.fields:
+            meanings.setdefault(field.name, {}).setdefault(_meaning(field), []).append(table.name)
+            units.setdefault(field.name, set()).add(field.meaning.unit)
+    variables = []
+    for name, texts in meanings.items():
+        where = [f"{', '.join(found)}: {text}" for text, found in texts.items()]
+        variable = {"@type": "PropertyValue", "name": name, "description": "; ".join(where)}
+        (unit, *others) = units[name]
+        variables.append(variable | ({"unitText": unit} if unit and not others else {}))
+    return variables
+
+
+def _meaning(field: StoredField) -> str:
+    allowed = f" ({' | '.join(field.allowed)})" if field.allowed else ""
+    return field.meaning.text + allowed + (", may be missing" if field.nullable else "")
