@@ -79,7 +79,7 @@ def retest_agreement(pairs: pd.DataFrame) -> Consistency:
     if agreement.value is None:
         return Consistency(0, agreement, kappa_value, None, None)
     high = (1 + float(np.sqrt(max(0.0, 2 * agreement.value - 1)))) / 2
-    return Consistency(len(pairs), agreement, kappa_value, min(agreement.value, high), high)
+    return Consistency(len(pairs), agreement, kappa_value, min(max(0.5, agreement.value), high), high)
 
 
 def consistency_findings(results: StudyResults) -> Finding:

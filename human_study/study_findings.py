@@ -11,9 +11,15 @@ from human_study.confidence import confidence_findings
 from human_study.consistency import consistency_findings
 from human_study.equivalence import equivalence_findings
 from human_study.exclusions import exclusion_findings
+from human_study.face_leaks import leak_findings
+from human_study.face_meaning import meaning_findings
 from human_study.findings import Finding
 from human_study.gains import gain_findings
+from human_study.group_audits import group_findings
+from human_study.reason_codes import reason_findings
 from human_study.reliance import reliance_findings
+from human_study.similar_faces import likeness_findings
+from human_study.steering import steering_findings
 from human_study.study_results import StudyResults
 from human_study.trends import practice_findings, round_findings
 
@@ -37,5 +43,8 @@ SECTIONS: tuple[Section, ...] = (
     Section("gains", "Gains", (gain_findings, equivalence_findings)),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
     Section("learning", "Learning", (round_findings, practice_findings)),
+    Section("meaning", "What faces say", (meaning_findings, likeness_findings)),
+    Section("reasons", "Reasons", (reason_findings,)),
+    Section("audits", "Audits", (group_findings, steering_findings, leak_findings)),
     Section("people", "People", (exclusion_findings, consistency_findings)),
 )

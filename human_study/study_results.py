@@ -6,7 +6,7 @@ only. Not responsible for the figures themselves (decision_statistics.py) nor fo
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +17,11 @@ from data.errors import BundleError
 from data.records import ParticipantKind, Study
 from data.store import DecisionStore
 from human_study import condition_contrasts, decision_statistics, study_advice
+from human_study.study_cases import Cases, read_cases
 
 EXCLUDED_STATUSES = ("returned", "screened_out")
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
+REASON_CODE_COLUMNS = ["trial_key", "coder", "code"]
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip
@@ -41,7 +43,8 @@ class StudyResults:
     missing for practice), `machine_score` (the machine's probability of the good outcome), `advice` (see
     study_advice.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
     enters the analysis. `decisions`: those main trials that count. The other tables are as from
-    decision_statistics and condition_contrasts.
+    decision_statistics and condition_contrasts. `reason_codes`: codes that coders gave to reasons (trial_key,
+    coder, code).
     """
 
     study: Study
@@ -54,6 +57,7 @@ class StudyResults:
     contrasts: pd.DataFrame
     participant_accuracy: pd.DataFrame
     response_times: pd.DataFrame
+    reason_codes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REASON_CODE_COLUMNS))
 
     @property
     def simulated(self) -> bool:
@@ -70,6 +74,11 @@ class StudyResults:
         """Hash → the bundles that the rounds served."""
         served = self.rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
         return {str(row[1]): registered_bundle(str(row[0]), str(row[1])) for row in served.to_numpy()}
+
+    @cached_property
+    def cases(self) -> Cases:
+        """The applications with their features and protected attributes, or why they cannot be had."""
+        return read_cases(self.bundles.values())
 
     @property
     def machine_accuracy(self) -> dict[int, float]:

@@ -55,7 +55,7 @@ def write_small_bundle(path: Path, round_number: int) -> Bundle:
     images, pictures = [], {}
     for application_id, row in table.iterrows():
         for identity in (0, 1, 2):
-            content = _drawn_face(row["score"], identity)
+            content = drawn_face(row["score"], identity)
             digest = hashlib.sha256(content).hexdigest()
             relative = f"images/{digest[:16]}.png"
             pictures[relative] = content
@@ -90,7 +90,7 @@ def write_small_bundle(path: Path, round_number: int) -> Bundle:
     )
 
 
-def _drawn_face(score: float, identity: int) -> bytes:
+def drawn_face(score: float, identity: int) -> bytes:
     image = Image.new("RGB", (64, 64), ("#d9c3ad", "#a98467", "#e8d5c4")[identity])
     draw = ImageDraw.Draw(image)
     for x in (20, 44):

@@ -1,0 +1,185 @@
+"""Reasons in words: a code book, what it suggests for a text, and how well two coders agree.
+
+Coding is transparent: a suggestion is nothing but the code book's keywords found in the text, and the figures are
+of what people coded, never of suggestions. Agreement is Cohen's (1960) kappa for each code, with statsmodels.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from advisor.accuracy import Estimate
+from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.pooled_shares import pooled_share
+from human_study.result_words import condition_label
+from human_study.study_results import StudyResults
+
+NO_REASONS = "nobody has given a reason in words yet"
+_KAPPA_COLUMNS = ["code", "coders", "n_texts", "n_first", "n_second", "agreement"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of reason: its name, when it applies, and words that suggest it (a final * stands for any ending)."""
+
+    code: str
+    definition: str
+    keywords: tuple[str, ...]
+
+
+DEFAULT_CODE_BOOK: tuple[Code, ...] = (
+    Code(
+        "analogy",
+        "likens the application to another one",
+        ("like the", "similar*", "remind*", "same as", "another one", "previous", "seen before", "resembl*"),
+    ),
+    Code(
+        "face",
+        "names the face or its expression",
+        (
+            "face",
+            "smil*",
+            "eyes",
+            "brow*",
+            "look*",
+            "expression",
+            "frown*",
+            "friendly",
+            "worried",
+            "trustworthy",
+        ),
+    ),
+    Code("score", "names the machine's score", ("score", "percent*", "probability", "computer", "machine")),
+    Code(
+        "income", "names what the applicant earns", ("income", "salary", "earn*", "wage*", "job", "employ*")
+    ),
+    Code("amount", "names the amount asked for", ("amount", "sum", "loan size", "too much", "small loan")),
+    Code(
+        "debt", "names debts or past payments", ("debt*", "owe*", "credit*", "delinquen*", "late", "history")
+    ),
+    Code(
+        "purpose", "names what the money is for", ("purpose", "because they want", "wedding", "car", "house")
+    ),
+    Code(
+        "feeling",
+        "a feeling that is not explained",
+        ("feel*", "gut", "instinct", "guess*", "intuition", "sense"),
+    ),
+)
+
+
+def suggest_codes(text: str, code_book: Sequence[Code] = DEFAULT_CODE_BOOK) -> list[str]:
+    """Codes whose keywords stand in the text as whole words, in the code book's order."""
+    return [
+        code.code for code in code_book if any(_found(word, text) for word in code.keywords if word.strip())
+    ]
+
+
+def _found(keyword: str, text: str) -> bool:
+    keyword = keyword.strip()
+    pattern = re.escape(keyword.removesuffix("*")) + (r"\w*" if keyword.endswith("*") else "")
+    return re.search(rf"(?<!\w){pattern}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def coder_agreement(codes: pd.DataFrame) -> pd.DataFrame:
+    """Cohen's kappa of every two coders for each code, over the texts that both coded.
+
+    `codes` has trial_key, coder, code, a row a code given; code "" says that none applies. Columns: code, coders,
+    n_texts, n_first and n_second (texts given the code by either), agreement (share), kappa with interval columns.
+    """
+    rows = []
+    given = codes.groupby(["coder", "trial_key"])["code"].agg(set)
+    for first, second in combinations(sorted(codes["coder"].unique()), 2):
+        both = given[first].index.intersection(given[second].index)
+        for code in sorted(set(codes["code"]) - {""}):
+            one, other = (
+                np.array([code in given[coder][key] for key in both], dtype=bool) for coder in (first, second)
+            )
+            row = {"code": code, "coders": f"{first} and {second}", "n_texts": len(both)}
+            row |= {"n_first": int(one.sum()), "n_second": int(other.sum())}
+            row["agreement"] = float((one == other).mean()) if len(both) else np.nan
+            rows.append(row | estimate_cells("kappa", _kappa(one, other)))
+    return pd.DataFrame(rows, columns=None if rows else [*_KAPPA_COLUMNS, "kappa"])
+
+
+def _kappa(one: np.ndarray, other: np.ndarray) -> Estimate:
+    if len(one) == 0:
+        return Estimate(None, None, None, "no text was coded by both")
+    if len(set(one)) == len(set(other)) == 1:
+        return Estimate(None, None, None, "both gave the code to every text, or to none")
+    table = np.array(
+        [[(one & other).sum(), (one & ~other).sum()], [(~one & other).sum(), (~one & ~other).sum()]]
+    )
+    found = cohens_kappa(table)
+    if not np.isfinite(found.std_kappa) or found.std_kappa < 1e-12:
+        return Estimate(float(found.kappa), None, None, "the coders agree on every text: no interval")
+    return Estimate(float(found.kappa), max(-1.0, float(found.kappa_low)), min(1.0, float(found.kappa_upp)))
+
+
+def code_table(decisions: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
+    """How often each code was given: by condition and code, n_texts, share with interval, share_correct.
+
+    A text has a code if any coder gave it. `decisions` need trial_key, participant_key, condition, approved,
+    outcome. Intervals are over participants.
+    """
+    coded = decisions[decisions["trial_key"].isin(codes["trial_key"])]
+    rows = []
+    for condition, group in coded.groupby("condition"):
+        correct = (group["approved"] == group["outcome"]).to_numpy()
+        for code in sorted(set(codes["code"]) - {""}):
+            has = group["trial_key"].isin(codes.loc[codes["code"] == code, "trial_key"]).to_numpy()
+            share = pooled_share(group["participant_key"], has, np.ones(len(group), bool), NO_REASONS)
+            row = {"condition": str(condition), "code": code, "n_texts": len(group)}
+            row["share_correct"] = float(correct[has].mean()) if has.any() else np.nan
+            rows.append(row | estimate_cells("share", share))
+    return pd.DataFrame(rows)
+
+
+def reason_findings(results: StudyResults) -> Finding:
+    """How often which reason was given, and whether coders agree. Counts suggestions only where nobody coded."""
+    name, title = "reasons", "Reasons in words"
+    given = results.decisions[results.decisions["reason"].fillna("").str.strip() != ""]
+    if given.empty:
+        return not_computed(name, title, NO_REASONS)
+    codes = results.reason_codes
+    sentence = (
+        f"{len(given):,} decisions came with a reason, {codes['trial_key'].nunique():,} of them are coded."
+    )
+    if codes.empty:
+        return Finding(
+            name,
+            title,
+            (sentence,),
+            reason="no reason is coded yet; code them on the page Reasons of the analyst app",
+        )
+    table = code_table(given, codes)
+    table["label"] = table["condition"].map(condition_label) if len(table) else []
+    columns = (
+        Column("label", "Condition"),
+        Column("code", "Code"),
+        Column("n_texts", "Coded reasons", "integer"),
+        Column("share", "Share with the code", "percent"),
+        Column("share_correct", "Correct among them", "percent"),
+    )
+    tables = [FindingTable("reasons", "Reasons by condition, with 95% intervals.", table, columns)]
+    agreement = coder_agreement(codes)
+    if agreement.empty:
+        return Finding(
+            name, title, (sentence, "One person coded: agreement cannot be computed."), tuple(tables)
+        )
+    kappa_columns = (
+        Column("code", "Code"),
+        Column("coders", "Coders"),
+        Column("n_texts", "Coded by both", "integer"),
+        Column("agreement", "Agreement", "percent"),
+        Column("kappa", "Cohen's κ", "two_decimals"),
+    )
+    tables.append(
+        FindingTable("coder_agreement", "Agreement of coders, with 95% intervals.", agreement, kappa_columns)
+    )
+    return Finding(name, title, (sentence,), tuple(tables))

@@ -1,0 +1,204 @@
+"""Analogy: did faces that look alike get decisions that are alike, beyond what alike features explain?
+
+People say that they decide by likeness ("will be repaid, because x is like x′, and x′ was repaid"). If they do,
+what is left of their decisions after the features are accounted for still resembles that of the applications whose
+faces are nearest. Measured by Moran's I (1950) of the residuals over each face's nearest neighbours, against dealing
+the faces out anew. In `face` a face depends on features, so that what the linear account of them leaves
+over may pass for likeness; in `shuffled` it does not, and there a likeness speaks for itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundle import FACE_CONDITIONS, Bundle
+from human_study.face_meaning import expressions_of
+from human_study.findings import Column, Finding, FindingTable, not_computed
+from human_study.number_words import p_value, two_decimals
+from human_study.result_words import condition_label
+from human_study.study_cases import features_of
+from human_study.study_results import StudyResults
+
+N_NEIGHBOURS = 5
+N_PERMUTATIONS = 999
+MIN_APPLICATIONS = 20
+RIDGE = 1.0
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Moran's I of decision residuals over the nearest faces (1: alike, 0: unrelated), one-sided p value.
+
+    `features_alone` is I of the decisions before features were accounted for.
+    """
+
+    n_applications: int
+    moran: float | None
+    p_value: float | None
+    features_alone: float | None
+    reason: str = ""
+
+
+def face_distances(expressions: pd.DataFrame) -> np.ndarray:
+    """Distance of any two expressions, float [N, N], axes in units of their spread over the applications."""
+    scaled = expressions.to_numpy(float) / np.maximum(expressions.to_numpy(float).std(axis=0), 1e-3)
+    squares = (scaled**2).sum(axis=1)
+    return np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * scaled @ scaled.T, 0))
+
+
+def nearest_by_face(
+    expressions: pd.DataFrame, application_id: str, n: int = N_NEIGHBOURS, among: pd.Index | None = None
+) -> pd.Series:
+    """The `n` applications whose faces are nearest to one application's: distance by id, the nearest first.
+
+    `expressions` are as from `expressions_of`; `among` are those to choose from. KeyError for an unknown id.
+    """
+    place = expressions.index.get_loc(application_id)
+    distances = pd.Series(face_distances(expressions)[place], index=expressions.index).drop(application_id)
+    if among is not None:
+        distances = distances[distances.index.isin(among)]
+    return distances.sort_values(kind="stable").head(n)
+
+
+def residual_approval(decisions: pd.DataFrame, features: np.ndarray) -> np.ndarray:
+    """What is left of each decision after its person's mean and a ridge regression on features [N, F]."""
+    approved = decisions["approved"].astype(float)
+    people = decisions["participant_key"].to_numpy()
+    centred = (approved - approved.groupby(people).transform("mean")).to_numpy()
+    if features.shape[1] == 0:
+        return centred
+    scaled = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-6)
+    products = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
+    return centred - scaled @ np.linalg.solve(products, scaled.T @ centred)
+
+
+def likeness(
+    decisions: pd.DataFrame, expressions: pd.DataFrame, features: pd.DataFrame, rng: np.random.Generator
+) -> Likeness:
+    """Whether alike faces got alike decisions.
+
+    Args:
+        decisions: participant_key, application_id, approved, in one face condition of one bundle.
+        expressions: as from `expressions_of`, of that condition.
+        features: what is accounted for, numbers by application id.
+        rng: deals faces out anew.
+    """
+    known = decisions[decisions["application_id"].isin(expressions.index)]
+    ids = pd.Index(sorted(known["application_id"].unique()))
+    if len(ids) < MIN_APPLICATIONS:
+        return Likeness(
+            len(ids), None, None, None, f"fewer than {MIN_APPLICATIONS} applications were decided"
+        )
+    with_features = features.reindex(known["application_id"]).fillna(0.5).to_numpy(float)
+    near = np.argsort(
+        face_distances(expressions.loc[ids]) + np.diag(np.full(len(ids), np.inf)), axis=1, kind="stable"
+    )[:, :N_NEIGHBOURS]
+    weights = np.zeros((len(ids), len(ids)))
+    np.put_along_axis(weights, near, 1 / N_NEIGHBOURS, axis=1)
+    left, raw = (
+        pd.Series(residual_approval(known, columns))
+        .groupby(known["application_id"].to_numpy())
+        .mean()
+        .loc[ids]
+        for columns in (with_features, with_features[:, :0])
+    )
+    values = (left - left.mean()).to_numpy()
+    if (values**2).sum() < 1e-12:
+        return Likeness(len(ids), None, None, None, "all decisions are alike: nothing is left to explain")
+    dealt = np.column_stack([values, *(rng.permutation(values) for _ in range(N_PERMUTATIONS))])
+    moran = (dealt * (weights @ dealt)).sum(axis=0) / (dealt**2).sum(axis=0)
+    before = (raw - raw.mean()).to_numpy()
+    p = float((1 + (moran[1:] >= moran[0] - 1e-12).sum()) / (N_PERMUTATIONS + 1))
+    return Likeness(len(ids), float(moran[0]), p, float(before @ weights @ before / (before @ before)))
+
+
+def analogy_table(
+    bundle: Bundle,
+    decisions: pd.DataFrame,
+    application_id: str,
+    condition: str = "face",
+    n: int = N_NEIGHBOURS,
+) -> pd.DataFrame:
+    """An application and the decided ones whose faces are nearest, with what became of them and what was said.
+
+    Columns application_id, distance (0 for itself), image, outcome, n_decisions, approval_rate, reasons (a list
+    of texts as participants wrote them: escape before showing). Empty where the application has no face.
+    """
+    expressions = expressions_of(bundle, condition)
+    if application_id not in expressions.index:
+        return pd.DataFrame()
+    shown = decisions[
+        (decisions["bundle_hash"] == bundle.bundle_hash) & (decisions["condition"] == condition)
+    ]
+    near = nearest_by_face(expressions, application_id, n, pd.Index(shown["application_id"].unique()))
+    pictures = bundle.images[bundle.images["condition"] == condition].drop_duplicates("application_id")
+    images: dict[str, str] = dict(zip(pictures["application_id"], pictures["image"], strict=True))
+    outcomes = bundle.outcomes().to_dict()
+    rows = []
+    for identity, distance in [(application_id, 0.0), *zip(map(str, near.index), near, strict=True)]:
+        mine = shown[shown["application_id"] == identity]
+        rows.append(
+            {
+                "application_id": identity,
+                "distance": float(distance),
+                "image": images[identity],
+                "outcome": int(outcomes[identity]),
+                "n_decisions": len(mine),
+                "approval_rate": float(mine["approved"].mean()) if len(mine) else np.nan,
+                "reasons": [text for text in mine["reason"].dropna() if text.strip()],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def likeness_findings(results: StudyResults) -> Finding:
+    """Moran's I by round and face condition, over all main trials."""
+    name, title = "likeness", "Do similar faces get similar decisions?"
+    shown = results.decisions[results.decisions["condition"].isin(FACE_CONDITIONS)]
+    if shown.empty:
+        return not_computed(name, title, "nobody has decided with a face yet")
+    if results.cases.task is None:
+        return not_computed(name, title, results.cases.reason)
+    features = features_of(results.cases)
+    rows = []
+    for (number, condition), group in shown.groupby(["round_number", "condition"]):
+        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
+        also_score = features.assign(score=bundle.applications["score"].reindex(features.index))
+        found = likeness(group, expressions_of(bundle, str(condition)), also_score, np.random.default_rng(0))
+        rows.append({"round_number": number, "condition": condition_label(str(condition)), **vars(found)})
+    table = pd.DataFrame(rows)
+    known = table.dropna(subset=["moran"])
+    sentences = [_sentence(row) for row in known.to_dict("records")]
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("condition", "Condition"),
+        Column("n_applications", "Applications", "integer"),
+        Column("features_alone", "I, features not accounted for", "two_decimals"),
+        Column("moran", "I, features accounted for", "two_decimals"),
+        Column("p_value", "p", "p_value"),
+    )
+    caption = f"Moran's I of decisions over the {N_NEIGHBOURS} nearest faces; 0 is no likeness."
+    notes = (
+        "Nearness is that of expressions, each axis in units of its spread. Features enter linearly, with the "
+        "machine's score; what they do beyond that may pass for likeness in the condition face, not in shuffled.",
+    )
+    reason = "" if len(known) else str(table["reason"].iloc[0])
+    return Finding(
+        name,
+        title,
+        tuple(sentences),
+        (FindingTable(name, caption, table, columns),),
+        notes=notes,
+        reason=reason,
+    )
+
+
+def _sentence(row: dict[Any, Any]) -> str:
+    alike = row["p_value"] < 0.05 and row["moran"] > 0
+    return (
+        f"Round {row['round_number']}, {row['condition'].lower()}: decisions on the {N_NEIGHBOURS} nearest faces "
+        f"{'are alike beyond' if alike else 'are not shown to be alike beyond'} what features explain "
+        f"(Moran's I {two_decimals(row['moran'])}, p = {p_value(row['p_value'])}).".replace("= <", "<")
+    )

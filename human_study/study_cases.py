@@ -1,0 +1,99 @@
+"""The applications of a study as its task's table holds them: what people saw, and what audits may see.
+
+Bundles carry no features; they name the task they were published for. Where that has moved or changed since,
+there is a reason in place of the table.
+"""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundle import Bundle
+from data.applications import read_applications
+from data.errors import TaskError
+from data.task import DecisionTask, load_task
+
+MAX_CATEGORIES = 6
+OTHER = "all others"
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The task and its applications, indexed by application id; or neither, and why."""
+
+    task: DecisionTask | None
+    frame: pd.DataFrame
+    reason: str = ""
+
+
+def read_cases(bundles: Iterable[Bundle]) -> Cases:
+    """The applications that the bundles were published for."""
+    newest = list(bundles)[-1:]
+    if not newest:
+        return Cases(None, pd.DataFrame(), "the study has no round yet")
+    manifest = newest[0].manifest
+    try:
+        task = load_task(manifest.task_path)
+        if task.task_hash != manifest.task_hash:
+            changed = f"the task {manifest.task_name} has changed since the bundle was published"
+            return Cases(None, pd.DataFrame(), changed)
+        return Cases(task, read_applications(task).frame)
+    except TaskError as error:
+        return Cases(None, pd.DataFrame(), str(error).splitlines()[0].rstrip("."))
+
+
+def features_of(cases: Cases) -> pd.DataFrame:
+    """What can be compared: a numeric column a feature, or a category, of what machine or people see.
+
+    Index application id; columns are (label, direction) such as "Annual income" or "Term: 60 months"; numbers
+    are ranks from 0 to 1, so that no outlier speaks for all, and missing ones are in the middle.
+    """
+    assert cases.task is not None, "ask for the reason first"
+    columns: dict[str, pd.Series] = {}
+    for name, column in cases.task.columns.items():
+        if column.role != "feature" or name not in cases.frame:
+            continue
+        values, label = cases.frame[name], cases.task.label(name)
+        if column.kind in ("number", "integer"):
+            columns[label] = values.astype(float).rank(pct=True).fillna(0.5)
+        elif column.kind == "yes_no":
+            columns[label] = values.astype("boolean").fillna(False).astype(float)
+        else:
+            common = values.value_counts().index[:MAX_CATEGORIES]
+            for value in common if len(common) > 2 else common[:1]:
+                shown = cases.task.display(name, value)
+                columns[f"{label}: {shown}"] = (values == value).fillna(False).astype(float)
+    return pd.DataFrame(columns, index=cases.frame.index)
+
+
+def protected_groups(cases: Cases) -> dict[str, pd.Series]:
+    """Label of each protected column → the group of each application, as text; missing is no group.
+
+    Numbers are cut into thirds; of many categories the most frequent stand alone and the rest together.
+    """
+    assert cases.task is not None, "ask for the reason first"
+    groups = {}
+    for name, column in cases.task.columns.items():
+        if column.role != "protected" or name not in cases.frame:
+            continue
+        values, label = cases.frame[name], cases.task.label(name)
+        if column.kind in ("number", "integer"):
+            groups[label] = _thirds(values.astype(float), column.unit)
+        else:
+            shown = values.map(partial(cases.task.display, name))
+            common = shown[values.notna()].value_counts().index[:MAX_CATEGORIES]
+            groups[label] = shown.where(shown.isin(common), OTHER).where(values.notna())
+    return groups
+
+
+def _thirds(values: pd.Series, unit: str) -> pd.Series:
+    edges = np.unique(np.nanquantile(values, [0, 1 / 3, 2 / 3, 1]))
+    if len(edges) < 2:
+        return pd.Series(f"{edges[0]:g} {unit}".strip(), index=values.index).where(values.notna())
+    names = [f"{low:g} to {high:g} {unit}".strip() for low, high in itertools.pairwise(edges)]
+    place = np.clip(np.searchsorted(edges, values.to_numpy(), side="left") - 1, 0, len(names) - 1)
+    return pd.Series(np.asarray(names, dtype=object)[place], index=values.index).where(values.notna())
