@@ -5,6 +5,8 @@ Imports no torch: the participant app draws its trials here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -52,25 +54,30 @@ def draw_trials(
         chosen += [(application_id, split) for application_id in drawn]
     chosen = [chosen[k] for k in rng.permutation(len(chosen))]
     return [
-        _trial(bundle, condition, application_id, split, position, rng)
+        trial_on(
+            bundle, condition, application_id, split, lambda chances: int(rng.choice(len(chances), p=chances))
+        ).model_copy(update={"position": position})
         for position, (application_id, split) in enumerate(chosen)
     ]
 
 
-def _trial(
+def trial_on(
     bundle: Bundle,
     condition: Condition,
     application_id: str,
     split: str,
-    position: int,
-    rng: np.random.Generator,
+    pick: Callable[[np.ndarray], int],
 ) -> Trial:
+    """A main trial on one application of a pool, with what the condition shows beside it.
+
+    `pick` is given the probability of each of its faces in the condition, and returns which one is shown.
+    """
     picture = {}
     if condition in FACE_CONDITIONS:
         rows = bundle.image_rows[application_id, condition]
         chances = bundle.images["propensity"].to_numpy(dtype=float)[rows]
         chances = chances / chances.sum()
-        chosen = int(rng.choice(len(rows), p=chances))
+        chosen = pick(chances)
         row = bundle.images.iloc[rows[chosen]]
         picture = {
             "image": row["image"],
@@ -79,7 +86,6 @@ def _trial(
         }
     score = round(bundle.applications["score"].loc[application_id], 3) if condition == "score" else None
     return Trial(
-        position=position,
         kind="main",
         application_id=application_id,
         split=split,

@@ -228,8 +228,8 @@ class _Choosing(Record):
     bundle_hash: BundleHash
     n_blur: Annotated[int, Field(ge=0), Meaning("how often the page lost the focus")] = 0
     n_focus: Annotated[int, Field(ge=0), Meaning("how often the page regained the focus")] = 0
-    n_key: Annotated[int, Field(ge=0), Meaning("keys pressed while giving the reason; never which")] = 0
-    n_paste: Annotated[int, Field(ge=0), Meaning("pastes while giving the reason")] = 0
+    n_key: Annotated[int, Field(ge=0), Meaning("keys pressed during the trial; never which")] = 0
+    n_paste: Annotated[int, Field(ge=0), Meaning("pastes during the trial")] = 0
     idempotency_key: Annotated[str, Meaning("the browser's token of this message")] = Field(
         default_factory=new_key
     )

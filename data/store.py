@@ -58,6 +58,13 @@ class DecisionStore(ParticipantStore):
             trial = find_first_unanswered(connection, participant_key)
             return None if trial is None else (trial, _due_stage(connection, trial))
 
+    def choice(self, trial_key: str) -> str | None:
+        """What was decided on a trial, or None where it is not decided yet."""
+        columns = tables.decision.c
+        with self._reading() as connection:
+            query = select(columns.choice).where(columns.trial_key == trial_key)
+            return connection.execute(query).scalar_one_or_none()
+
     def record_decision(self, decision: Decision) -> Outcome:
         """Write a decision durably, once: the first decision on a trial stands, whatever arrives later.
 
@@ -105,6 +112,22 @@ class DecisionStore(ParticipantStore):
         with self._writing() as connection:
             write_records(connection, tables.answer, [answer])
 
+    def add_answers(self, answers: Sequence[Answer]) -> None:
+        """Write answers, all or none."""
+        with self._writing() as connection:
+            write_records(connection, tables.answer, answers)
+
+    def answers(self, participant_key: str) -> list[Answer]:
+        """All answers of a participant in the order of writing, those that a later one superseded too."""
+        columns = tables.answer.c
+        query = (
+            select(*(column for column in columns if column.name != "row_number"))
+            .where(columns.participant_key == participant_key)
+            .order_by(columns.row_number)
+        )
+        with self._reading() as connection:
+            return read_records(connection, Answer, query)
+
     def add_event(self, event: Event) -> None:
         """Write an event."""
         with self._writing() as connection:
@@ -119,6 +142,7 @@ class DecisionStore(ParticipantStore):
         kind: ParticipantKind,
         conditions: Sequence[str] | None = None,
         split: Literal["train", "test"] | None = None,
+        participant_key: str | None = None,
     ) -> pd.DataFrame:
         """One row a decision, by participant and position; people and simulated are never mixed.
 
@@ -130,7 +154,9 @@ class DecisionStore(ParticipantStore):
         """
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.decisions_frame(connection, study_name, kind, conditions, split)
+            return store_frames.decisions_frame(
+                connection, study_name, kind, conditions, split, participant_key
+            )
 
     def participants_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """One row a participant: the record's fields but its secrets, and `n_trials`, `n_decisions`."""

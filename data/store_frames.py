@@ -27,6 +27,7 @@ def decisions_frame(
     kind: ParticipantKind,
     conditions: Sequence[str] | None,
     split: str | None,
+    participant_key: str | None,
 ) -> pd.DataFrame:
     """See `DecisionStore.decisions_frame`."""
     person, trial, decision = tables.participant.c, tables.trial.c, tables.decision.c
@@ -72,6 +73,8 @@ def decisions_frame(
     )
     if conditions is not None:
         query = query.where(trial.condition.in_(list(conditions)))
+    if participant_key is not None:
+        query = query.where(person.participant_key == participant_key)
     if split is not None:
         query = query.where(trial.split == split)
     return _frame(connection, query)

@@ -218,6 +218,14 @@ class ParticipantStore(AnalysisStore):
             find_study(connection, study_name)
             return read_records(connection, Recruitment, query)
 
+    def recruitment(self, participant_key: str) -> Recruitment | None:
+        """Who one participant is elsewhere, or None; for the way back to the platform only."""
+        columns = tables.recruitment.c
+        query = select(tables.recruitment).where(columns.participant_key == participant_key)
+        with self._reading() as connection:
+            found = read_records(connection, Recruitment, query)
+        return found[0] if found else None
+
     def bonuses(self, study_name: str) -> list[Bonus]:
         """The bonuses that were listed for payment so far."""
         columns, people = tables.bonus.c, tables.participant.c

@@ -30,6 +30,9 @@ def init(
     task: Annotated[str, typer.Option(help="a shipped task, or the path of a task.yaml")] = "lending_club",
     bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
     database: Annotated[str, typer.Option(help="SQLAlchemy URL")] = "sqlite:///var/countenance.db",
+    participants: Annotated[
+        str, typer.Option(help="people, or simulated to try a study out: nothing counts as people's then")
+    ] = "people",
     allow_simulated_advisor: Annotated[
         bool,
         typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
@@ -38,6 +41,10 @@ def init(
     """Write a complete, commented study file to start from."""
     from human_study.study_template import STUDY_TEMPLATE
 
+    if participants not in ("people", "simulated"):
+        raise StudyError(
+            f"There are no participants {participants}; write --participants people or simulated."
+        )
     if path.exists():
         raise StudyError(f"{path} exists and is left as it is; choose another name.")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
@@ -47,11 +54,13 @@ def init(
         task=task,
         bundle=bundle,
         database=database,
+        participants=participants,
         allow_simulated_advisor=str(allow_simulated_advisor).lower(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
-    print(f"Wrote {path}; set its task, bundle and texts, then: human-study serve {path}")
+    first = "say under ethics what people have a right to know" if participants == "people" else "look at it"
+    print(f"Wrote {path}; {first}, then: human-study serve {path}")
 
 
 @app.command(epilog="Example: human-study serve study.yaml --port 8501 --analyst-port 8502")
@@ -91,6 +100,50 @@ def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
     for row in counts.itertuples(index=False):
         table.add_row(str(row.round_number), str(row.condition), str(row.status), str(row.n_participants))
     Console().print(table)
+
+
+@app.command(epilog="Example: human-study close study.yaml --condition face")
+def close(
+    study: StudyOrName,
+    condition: Annotated[str | None, typer.Option(help="close this condition only")] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Take no more participants, into the study or into one condition; those under way may finish."""
+    from data.records import StudyCondition
+    from data.store import DecisionStore
+
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        if condition is None:
+            store.close_study(name)
+            print(f"{name} takes nobody any more; those under way may finish.")
+            return
+        known = {found.condition: found for found in store.conditions(name)}
+        if condition not in known:
+            raise StudyError(f"{name} has no condition {condition}; it has {', '.join(known)}.")
+        store.set_condition(
+            StudyCondition(
+                study_name=name, condition=condition, quota=known[condition].quota, status="closed"
+            )
+        )
+        print(f"{name} puts nobody into {condition} any more; those under way may finish.")
+
+
+@app.command(epilog="Example: human-study bonuses study.yaml --out bonuses.csv")
+def bonuses(
+    study: StudyOrName,
+    out: Annotated[Path, typer.Option(help="the CSV file to write: external_id,amount,currency,session_id")],
+    again: Annotated[bool, typer.Option("--again", help="also those who were listed before")] = False,
+    db: DatabaseUrl = None,
+) -> None:
+    """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
+    from data.store import DecisionStore
+    from human_study.bonus_list import list_bonuses
+
+    name, url = _study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        n_listed, total, currency = list_bonuses(store, name, out, again=again)
+    print(f"Wrote {out}: {n_listed} bonuses, {total:.2f} {currency} in all.")
 
 
 @app.command(epilog="Example: human-study report pilot --db sqlite:///var/countenance.db --out pilot.html")

@@ -10,22 +10,39 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 
-from advisor.bundle import Bundle, load_bundle, require_participants, require_task
-from advisor.draw_trials import draw_trials
+from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
 from data.admission import Occupancy, ParticipantPlan
-from data.applications import read_applications
+from data.applications import Applications, read_applications
 from data.errors import StudyError
-from data.records import Decision, Event, Participant, Recruitment, Study, Trial
+from data.records import (
+    Answer,
+    Decision,
+    Event,
+    InitialDecision,
+    Participant,
+    Recruitment,
+    Stage,
+    Study,
+    Trial,
+)
 from data.store import DecisionStore
 from data.task import load_task
 from human_study.assignment import choose_condition
-from human_study.protocol import STEPS
-from human_study.study_file import StudyFile, load_study_file
+from human_study.counterbalance import Dealer
+from human_study.messages import Messages
+from human_study.payment import Totals, totals
+from human_study.playable import playable_trial
+from human_study.protocol import DECIDING_STEPS, Protocol, step_of_trial
+from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion
+from human_study.recruitment import filled_address
+from human_study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.study_file import StudyFile, load_study_file, require_ethics
+from human_study.trial_plan import plan_trials
 
 # Faces are served from the current trial on to this many ahead: enough to preload, too few to leaf through.
 N_FACES_AHEAD = 3
@@ -47,11 +64,17 @@ def storage_id(participant: Participant) -> str:
 
 @dataclass(frozen=True)
 class ServedBundle:
-    """A bundle with what serving it needs: outcomes to balance trials, and the columns that are shown."""
+    """A bundle with what serving it needs: outcomes (application id → 1 for the good one), and the dealer."""
 
     bundle: Bundle
-    outcomes: pd.Series
-    shown: pd.DataFrame
+    outcomes: dict[str, int]
+    dealer: Dealer
+
+    @classmethod
+    def of(cls, bundle: Bundle, study_hash: str) -> Self:
+        """Raises BundleError where the outcomes beside the bundle are gone."""
+        outcomes = {str(name): int(outcome) for name, outcome in bundle.outcomes().items()}
+        return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash))
 
 
 class LiveStudy:
@@ -62,9 +85,24 @@ class LiveStudy:
         self.study = study
         self.store = store
         self.task = load_task(study.task)
+        self.protocol = Protocol.of(study)
+        self.messages = Messages(study.language, self._words())
         self._rng = np.random.default_rng()
         self._served: dict[str, ServedBundle] = {}
         self._loading = threading.Lock()
+
+    def _words(self) -> dict[str, Any]:
+        """What the braces in the message catalogue stand for in this study."""
+        return {
+            "noun": self.task.case_noun,
+            "approve": self.task.choices.approve,
+            "deny": self.task.choices.deny,
+            "positive": self.task.outcome.positive_label,
+            "negative": self.task.outcome.negative_label,
+            "n_trials": self.study.trials.main + self.study.trials.attention + self.study.trials.repeated,
+            "n_practice": self.study.trials.practice,
+            "idle_minutes": f"{self.study.time_limits.idle_minutes:g}",
+        }
 
     @classmethod
     def open(cls, study_path: str, database_url: str | None = None) -> Self:
@@ -75,9 +113,11 @@ class LiveStudy:
     def prepare(self) -> None:
         """Enter the study into the store, and start its first round if it has none.
 
-        Raises StudyError or BundleError: another study has this name, the bundle is gone, altered, of another
+        Raises StudyError or BundleError: people are to be recruited and the study file does not say what they
+        have a right to know, another study has this name, the bundle is gone, altered, of another
         task, lacks a condition, or was trained on simulated people where the study does not allow it.
         """
+        require_ethics(self.study)
         record = Study(
             name=self.study.name,
             task_name=self.task.name,
@@ -88,7 +128,7 @@ class LiveStudy:
         )
         bundle = load_bundle(self.study.bundle)
         self._require_suitable(bundle)
-        self.store.create_study(record)
+        self.store.create_study(record, self.study.quotas)
         if not self.store.rounds(self.study.name):
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)
@@ -105,19 +145,25 @@ class LiveStudy:
                 f"The bundle {bundle.path} has no condition {', '.join(lacking)}; take it out of the study"
                 " file's conditions, or publish a bundle that has it."
             )
-        rng = np.random.default_rng(0)  # drawn once to see whether the pools suffice
-        plan = self.study.trials
-        for condition in self.study.conditions:
-            draw_trials(bundle, bundle.outcomes(), condition, plan.main, plan.test_share, rng)
+        served = ServedBundle.of(bundle, self.study.study_hash)
+        for condition in self.study.conditions:  # drawn once to see whether there are enough applications
+            self._drawn(served, condition, 0, np.random.default_rng(0))
+
+    @cached_property
+    def applications(self) -> Applications:
+        """The task's whole table, read once."""
+        return read_applications(self.task)
+
+    @cached_property
+    def _unpooled(self) -> Applications:
+        return self.applications.select("validation")
 
     def served(self, bundle_hash: str) -> ServedBundle:
         """A registered bundle, loaded once. Raises StoreError or BundleError."""
         with self._loading:
             if bundle_hash not in self._served:
                 bundle = load_bundle(self.store.bundle(bundle_hash).bundle_path)
-                table = read_applications(self.task).frame
-                shown = table.loc[bundle.applications.index, self.task.shown_columns]
-                self._served[bundle_hash] = ServedBundle(bundle, bundle.outcomes(), shown)
+                self._served[bundle_hash] = ServedBundle.of(bundle, self.study.study_hash)
             return self._served[bundle_hash]
 
     def begin(self, external: Recruitment) -> str:
@@ -125,7 +171,7 @@ class LiveStudy:
 
         Raises StudyError where the study takes nobody any more.
         """
-        self.store.release_timed_out(self.study.name, timedelta(minutes=self.study.time_limit_minutes))
+        self.store.release_timed_out(self.study.name, timedelta(minutes=self.study.time_limits.idle_minutes))
         participant = self.store.add_participant(
             self.study.name, self.study.participants, self._plan, external=external
         )
@@ -134,10 +180,16 @@ class LiveStudy:
     def _plan(self, occupancy: Occupancy) -> ParticipantPlan:
         # Asked for inside the transaction, so that trials and round cannot be of different bundles.
         served = self.served(occupancy.study_round.bundle_hash)
-        condition = choose_condition(self.study.conditions, occupancy.counts, self._rng)
-        plan = self.study.trials
-        trials = draw_trials(served.bundle, served.outcomes, condition, plan.main, plan.test_share, self._rng)
-        return ParticipantPlan(condition, trials)
+        condition = choose_condition(self.study.shares, occupancy, self._rng)
+        slot = occupancy.free_slot(condition)
+        return ParticipantPlan(condition, self._drawn(served, condition, slot, self._rng), slot)
+
+    def _drawn(
+        self, served: ServedBundle, condition: Condition, slot: int, rng: np.random.Generator
+    ) -> list[Trial]:
+        return plan_trials(
+            self.study.trials, served.bundle, served.dealer, self._unpooled, condition, slot, rng
+        )
 
     def participant(self, token: str) -> Participant | None:
         """Whom the secret of a cookie belongs to in this study, or None."""
@@ -161,6 +213,9 @@ class LiveStudy:
             if participant is None or participant.study_name != self.study.name:
                 results[place] = NotServedError(401, "Please begin at the welcome page.")
                 continue
+            if participant.status == "active" and participant.step not in DECIDING_STEPS:
+                results[place] = NotServedError(409, "Another step comes first.")
+                continue
             decisions[place] = Decision(
                 **message,
                 participant_key=participant.participant_key,
@@ -180,6 +235,43 @@ class LiveStudy:
         except NotServedError as refusal:
             return refusal
         return NotServedError(409, "Another trial comes first.")
+
+    def record_initial_decision(self, token: str, message: dict[str, Any]) -> Literal["recorded", "already"]:
+        """Write the choice before the advice durably, in a two-stage trial. Refuses as `record_decision` does."""
+        participant = self._known(token)
+        initial = InitialDecision(
+            **{name: value for name, value in message.items() if name != "reason"},
+            participant_key=participant.participant_key,
+            study_hash=self.study.study_hash,
+            bundle_hash=participant.bundle_hash,
+        )
+        if participant.step in DECIDING_STEPS:
+            status = self.store.record_initial_decision(initial)
+            if status != "refused":
+                return status
+        self._require_active(token)
+        self._own_trial(participant, initial.trial_key)
+        raise NotServedError(409, "Another trial comes first.")
+
+    def feedback(self, token: str, trial_key: str) -> dict[str, Any]:
+        """What became of a practice application, once it is decided: `right`, and `outcome` in words.
+
+        Raises NotServedError as `record_decision` does; 404 also for a trial that is not practice, 409 for one
+        that is not decided.
+        """
+        participant = self._require_active(token)
+        trial = self._own_trial(participant, trial_key)
+        if trial.kind != "practice":
+            raise NotServedError(404, "There is no feedback on this trial.")
+        choice = self.store.choice(trial_key)
+        if choice is None:
+            raise NotServedError(409, "This trial is not decided yet.")
+        is_good = bool(self.applications.outcomes.loc[trial.application_id])
+        labels = self.task.outcome
+        return {
+            "right": (choice == "approve") == is_good,
+            "outcome": labels.positive_label if is_good else labels.negative_label,
+        }
 
     def face(self, token: str, trial_key: str) -> bytes:
         """The PNG of a trial that is the participant's next one, or a few ahead of it.
@@ -214,48 +306,104 @@ class LiveStudy:
         raise NotServedError(404, "There is no such trial.")
 
     def trials_to_play(self, participant: Participant) -> list[dict[str, Any]]:
-        """The trials that are not decided yet, holding nothing but what the participant may see.
-
-        Each: `key` (random), `position`, `rows` ([label, value, help] of the shown columns), `image` (address
-        or None), `score` (text or None).
-        """
-        first = self.store.first_unanswered(participant.participant_key)
-        if first is None:
+        """The trials of the participant's step that are not decided yet, as `playable_trial` makes them."""
+        due = self.store.due(participant.participant_key)
+        if due is None or participant.step not in DECIDING_STEPS:
             return []
-        trials = self.store.trials(participant.participant_key)
-        return [self._playable(trial) for trial in trials if trial.position >= first.position]
+        first, stage = due
+        block = self._block(participant)
+        return [
+            self._playable(trial, number, stage if trial == first else self._first_stage(trial))
+            for number, trial in enumerate(block, start=1)
+            if trial.position >= first.position
+        ]
 
-    def _playable(self, trial: Trial) -> dict[str, Any]:
-        application = self.served(trial.bundle_hash).shown.loc[trial.application_id]
-        return {
-            "key": trial.trial_key,
-            "position": trial.position,
-            "rows": [
-                [
-                    self.task.label(column),
-                    self.task.display(column, application[column]),
-                    self.task.columns[column].help,
-                ]
-                for column in self.task.shown_columns
-            ],
-            "image": f"/faces/{trial.trial_key}" if trial.image else None,
-            "score": None if trial.score is None else f"{trial.score:.0%}",
-        }
+    def n_in_block(self, participant: Participant) -> int:
+        """How many trials the participant's step has in all."""
+        return len(self._block(participant))
+
+    def _block(self, participant: Participant) -> list[Trial]:
+        trials = self.store.trials(participant.participant_key)
+        return [trial for trial in trials if step_of_trial(trial.kind) == participant.step]
+
+    @staticmethod
+    def _first_stage(trial: Trial) -> Stage:
+        return "initial" if trial.n_stages == 2 else "final"
+
+    def _playable(self, trial: Trial, number: int, stage: Stage) -> dict[str, Any]:
+        application = self.applications.frame.loc[trial.application_id, self.task.shown_columns].to_dict()
+        return playable_trial(trial, number, stage, self.task, application, self.study.trials)
+
+    def completion_address(self, participant: Participant) -> str | None:
+        """Where the participant goes back to, with their id elsewhere where the platform wants it."""
+        address = self.study.recruitment.completion_url
+        if address is None or "{" not in address:
+            return address
+        known = self.store.recruitment(participant.participant_key)
+        return filled_address(address, known)
+
+    def debriefed_as(self, participant: Participant) -> str:
+        """Which text of the debrief says what the participant's condition meant."""
+        is_explored = self.store.bundle(participant.bundle_hash).kind == "explore"
+        return "face_explore" if participant.condition == "face" and is_explored else participant.condition
 
     def trained_on_simulated(self, participant: Participant) -> bool:
         """Whether the advisor that this participant meets learned from simulated people."""
         return self.store.bundle(participant.bundle_hash).trained_on == "simulated"
 
     def brought_up_to_date(self, participant: Participant) -> Participant:
-        """Note that an active participant is here; complete the participation once every trial is decided."""
+        """Note that an active participant is here, and that a block of trials is over when it is."""
         if participant.status != "active":
             return participant
         key = participant.participant_key
-        if participant.step == STEPS[-1] and self.store.first_unanswered(key) is None:
-            self.store.set_status(key, "completed")
+        due = self.store.due(key) if participant.step in DECIDING_STEPS else None
+        if participant.step in DECIDING_STEPS and (
+            due is None or step_of_trial(due[0].kind) != participant.step
+        ):
+            self.go_on(participant)
         else:
             self.store.touch(key)
         return self.store.participant(key)
+
+    def go_on(self, participant: Participant, answers: Sequence[Answer] = ()) -> None:
+        """Write the answers that end the participant's step, and go to the next; complete after the last.
+
+        Does nothing where the participant is at another step already: a second click on a button that is gone
+        must not take them back, nor complete them early.
+        """
+        key = participant.participant_key
+        present = self.store.participant(key)
+        if present.status != "active" or present.step != participant.step:
+            return
+        self.store.add_answers(answers)
+        following = self.protocol.step_after(participant.step)
+        if following is None:
+            self.store.set_status(key, "completed")
+        else:
+            is_consent = self.protocol.screen_to_show("active", participant.step) == "consent"
+            self.store.set_step(key, following, consented=is_consent)
+
+    def comprehension_questions(self, participant: Participant) -> tuple[ComprehensionQuestion, ...]:
+        """What this participant is asked after the instructions."""
+        own = self.study.comprehension
+        return comprehension_questions(self.messages, participant.condition) if own is None else own
+
+    def questionnaire_questions(self, participant: Participant) -> tuple[QuestionnaireQuestion, ...]:
+        """What this participant is asked after the trials."""
+        own = self.study.questionnaire
+        return questionnaire_questions(self.messages, participant.condition) if own is None else own
+
+    def screen_out(self, participant: Participant, answers: Sequence[Answer]) -> None:
+        """End a participation whose screening answers the study does not take."""
+        self.store.add_answers(answers)
+        self.store.set_status(participant.participant_key, "screened_out")
+
+    def totals(self, participant: Participant) -> Totals:
+        """How the participant did on main trials, in totals only."""
+        own = self.store.decisions_frame(
+            self.study.name, kind=participant.kind, participant_key=participant.participant_key
+        )
+        return totals(own, self.served(participant.bundle_hash).outcomes)
 
     def withdraw(self, participant: Participant) -> None:
         """End a participation at the participant's wish; what was decided stays until it is erased."""

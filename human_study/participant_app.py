@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from data.records import Participant
-from human_study import protocol, screens
+from human_study import ending_screens, question_screens, screens
 from human_study.live_study import LiveStudy
+from human_study.protocol import DECIDING_STEPS
 from human_study.request_guard import SESSION_COOKIE
 
 
@@ -17,33 +20,41 @@ def _live_study(study_path: str, database_url: str) -> LiveStudy:
 
 def _show(live: LiveStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
-    key = participant.participant_key
-
-    def go_on() -> None:
-        # A second click on a button that is gone already must not take the participant back to its step.
-        if live.store.participant(key).step == participant.step:
-            following = protocol.step_after(participant.step)
-            assert following is not None, "the trials end by completion"
-            live.store.set_step(key, following)
-
-    def withdraw() -> None:
-        live.withdraw(participant)
-
-    screen = protocol.screen_to_show(participant.status, participant.step)
-    if screen == "trials":
+    screen = live.protocol.screen_to_show(participant.status, participant.step)
+    if screen in DECIDING_STEPS:
         screens.trials(live, participant, live.trials_to_play(participant))
-        screens.withdrawal(withdraw)
+        screens.withdrawal(live, partial(live.withdraw, participant))
         return
     with screens.card():
-        if screen == "consent":
-            screens.consent(live, participant, on_agree=go_on, on_refuse=withdraw)
-        elif screen == "instructions":
-            screens.instructions(live, participant, on_go_on=go_on)
-            screens.withdrawal(withdraw)
+        if participant.status == "active":
+            _show_step(live, participant, screen)
         elif screen == "completed":
-            screens.completed(live, participant, len(live.store.trials(key)))
+            ending_screens.completed(live, participant)
         else:
-            screens.ended(screen)
+            ending_screens.ended(live, screen)
+
+
+def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
+    """Draw a step that is no block of trials."""
+    go_on, withdraw = partial(live.go_on, participant), partial(live.withdraw, participant)
+    if screen == "consent":
+        screens.consent(live, participant, on_agree=go_on, on_refuse=withdraw)
+        return
+    if screen == "instructions":
+        screens.instructions(live, participant, on_go_on=go_on)
+    else:
+        screens.heading(live, participant, live.messages.text(f"{screen}.title"))
+    if screen == "screening":
+        question_screens.screening(live, participant, go_on, partial(live.screen_out, participant))
+    elif screen == "comprehension":
+        with st.expander(live.messages.text("comprehension.read_again")):
+            st.markdown(screens.instruction_text(live, participant))
+        questions = live.comprehension_questions(participant)
+        question_screens.comprehension(live, participant, questions, live.store.add_answers, go_on)
+    elif screen == "questionnaire":
+        questions_at_end = live.questionnaire_questions(participant)
+        question_screens.questionnaire(live, participant, questions_at_end, go_on)
+    screens.withdrawal(live, withdraw)
 
 
 def main() -> None:
@@ -54,7 +65,7 @@ def main() -> None:
     participant = live.participant(st.context.cookies.get(SESSION_COOKIE, ""))
     if participant is None:
         with screens.card():
-            screens.unknown_visitor()
+            ending_screens.unknown_visitor(live)
         return
     _show(live, live.brought_up_to_date(participant))
 

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-from data.records import ParticipantStatus
+from data.records import ParticipantStatus, TrialKind
+from human_study.study_file import StudyFile
 
-Step = Literal["consent", "instructions", "trials"]
+Step = Literal["consent", "screening", "instructions", "comprehension", "practice", "trials", "questionnaire"]
 STEPS: tuple[Step, ...] = get_args(Step)
-Screen = Literal["consent", "instructions", "trials", "completed", "returned", "timed_out", "screened_out"]
+Screen = Literal[Step, "completed", "returned", "timed_out", "screened_out"]
+DECIDING_STEPS: tuple[Step, ...] = ("practice", "trials")
 
 
-def screen_to_show(status: ParticipantStatus, step: str) -> Screen:
-    """The screen for a participant as the store knows them: a final status has its own, else the step has.
+@dataclass(frozen=True)
+class Protocol:
+    """The steps of one study in order; those that it has no use for are left out."""
 
-    A participant who has not begun any step (stored as "") is at the first one.
-    """
-    if status != "active":
-        return status
-    return STEPS[_place(step)]
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, study: StudyFile) -> Protocol:
+        """The steps that a study file asks for. An empty list of questions takes their step out."""
+        has_no_use_for = {
+            "screening": not study.screening,
+            "comprehension": study.comprehension == (),
+            "practice": not study.trials.practice,
+            "questionnaire": study.questionnaire == (),
+        }
+        return cls(tuple(step for step in STEPS if not has_no_use_for.get(step, False)))
+
+    def screen_to_show(self, status: ParticipantStatus, step: str) -> Screen:
+        """The screen for a participant as the store knows them: a final status has its own, else the step has.
+
+        A participant who has not begun any step (stored as "") is at the first one.
+        """
+        return status if status != "active" else self.steps[self._place(step)]
+
+    def step_after(self, step: str) -> Step | None:
+        """The step that follows, or None after the last one."""
+        following = self._place(step) + 1
+        return self.steps[following] if following < len(self.steps) else None
+
+    def place(self, step: str) -> tuple[int, int]:
+        """Where a step stands among all, as people count, and how many there are."""
+        return self._place(step) + 1, len(self.steps)
+
+    def _place(self, step: str) -> int:
+        if step == "":
+            return 0
+        assert step in self.steps, f"unknown step {step!r}"
+        return self.steps.index(step)
 
 
-def step_after(step: str) -> Step | None:
-    """The step that follows, or None after the last one."""
-    following = _place(step) + 1
-    return STEPS[following] if following < len(STEPS) else None
-
-
-def progress(step: str) -> str:
-    """Where this step stands among all, as people read it."""
-    return f"Step {_place(step) + 1} of {len(STEPS)}"
-
-
-def _place(step: str) -> int:
-    if step == "":
-        return 0
-    assert step in STEPS, f"unknown step {step!r}"
-    return STEPS.index(step)
+def step_of_trial(kind: TrialKind) -> Step:
+    """The step at which a trial is decided."""
+    return "practice" if kind == "practice" else "trials"

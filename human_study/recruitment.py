@@ -5,8 +5,9 @@ An external id stands in the store's recruitment table alone; everything else kn
 
 from __future__ import annotations
 
+import re
 from typing import Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +19,10 @@ Platform = Literal["link", "prolific", "mturk", "sona"]
 _ID_PARAMETER = {"prolific": "PROLIFIC_PID", "mturk": "workerId", "sona": "id"}
 _SESSION_PARAMETER = {"prolific": "SESSION_ID", "mturk": "assignmentId", "sona": ""}
 _MAX_ID_LENGTH = 200
+# Ids go into bonus lists, which spreadsheets open: nothing that one could take for a formula or a separator.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
+_CODE = r"^[A-Za-z0-9_-]{4,64}$"
+_URL = r"^https://\S+$"
 
 
 class RecruitmentPlan(BaseModel):
@@ -26,8 +31,11 @@ class RecruitmentPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     platform: Platform = "link"
-    completion_code: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{4,64}$")
-    completion_url: str | None = Field(default=None, pattern=r"^https://\S+$")
+    completion_code: str | None = Field(default=None, pattern=_CODE)
+    completion_url: str | None = Field(default=None, pattern=_URL)
+    screened_out_code: str | None = Field(default=None, pattern=_CODE)
+    screened_out_url: str | None = Field(default=None, pattern=_URL)
+    returned_url: str | None = Field(default=None, pattern=_URL, description="where who stops is sent")
 
 
 def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitment | None:
@@ -46,7 +54,17 @@ def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitmen
         return Recruitment(platform="link", external_id=entry_token[:_MAX_ID_LENGTH])
     parameters = dict(parse_qsl(query))
     external_id = parameters.get(_ID_PARAMETER[plan.platform], "").strip()
-    if not external_id or len(external_id) > _MAX_ID_LENGTH:
+    if not _ID.fullmatch(external_id):
         return None
-    session_id = parameters.get(_SESSION_PARAMETER[plan.platform], "").strip()[:_MAX_ID_LENGTH] or None
+    sent = parameters.get(_SESSION_PARAMETER[plan.platform], "").strip()
+    session_id = sent if _ID.fullmatch(sent) else None
     return Recruitment(platform=plan.platform, external_id=external_id, session_id=session_id)
+
+
+def filled_address(address: str, known: Recruitment | None) -> str:
+    """An address of a study file with its braces filled: {external_id} and {session_id} of the participant."""
+    external_id = known.external_id if known else ""
+    session_id = (known.session_id if known else "") or ""
+    return address.replace("{external_id}", quote(external_id, safe="")).replace(
+        "{session_id}", quote(session_id, safe="")
+    )

@@ -12,8 +12,9 @@ import streamlit as st
 
 from advisor.bundle import FACE_CONDITIONS
 from data.records import Participant
-from human_study import protocol, texts
 from human_study.live_study import LiveStudy, storage_id
+from human_study.payment import shown_amount
+from human_study.playable import player_data
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 
@@ -41,7 +42,7 @@ button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important;
 /* Streamlit's own words for a lost connection are for programmers. */
 [data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section > div { display: none; }
 [data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section::after { padding: 0 1.5rem 1.5rem;
-  content: "The study cannot be reached at the moment. This page goes on by itself when it is back."; }
+  content: "OFFLINE"; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: .8rem .9rem 1.5rem; }
   .st-key-card { margin: 0; padding: 1rem 1.1rem 1.4rem; }
@@ -51,9 +52,9 @@ button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important;
 
 def frame(live: LiveStudy) -> None:
     """The page's looks, and what every page of a simulated study says."""
-    st.html(_STYLE)
+    st.html(_STYLE.replace("OFFLINE", live.messages.text("page.offline").replace('"', "'")))
     if live.study.participants == "simulated":
-        st.html('<div class="banner" role="note">Simulated study</div>')
+        st.html(f'<div class="banner" role="note">{escape(live.messages.text("page.simulated"))}</div>')
 
 
 def card() -> AbstractContextManager[Any]:
@@ -64,119 +65,116 @@ def card() -> AbstractContextManager[Any]:
 def consent(
     live: LiveStudy, participant: Participant, on_agree: Callable[[], None], on_refuse: Callable[[], None]
 ) -> None:
-    """What taking part means, and the choice to do so."""
-    _heading(participant, live.study.title)
-    st.markdown(
-        live.study.texts.consent
-        or texts.CONSENT.format(n_trials=live.study.trials.main, noun=live.task.case_noun)
-    )
+    """What taking part means, who answers for it, and the choice to do so."""
+    text, study = live.messages.text, live.study
+    heading(live, participant, study.title)
+    parts = [study.texts.consent or text("consent.text")]
+    if study.recruitment.platform != "link":
+        parts.append(text("consent.recruited"))
+    payment = study.payment
+    if payment.base or payment.bonus_per_correct:
+        parts.append(text("consent.payment", base=shown_amount(payment.base, payment.currency)))
+    if payment.bonus_per_correct:
+        parts.append(text("consent.bonus", bonus=shown_amount(payment.bonus_per_correct, payment.currency)))
+        if len(study.conditions) > 1:
+            parts.append(text("consent.floor"))
+    ethics = study.ethics
+    said = {
+        "approval": ethics.approval or ethics.exemption,
+        "contact": ethics.contact,
+        "retention": ethics.retention_days and str(ethics.retention_days),
+        "withdrawal": ethics.withdrawal,
+    }
+    word = {"retention": "retention_days"}
+    parts += [
+        text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
+    ]
     if live.trained_on_simulated(participant):
-        st.markdown(texts.SIMULATED_ADVISOR)
-    st.button("I agree and want to take part", type="primary", on_click=on_agree, width="stretch")
-    st.button("I do not want to take part", on_click=on_refuse, width="stretch")
+        parts.append(text("consent.simulated_advisor"))
+    st.markdown("\n\n".join(parts))
+    st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
+    st.button(text("consent.refuse"), on_click=on_refuse, width="stretch")
 
 
 def instructions(live: LiveStudy, participant: Participant, on_go_on: Callable[[], None]) -> None:
     """What to do, and what to think of what is shown beside the application: the truth in every condition."""
-    _heading(participant, "What you will do")
-    task = live.task
-    words = {
-        "n_trials": live.study.trials.main,
-        "noun": task.case_noun,
-        "approve": task.choices.approve,
-        "deny": task.choices.deny,
-        "positive": task.outcome.positive_label,
-        "negative": task.outcome.negative_label,
-    }
-    st.markdown(live.study.texts.instructions or texts.INSTRUCTIONS.format(**words))
+    text = live.messages.text
+    heading(live, participant, text("instructions.title"))
+    st.markdown(instruction_text(live, participant))
+    following = live.protocol.step_after(participant.step)
+    label = "instructions.to_questions" if following == "comprehension" else "instructions.start"
+    st.button(text(label), type="primary", on_click=on_go_on, width="stretch")
+
+
+def instruction_text(live: LiveStudy, participant: Participant) -> str:
+    """The instructions of a participant's condition, in Markdown."""
+    text, study, task = live.messages.text, live.study, live.task
     explained = [task.columns[column] for column in task.shown_columns if task.columns[column].help]
+    facts = [text("instructions.facts"), *(f"- {fact.label}: {fact.help}" for fact in explained)]
+    is_advised = participant.condition != "none"
+    shown = {
+        "face": participant.condition in FACE_CONDITIONS,
+        "score": participant.condition == "score",
+        "two_stages": study.trials.stages == 2 and is_advised,
+        "confidence": study.trials.confidence_points > 0,
+        "reason": study.trials.reason_share > 0,
+        "practice": study.trials.practice > 0,
+        "controls": True,
+    }
+    parts = [study.texts.instructions or text("instructions.text")]
     if explained:
-        st.markdown("\n".join([texts.ABOUT_FACTS, *(f"- {fact.label}: {fact.help}" for fact in explained)]))
-    if participant.condition in FACE_CONDITIONS:
-        st.markdown(texts.ABOUT_FACES.format(**words))
-    elif participant.condition == "score":
-        st.markdown(texts.ABOUT_SCORES.format(**words))
-    st.markdown(texts.ABOUT_CONTROLS.format(**words))
-    st.button(f"Start with the first {task.case_noun}", type="primary", on_click=on_go_on, width="stretch")
+        parts.append("\n".join([facts[0], "", *facts[1:]]))
+    parts += [text(f"instructions.{name}") for name, is_shown in shown.items() if is_shown]
+    return "\n\n".join(parts)
 
 
 def trials(live: LiveStudy, participant: Participant, playable: list[dict[str, Any]]) -> None:
-    """The block of trials, played in the browser from the first one that is not decided yet."""
-    task = live.task
-    noun = task.case_noun
-    player_texts = texts.PLAYER | {
-        "where": f"{noun.capitalize()} {{n}} of {{total}}",
-        "facts": f"What is known about this {noun}",
-        "score": f"Estimated chance of being {task.outcome.positive_label}",
-    }
-    data = {
-        "participant": storage_id(participant),
-        "n_trials": live.study.trials.main,
-        "choices": [
-            {"choice": "approve", "label": task.choices.approve, "key": "F"},
-            {"choice": "deny", "label": task.choices.deny, "key": "J"},
-        ],
-        "texts": player_texts,
-        "trials": playable,
-    }
+    """The participant's block of trials, played in the browser from the first one that is not decided yet."""
+    data = player_data(
+        live.messages,
+        live.task,
+        live.study.trials,
+        storage_id=storage_id(participant),
+        n_trials=live.n_in_block(participant),
+        is_practice=participant.step == "practice",
+        trials=playable,
+    )
     # Both triggers only make Streamlit run this script again, which then looks at what the store holds.
     _component("player")(
-        key="player", data=data, on_finished_change=_look_again, on_changed_change=_look_again
+        key=f"player_{participant.step}",
+        data=data,
+        on_finished_change=_look_again,
+        on_changed_change=_look_again,
     )
 
 
-def completed(live: LiveStudy, participant: Participant, n_decisions: int) -> None:
-    """Thanks, totals, and the code to take back. Reached only when every decision is stored."""
-    _forget_queue()
-    st.title("Thank you")
-    st.markdown(f"All of your **{n_decisions} decisions** are saved. Your completion code:")
-    plan = live.study.recruitment
-    st.html(f'<div class="code">{plan.completion_code or participant.completion_code}</div>')
-    if plan.completion_url:
-        _link("Go back to where you came from", plan.completion_url)
-    st.markdown(live.study.texts.debrief or texts.DEBRIEF.format(noun=live.task.case_noun))
-    st.markdown("You can close this page now.")
-
-
-def ended(status: str) -> None:
-    """The page of a participation that ended otherwise than by completion."""
-    _forget_queue()
-    st.title("Your participation has ended")
-    st.markdown(texts.ENDED[status])
-
-
-def unknown_visitor() -> None:
-    """The page for a browser without a participation's cookie, or whose cookie another place has replaced."""
-    st.title("Please begin at the welcome page")
-    st.markdown(
-        "This page belongs to no participation that is under way. If you went on in another window or on"
-        " another device, please go on there."
-    )
-    _link("To the welcome page", "/welcome")
-
-
-def withdrawal(on_withdraw: Callable[[], None]) -> None:
+def withdrawal(live: LiveStudy, on_withdraw: Callable[[], None]) -> None:
     """The way out, on every step."""
-    if st.button("Stop taking part", type="tertiary"):
-        _confirm_withdrawal(on_withdraw)
+    text = live.messages.text
+
+    @st.dialog(text("page.stop_title"))
+    def confirm() -> None:
+        terms = live.study.ethics.withdrawal or text("page.stop_terms")
+        st.markdown(text("page.stop_text", terms=terms))
+        if st.button(text("page.stop_yes"), type="primary", width="stretch"):
+            on_withdraw()
+            st.rerun()
+        if st.button(text("page.stop_no"), width="stretch"):
+            st.rerun()
+
+    if st.button(text("page.stop"), type="tertiary"):
+        confirm()
 
 
-@st.dialog("Stop taking part?")
-def _confirm_withdrawal(on_withdraw: Callable[[], None]) -> None:
-    st.markdown("Your participation ends here and cannot be taken up again.")
-    if st.button("Yes, stop", type="primary", width="stretch"):
-        on_withdraw()
-        st.rerun()
-    if st.button("No, go on", width="stretch"):
-        st.rerun()
-
-
-def _heading(participant: Participant, title: str) -> None:
-    st.html(f'<p class="step">{protocol.progress(participant.step)}</p>')
+def heading(live: LiveStudy, participant: Participant, title: str) -> None:
+    """The title of a step, and how many steps there are."""
+    place, n_steps = live.protocol.place(participant.step)
+    progress = live.messages.text("page.step", step=place, n_steps=n_steps)
+    st.html(f'<p class="step">{escape(progress)}</p>')
     st.title(title)
 
 
-def _link(label: str, url: str) -> None:
+def link(label: str, url: str) -> None:
     """A link that looks like a button and, unlike Streamlit's, opens in the same tab."""
     st.html(f'<a class="go" target="_self" href="{escape(url, quote=True)}">{escape(label)}</a>')
 
@@ -185,7 +183,8 @@ def _look_again() -> None:
     """A trigger's callback; running the script again is all that is wanted."""
 
 
-def _forget_queue() -> None:
+def forget_queue() -> None:
+    """Remove what waits in this browser: the participation is over, and lab computers are shared."""
     _component("forget")(key="forget")
 
 

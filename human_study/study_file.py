@@ -9,53 +9,27 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from advisor.bundle import CONDITIONS, Condition
 from data.errors import StudyError
 from data.records import ParticipantKind
 from data.store import DEFAULT_DATABASE_URL
+from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.recruitment import RecruitmentPlan
-
-
-def _never_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("it is empty; write it, or leave the key out")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_never_blank)]
-
-
-class TrialPlan(BaseModel):
-    """How many trials a participant decides on, and how many of them from the test pool."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    main: int = Field(default=40, ge=1, le=1000)
-    test_share: float = Field(default=0.5, ge=0, le=1)
-
-
-class Texts(BaseModel):
-    """Markdown that replaces the shipped texts; a text that is left out keeps the shipped one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    welcome: Text | None = None
-    consent: Text | None = None
-    instructions: Text | None = None
-    debrief: Text | None = None
+from human_study.study_sections import (
+    ConditionPlan,
+    Ethics,
+    Exclusions,
+    Payment,
+    Text,
+    Texts,
+    TimeLimits,
+    TrialPlan,
+)
 
 
 class StudyFile(BaseModel):
@@ -65,18 +39,59 @@ class StudyFile(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9_]{1,60}$")
     title: Text = "Deciding on applications"
+    language: Literal["en", "de"] = "en"
     task: str = Field(description="a shipped task's name, or the path of a task.yaml")
     bundle: Path = Field(description="the advice bundle of the first round")
     database: str = DEFAULT_DATABASE_URL
     participants: ParticipantKind
     allow_simulated_advisor: bool = False
-    conditions: dict[Condition, PositiveFloat] = Field(
-        min_length=1, description="condition → its share, as weights"
+    conditions: dict[Condition, ConditionPlan] = Field(
+        min_length=1, description="condition → its share, as a weight, or its share and quota"
     )
     trials: TrialPlan = TrialPlan()
-    texts: Texts = Texts()
-    time_limit_minutes: float = Field(default=60, gt=0, le=60 * 24 * 30)
+    payment: Payment = Payment()
     recruitment: RecruitmentPlan = RecruitmentPlan()
+    time_limits: TimeLimits = TimeLimits()
+    exclusions: Exclusions = Exclusions()
+    screening: tuple[ScreeningQuestion, ...] = ()
+    comprehension: tuple[ComprehensionQuestion, ...] | None = Field(
+        default=None, description="left out: the shipped questions, for the condition that somebody is in"
+    )
+    questionnaire: tuple[QuestionnaireQuestion, ...] | None = Field(
+        default=None, description="left out: the shipped ones"
+    )
+    texts: Texts = Texts()
+    ethics: Ethics = Ethics()
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _share_alone(cls, conditions: Any) -> Any:
+        if not isinstance(conditions, dict):
+            return conditions
+        return {
+            condition: {"share": plan} if isinstance(plan, int | float) else plan
+            for condition, plan in conditions.items()
+        }
+
+    @field_validator(
+        "trials", "payment", "recruitment", "time_limits", "exclusions", "texts", "ethics", mode="before"
+    )
+    @classmethod
+    def _empty_section(cls, section: Any) -> Any:
+        # A section whose keys are all commented out.
+        return {} if section is None else section
+
+    @model_validator(mode="after")
+    def _questions_are_told_apart(self) -> StudyFile:
+        for name, questions in (
+            ("screening", self.screening),
+            ("comprehension", self.comprehension or ()),
+            ("questionnaire", self.questionnaire or ()),
+        ):
+            ids = [question.id for question in questions]
+            if twice := sorted({one for one in ids if ids.count(one) > 1}):
+                raise ValueError(f"{name} has two questions with the id {twice[0]}; rename one")
+        return self
 
     @field_validator("name", mode="before")
     @classmethod
@@ -86,6 +101,25 @@ class StudyFile(BaseModel):
         ):
             raise ValueError("use lower-case letters, digits and underscores only, for example pilot_1")
         return name
+
+    @model_validator(mode="after")
+    def _pay_does_not_depend_on_chance(self) -> StudyFile:
+        if self.payment.bonus_per_correct and len(self.conditions) > 1 and "none" not in self.conditions:
+            raise ValueError(
+                "a bonus needs the condition none: nobody's may be lower than the mean bonus there; add it, or"
+                " leave payment.bonus_per_correct out"
+            )
+        return self
+
+    @property
+    def shares(self) -> dict[Condition, float]:
+        """Condition → its share of the participants, as a positive weight."""
+        return {condition: plan.share for condition, plan in self.conditions.items()}
+
+    @property
+    def quotas(self) -> dict[str, int | None]:
+        """Condition → the most participants that one round takes into it; None for as many as come."""
+        return {condition: plan.quota for condition, plan in self.conditions.items()}
 
     @property
     def study_hash(self) -> str:
@@ -124,6 +158,16 @@ def load_study_file(path: str | Path) -> StudyFile:
     )
 
 
+def require_ethics(study: StudyFile) -> None:
+    """Raise StudyError where people would be recruited without being told what they have a right to know."""
+    missing = study.ethics.missing()
+    if study.participants == "people" and missing:
+        raise StudyError(
+            f"The study {study.name} recruits people, so its file must say {', '.join(missing)}; write them, or"
+            " set participants: simulated to try it out."
+        )
+
+
 def _found(wanted: Path, folder: Path) -> Path:
     """Beside the study file if it is there, else as given (from the current folder)."""
     beside = folder / wanted
@@ -135,7 +179,19 @@ def _task_found(task: str, folder: Path) -> str:
     return str(_found(Path(task), folder)) if looks_like_path else task
 
 
-_NESTED: dict[str, type[BaseModel]] = {"trials": TrialPlan, "texts": Texts, "recruitment": RecruitmentPlan}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "conditions": ConditionPlan,
+    "trials": TrialPlan,
+    "payment": Payment,
+    "recruitment": RecruitmentPlan,
+    "time_limits": TimeLimits,
+    "exclusions": Exclusions,
+    "screening": ScreeningQuestion,
+    "comprehension": ComprehensionQuestion,
+    "questionnaire": QuestionnaireQuestion,
+    "texts": Texts,
+    "ethics": Ethics,
+}
 
 
 def _sentence(path: Path, problem: Any) -> str:
@@ -144,14 +200,14 @@ def _sentence(path: Path, problem: Any) -> str:
     where = ".".join(location)
     key = location[-1] if location else ""
     if problem["type"] == "extra_forbidden":
-        model = _NESTED.get(location[0], StudyFile) if len(location) > 1 else StudyFile
+        model = _SECTIONS.get(location[0], StudyFile) if len(location) > 1 else StudyFile
         return f"{path}: there is no key {where}; {_nearest(key, list(model.model_fields))}."
     if problem["type"] == "missing":
         return f"{path}: the key {where} is missing; add it."
     if location[:1] == ["conditions"] and problem["type"] == "literal_error":
         return f"{path}: {key} is no condition; {_nearest(key, list(CONDITIONS))}."
     reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{path}: {where} is wrong: {reason[:1].lower()}{reason[1:].rstrip('.')}."
+    return f"{path}: {where or 'it'} is wrong: {reason[:1].lower()}{reason[1:].rstrip('.')}."
 
 
 def _nearest(wrong: str, right: list[str]) -> str:

@@ -2,42 +2,98 @@
 
 STUDY_TEMPLATE = """\
 # A study: which decisions, with which help, by whom. Check and serve it: human-study serve {file_name}
-# Once the study has begun, this file is part of its record: to change it, give it a new name.
+# Once the study has begun, this file is part of its record, and its hash stands in every decision: to change it,
+# give it a new name. What stands behind # can be left out; the value shown is then the one that counts.
 
 name: {name}                  # lower-case letters, digits, _
 title: Deciding on loan applications
+language: en                  # what participants read: en or de
 task: {task}            # a shipped task (lending_club, consumer_credit), or the path of a task.yaml
 bundle: {bundle}    # the first round's advice: advisor publish --explore --task T --out BUNDLE
 database: {database}     # or postgresql://USER@HOST/NAME
 
-participants: people          # people or simulated; what simulated ones do is labelled so, and never mixed
+participants: {participants}          # people or simulated; what simulated ones do is labelled so, and never mixed
 # true: people may meet advice that was learned from simulated ones; the consent text then says so
 allow_simulated_advisor: {allow_simulated_advisor}
 
-# What stands beside the application, and how many participants get it, as weights:
+# What stands beside the application, and how many participants get it: a share, as a weight, or share and quota.
 #   none (nothing), score (a percentage), face, shuffled (the face of another application),
 #   risk_to_smile (the machine's risk drawn as a smile)
+# A quota counts who is active or completed in one round. It can be raised, and a condition closed, while live.
 conditions:
-  face: 1
-  none: 1
+  face: {{share: 1, quota: 100}}
+  none: {{share: 1, quota: 100}}
 
 trials:
-  main: 40                    # decisions a participant
+  main: 40                    # decisions that count; half of the applications had either outcome
   test_share: 0.5             # of them on applications that are never trained on; accuracy is measured there
+  practice: 4                 # before them: with feedback, without advice, the same in every condition
+  attention: 2                # among them: trials that say what to choose
+  repeated: 4                 # main trials of the first half that come again later
+  stages: 1                   # 2: decide, see the advice, decide again
+  confidence_points: 5        # 2, 3, 4, 5, 7, 9 or 11 points after each decision; 0: not asked
+  reason_share: 0.1           # of the main trials, those that ask for a reason in words
 
-time_limit_minutes: 60        # a place that nobody was seen at for so long goes to somebody else
+# Nobody's bonus is lower than the mean bonus of the condition none: chance decides who gets which help.
+payment:
+  currency: USD
+  base: 3.00
+  bonus_per_correct: 0.05     # a right main decision; list them afterwards: human-study bonuses {file_name} --out FILE
 
 # Where participants come from. Links carry PROLIFIC_PID, workerId or id; a plain link carries nothing.
 recruitment:
   platform: link              # link, prolific, mturk or sona
   # completion_code: C1A2B3   # left out: every participant gets a code of their own
-  # completion_url: https://app.prolific.com/submissions/complete?cc=C1A2B3
+  # completion_url: https://app.prolific.com/submissions/complete?cc=C1A2B3    # {{external_id}} is filled in
+  # screened_out_code: S1A2B3
+  # screened_out_url: https://app.prolific.com/submissions/complete?cc=S1A2B3
+  # returned_url: https://app.prolific.com/submissions/complete?cc=R1A2B3
 
-# Your own words, in Markdown (the welcome text in plain paragraphs); what is left out keeps the shipped text.
+time_limits:
+  idle_minutes: 60            # a place that nobody was seen at for so long goes to somebody else
+  # total_minutes: 240        # from the first click to the end, pauses included
+
+# Whose decisions stay out of the results. Declared here, before there are any.
+exclusions:
+  failed_attention: 2         # so many failed attention checks, or more
+  # median_response_time_ms: 400        # faster than that in the median of the main trials
+  # one_choice_only: true     # the same choice on every main trial
+
+# Who can take part at all. A wrong answer ends the participation, with the code for screening-out.
+screening:
+  - id: adult
+    question: Are you 18 years old or older?
+    options: ["Yes", "No"]
+    accept: ["Yes"]
+
+# After the instructions. Nobody is turned away: a wrong answer is explained and asked again. Left out: the shipped
+# questions, which ask what a face can and cannot tell; []: none.
+# comprehension:
+#   - id: goal
+#     question: When is a decision right?
+#     options: ["When ...", "When ..."]
+#     right: "When ..."
+#     explanation: A decision is right when ...
+
+# After the trials. Left out: the shipped questions; []: none.
+# questionnaire:
+#   - {{id: strategy, question: How did you decide?, kind: text}}
+#   - {{id: age, question: How old are you?, kind: number, minimum: 18, maximum: 120}}
+#   - {{id: trust, question: Did you trust it?, kind: choice, options: ["Yes", "No"], required: true}}
+
+# Your own words, in Markdown; what is left out keeps the shipped text.
 # texts:
 #   welcome: ...
 #   consent: |
-#     Who is responsible, whom to ask, what is kept for how long ...
+#     You are invited ...
 #   instructions: ...
 #   debrief: ...
+
+# What people have a right to know. Shown with the consent text; nobody is recruited without all of it.
+ethics:
+  approval:                   # which board approved the study, and its reference
+  # exemption:                # or: why it needs no approval, and who says so
+  contact:                    # who is responsible, and how to reach them
+  retention_days:             # how long the data are kept after the study ends
+  withdrawal:                 # what becomes of the data of somebody who stops, and how to have them erased
 """

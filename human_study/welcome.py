@@ -11,6 +11,7 @@ from html import escape
 from string import Template
 from urllib.parse import parse_qs
 
+from markdown_it import MarkdownIt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -24,7 +25,7 @@ from human_study.request_guard import SESSION_COOKIE, read_body, refuse_other_si
 _MAX_FORM_BYTES = 8 * 1024
 
 _PAGE = Template("""<!doctype html>
-<html lang="en">
+<html lang="$language">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex, nofollow">
@@ -82,15 +83,11 @@ def welcome_routes(live: LiveStudy) -> list[Route]:
         entry_token = form.get("entry", [""])[0] or secrets.token_urlsafe(16)
         external = recruited(live.study.recruitment, form.get("query", [""])[0], entry_token)
         if external is None:
-            return _page(
-                live, _paragraphs("This link is not complete. Please use the link you were given."), 400
-            )
+            return _page(live, _paragraphs(live.messages.text("welcome.incomplete_link")), 400)
         try:
             token = await run_in_threadpool(live.begin, external)
         except StudyError:
-            return _page(
-                live, _paragraphs("This study takes no more participants. Thank you for your interest."), 409
-            )
+            return _page(live, _paragraphs(live.messages.text("welcome.full")), 409)
         response = RedirectResponse("/", 303)
         set_session_cookie(response, token, secure=request.url.scheme == "https")
         return response
@@ -99,35 +96,34 @@ def welcome_routes(live: LiveStudy) -> list[Route]:
 
 
 def _welcome_text(live: LiveStudy) -> str:
-    study = live.study
-    if study.texts.welcome:
-        return _paragraphs(study.texts.welcome)
-    noun = escape(live.task.case_noun)
-    return (
-        f"<p>In this study you read {study.trials.main} real {noun}s and decide on each of them."
-        " What they led to is known, so your decisions can be compared with it.</p>"
-        f"<ul><li>You can pause, and go on within {study.time_limit_minutes:g} minutes.</li>"
-        "<li>You can stop at any time, without giving a reason.</li>"
-        "<li>Your name is not asked for.</li></ul>"
-    )
+    return _markdown(live.study.texts.welcome or live.messages.text("welcome.text"))
 
 
 def _ways_in(live: LiveStudy, query: str, *, going_on: bool) -> str:
     """Begin; or, for a browser with an unfinished participation, go on or let somebody else begin."""
+    text = live.messages.text
     values = {"entry": secrets.token_urlsafe(16), "query": escape(query, quote=True)}
     if going_on and live.study.recruitment.platform == "link":
-        another = _FORM.substitute(values, rank="second", label="Begin as another person")
-        return '<a class="go" href="/">Go on where you stopped</a>' + another
-    note = '<p class="quiet">The next page asks for your consent.</p>'
-    return _FORM.substitute(values, rank="", label="Begin") + note
+        another = _FORM.substitute(values, rank="second", label=escape(text("welcome.another_person")))
+        return f'<a class="go" href="/">{escape(text("welcome.go_on"))}</a>' + another
+    note = f'<p class="quiet">{escape(text("welcome.next_page"))}</p>'
+    return _FORM.substitute(values, rank="", label=escape(text("welcome.begin"))) + note
 
 
 def _page(live: LiveStudy, body: str, status: int = 200) -> HTMLResponse:
     simulated = live.study.participants == "simulated"
-    banner = '<div class="banner" role="note">Simulated study</div>' if simulated else ""
-    page = _PAGE.substitute(title=escape(live.study.title), banner=banner, body=body)
+    note = escape(live.messages.text("page.simulated"))
+    banner = f'<div class="banner" role="note">{note}</div>' if simulated else ""
+    page = _PAGE.substitute(
+        language=live.study.language, title=escape(live.study.title), banner=banner, body=body
+    )
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
 
 
 def _paragraphs(text: str) -> str:
     return "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
+
+
+def _markdown(text: str) -> str:
+    """Markdown as HTML; what is HTML in it is shown as written."""
+    return MarkdownIt("commonmark", {"html": False}).render(text)

@@ -93,7 +93,7 @@ def test_one_external_id_takes_part_once(tmp_path: Path, store: DecisionStore) -
 
 
 def test_a_place_of_somebody_not_seen_for_long_is_given_away(tmp_path: Path, store: DecisionStore) -> None:
-    live = prepared(write_study(tmp_path, time_limit_minutes=1e-9), store)
+    live = prepared(write_study(tmp_path, time_limits={"idle_minutes": 1e-9}), store)
     first = arrive(live, "first")
     second = arrive(live, "second")
     assert store.participant(first).status == "timed_out"

@@ -29,7 +29,8 @@ def write(folder: Path, **changes: object) -> Path:
 def test_defaults_and_values_are_read(tmp_path: Path) -> None:
     study = load_study_file(write(tmp_path))
     assert (study.trials.main, study.trials.test_share) == (40, 0.5)
-    assert study.conditions == {"face": 1, "none": 2}
+    assert study.shares == {"face": 1, "none": 2}
+    assert study.quotas == {"face": None, "none": None}
     assert not study.allow_simulated_advisor
 
 
@@ -42,10 +43,10 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ({"participants": None}, "the key participants is missing"),
         ({"conditions": {}}, "conditions is wrong"),
         ({"conditions": {"fase": 1}}, "fase is no condition; did you mean face"),
-        ({"conditions": {"face": 0}}, "conditions.face is wrong"),
+        ({"conditions": {"face": 0}}, "conditions.face.share is wrong"),
         ({"trials": {"main": 0}}, "trials.main is wrong"),
         ({"trials": {"test_share": 1.5}}, "trials.test_share is wrong"),
-        ({"time_limit_minutes": -1}, "time_limit_minutes is wrong"),
+        ({"time_limits": {"idle_minutes": -1}}, "time_limits.idle_minutes is wrong"),
         ({"name": "My study"}, "use lower-case letters"),
         ({"title": "  "}, "title is wrong: it is empty"),
         ({"recruitment": {"platform": "paper"}}, "recruitment.platform is wrong"),

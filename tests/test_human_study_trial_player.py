@@ -219,7 +219,10 @@ def test_the_player_gets_the_shown_columns_and_its_own_advice_only(
         trials = played(live, visitor)
         assert len(trials) == 6
         for trial in trials:
-            assert set(trial) == {"key", "position", "rows", "image", "score"}
+            assert set(trial) == {
+                "key", "number", "rows", "image", "score",
+                "stages", "confidence", "reason", "asked_choice", "feedback",
+            }  # fmt: skip
             assert [row[0] for row in trial["rows"]] == ["Loan amount", "Annual income", "Term"]
             assert trial["rows"][2][1] in ("36 months", "60 months")
         given[visitor.trials[0].condition] = (trials[0]["image"], trials[0]["score"], visitor.trials[0])

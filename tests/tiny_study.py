@@ -50,6 +50,12 @@ TASK = {
     },
 }
 N_APPLICATIONS = 80
+ETHICS = {
+    "approval": "Approved by the board of the tiny faculty, 2026-17",
+    "contact": "Ada Tester, study@tiny.example",
+    "retention_days": 365,
+    "withdrawal": "What you decided is erased if you write to the address above.",
+}
 
 
 def write_task(folder: Path) -> Path:
@@ -159,6 +165,9 @@ def write_study(folder: Path, **changes: object) -> Path:
         "participants": "simulated",
         "conditions": {"face": 1, "none": 1},
         "trials": {"main": 10, "test_share": 0.5},
+        "comprehension": [],
+        "questionnaire": [],
+        **({"ethics": ETHICS} if changes.get("participants") == "people" else {}),
         **changes,
     }
     path = folder / "study.yaml"

@@ -2,8 +2,9 @@
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
 // before it answers. What is not yet acknowledged waits in localStorage under the participant's own key.
 //
-// `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}], texts,
-// trials [{key, position, rows [[label, value, help]], image (address or null), score (text or null)}].
+// `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
+// confidence_points (0: not asked), texts, trials (as `playable_trial` in playable.py makes them).
+// A trial has one stage, "final", or two: "initial", before the advice is shown, and "final", with it.
 // Triggers to Python: `finished` when everything is acknowledged, `changed` when the server knows better.
 
 const LOCK_OUT_MS = 300;
@@ -13,7 +14,9 @@ const REQUEST_TIMEOUT_MS = 10000;
 const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
 const QUEUE_PREFIX = "countenance.queue.";
-const DECISIONS_ADDRESS = "/api/decisions";
+const MAX_REASON_LENGTH = 1000; // characters
+const ADDRESSES = { initial: "/api/initial-decisions", final: "/api/decisions" };
+const FEEDBACK_ADDRESS = "/api/feedback/";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retryDelay = (attempt) =>
@@ -22,6 +25,11 @@ const retryDelay = (attempt) =>
 function randomKey() {
   // crypto.randomUUID exists on secure origins only; a lab's plain http server is none.
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// A text with its words filled in: "{n} of {total}".
+function filled(text, words) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
 }
 
 function element(tag, attributes = {}, ...children) {
@@ -60,8 +68,8 @@ class DecisionQueue {
     return this.decisions.length === 0;
   }
 
-  holds(trialKey) {
-    return this.decisions.some((decision) => decision.trial_key === trialKey);
+  holds(trialKey, stage) {
+    return this.decisions.some(({ decision, stage: sent }) => decision.trial_key === trialKey && sent === stage);
   }
 
   replace(decisions) {
@@ -86,6 +94,8 @@ class TrialPlayer {
     this.isStopped = false;
     this.isOffline = false;
     this.isLoading = false;
+    this.isInFeedback = false;
+    this.chosen = null;
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.build(root, data);
     const options = { signal: this.listening.signal, capture: true };
@@ -114,9 +124,11 @@ class TrialPlayer {
     });
     this.keys = new Map(data.choices.map(({ choice, key }) => [key.toLowerCase(), choice]));
     this.notice = element("p", { class: "notice", role: "status" });
-    this.stage = element("div", { class: "stage" },
-      element("div", { class: "case" }, facts, this.advice),
-      element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons));
+    this.prompt = element("p", { class: "prompt", "aria-live": "polite" });
+    this.choices = element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons);
+    this.followUp = element("div", { class: "follow-up" });
+    this.stage = element("div", { class: "stage" }, this.prompt,
+      element("div", { class: "case" }, facts, this.advice), this.choices, this.followUp);
     this.section = element("section", { class: "player", tabindex: "-1", "aria-label": data.texts.region },
       element("header", {}, this.where, this.progress), this.stage, this.notice);
     this.section.addEventListener("keydown", (event) => this.onKey(event));
@@ -128,9 +140,13 @@ class TrialPlayer {
   update(data, setTriggerValue) {
     this.data = data;
     this.setTriggerValue = setTriggerValue;
-    this.remaining = data.trials.filter(({ key }) => !this.queue.holds(key) && !this.answered.has(key));
-    if (!this.trial || this.remaining[0]?.key !== this.trial.key) this.next();
+    this.remaining = data.trials.filter((trial) => this.stagesLeft(trial).length > 0);
+    if (!this.isInFeedback && (!this.trial || this.remaining[0]?.key !== this.trial.key)) this.next();
     this.send();
+  }
+
+  stagesLeft(trial) {
+    return trial.stages.filter((stage) => !this.queue.holds(trial.key, stage) && !this.answered.has(trial.key + stage));
   }
 
   async next() {
@@ -182,23 +198,54 @@ class TrialPlayer {
   draw(trial, face) {
     if (this.trial === trial) return;
     const { texts, n_trials: nTrials } = this.data;
-    this.where.textContent = texts.where.replace("{n}", trial.position + 1).replace("{total}", nTrials);
-    this.progress.value = trial.position;
+    this.where.textContent = filled(texts.where, { n: trial.number, total: nTrials });
+    this.progress.value = trial.number - 1;
     this.rows.replaceChildren(...trial.rows.map(([label, value, help]) => element("tr", {},
       element("th", { scope: "row" }, label, ...(help ? [element("small", {}, help)] : [])),
       element("td", value.length <= LONGEST_ON_ONE_LINE ? { class: "short" } : {}, value))));
-    this.advice.replaceChildren(...this.drawAdvice(trial, face));
-    this.advice.hidden = !trial.image && !trial.score;
     this.section.classList.add("started");
     this.notify();
     this.where.focus({ preventScroll: true });
     if (this.section.getBoundingClientRect().top < 0) this.section.scrollIntoView();
-    this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.trial = trial;
+    this.shownFace = face;
+    this.before = null;
+    this.drawStage();
+  }
+
+  // One stage of the trial: from here the response time runs.
+  drawStage() {
+    const { trial } = this;
+    const [stage] = this.stagesLeft(trial);
+    this.currentStage = stage;
+    this.prompt.textContent = this.promptFor(trial, stage);
+    this.prompt.hidden = !this.prompt.textContent;
+    const isAdvised = stage === "final" && Boolean(trial.image || trial.score);
+    this.advice.replaceChildren(...(isAdvised ? this.drawAdvice(trial, this.shownFace) : []));
+    this.advice.hidden = !isAdvised;
+    this.followUp.replaceChildren();
+    this.choices.hidden = false;
+    this.buttons.forEach((button) => { button.disabled = true; });
+    this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
+    this.chosen = null;
     this.onset = performance.now();
     setTimeout(() => {
-      if (this.trial === trial) this.buttons.forEach((button) => { button.disabled = false; });
+      if (this.trial !== trial || this.currentStage !== stage || this.chosen) return;
+      this.buttons.forEach((button) => { button.disabled = false; });
     }, LOCK_OUT_MS);
+  }
+
+  promptFor(trial, stage) {
+    const { texts } = this.data;
+    if (trial.asked_choice) return filled(texts.attention, { choice: this.labelOf(trial.asked_choice) });
+    if (stage === "initial") return texts.first_stage;
+    if (trial.stages.length === 1 && !this.before) return "";
+    return this.before ? `${texts.second_stage} ${filled(texts.before, { choice: this.labelOf(this.before) })}`
+      : texts.second_stage;
+  }
+
+  labelOf(choice) {
+    return this.data.choices.find((known) => known.choice === choice).label;
   }
 
   drawAdvice(trial, face) {
@@ -209,29 +256,138 @@ class TrialPlayer {
   }
 
   onKey(event) {
+    if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.composedPath()[0].tagName === "TEXTAREA") return;
     const choice = this.keys.get(event.key.toLowerCase());
-    if (!choice || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    this.choose(choice, event);
+    if (choice && !this.chosen && this.trial) {
+      event.preventDefault();
+      this.choose(choice, event);
+    } else if (this.chosen && /^[1-9]$/.test(event.key)) {
+      this.followUp.querySelectorAll(".points button")[Number(event.key) - 1]?.click();
+    }
   }
 
   choose(choice, event) {
     const { trial } = this;
     // The event's own time is when the finger came down, on the same clock as performance.now().
     const responseTime = event.timeStamp - this.onset;
-    if (!trial || responseTime < LOCK_OUT_MS) return;
-    this.queue.replace([...this.queue.decisions, {
+    if (!trial || this.chosen || responseTime < LOCK_OUT_MS) return;
+    this.chosen = { choice, response_time_ms: Math.round(responseTime * 10) / 10, at: performance.now() };
+    if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
+    else this.commit({});
+  }
+
+  // Confidence and reason, after the choice: its response time is taken already.
+  ask() {
+    const { texts, confidence_points: nPoints } = this.data;
+    const { trial } = this;
+    const asksReason = trial.reason && this.currentStage === "final";
+    const given = {};
+    const parts = [];
+    const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
+    const words = { choice: this.labelOf(this.chosen.choice) };
+    if (trial.confidence) {
+      const points = Array.from({ length: nPoints }, (_, point) => {
+        const label = filled(texts.confidence_point, { n: point + 1, total: nPoints });
+        const button = element("button", { type: "button", "aria-pressed": "false", "aria-label": label }, String(point + 1));
+        button.addEventListener("click", () => {
+          given.confidence = point / (nPoints - 1);
+          if (!asksReason) {
+            this.commit(given);
+            return;
+          }
+          points.forEach((other) => { other.setAttribute("aria-pressed", String(other === button)); });
+          goOn.disabled = false;
+        });
+        return button;
+      });
+      const question = filled(texts.confidence, words);
+      parts.push(element("div", { class: "confidence", role: "group", "aria-label": question },
+        element("p", { class: "question", tabindex: "-1" }, question),
+        element("div", { class: "points" }, ...points),
+        element("p", { class: "ends", "aria-hidden": "true" },
+          element("span", {}, texts.confidence_low), element("span", {}, texts.confidence_high))));
+    }
+    if (asksReason) {
+      const question = filled(texts.reason, words);
+      const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH) });
+      parts.push(element("label", { class: "reason" }, element("span", { class: "question" }, question), text), goOn);
+      goOn.disabled = trial.confidence;
+      goOn.addEventListener("click", () => this.commit({ ...given, reason: text.value.trim() }));
+    }
+    this.choices.hidden = true;
+    this.followUp.replaceChildren(...parts);
+    this.followUp.scrollIntoView({ block: "nearest" });
+    (this.followUp.querySelector(".confidence .question") ?? this.followUp.querySelector("textarea")).focus();
+  }
+
+  // The stage is decided: keep it, send it, and go on to the next stage, the feedback or the next trial.
+  commit(given) {
+    const { trial, currentStage: stage, chosen } = this;
+    if (!trial || !chosen) return;
+    const { choice, response_time_ms, at } = chosen;
+    const asked = "confidence" in given || "reason" in given;
+    this.queue.replace([...this.queue.decisions, { stage, decision: {
       trial_key: trial.key,
       choice,
-      response_time_ms: Math.round(responseTime * 10) / 10,
+      response_time_ms,
       ...this.counts,
       idempotency_key: randomKey(),
-    }]);
-    this.answered.add(trial.key);
-    this.remaining.shift();
-    this.forgetFace(trial.key);
-    this.next();
+      ...given,
+      ...(asked ? { followup_time_ms: Math.round((performance.now() - at) * 10) / 10 } : {}),
+    } }]);
+    this.answered.add(trial.key + stage);
+    if (stage === "initial") {
+      this.before = choice;
+      requestAnimationFrame(() => { if (this.trial === trial) this.drawStage(); });
+    } else {
+      this.remaining.shift();
+      this.forgetFace(trial.key);
+      this.followUp.replaceChildren();
+      if (trial.feedback) this.giveFeedback(trial);
+      else this.next();
+    }
     this.send();
+  }
+
+  // What became of a practice application; asked for once the server has the decision, and never before.
+  async giveFeedback(trial) {
+    const { texts } = this.data;
+    this.isInFeedback = true;
+    this.trial = null;
+    this.buttons.forEach((button) => { button.disabled = true; });
+    const told = await this.fetchFeedback(trial);
+    if (this.isStopped) return;
+    const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
+    goOn.addEventListener("click", () => {
+      this.isInFeedback = false;
+      this.next();
+    });
+    const text = told && filled(told.right ? texts.feedback_right : texts.feedback_wrong, told);
+    this.choices.hidden = true;
+    this.prompt.hidden = true;
+    this.followUp.replaceChildren(
+      ...(text ? [element("p", { class: `feedback ${told.right ? "right" : "wrong"}`, tabindex: "-1" }, text)] : []), goOn);
+    this.followUp.scrollIntoView({ block: "nearest" });
+    (this.followUp.querySelector(".feedback") ?? goOn).focus();
+  }
+
+  async fetchFeedback(trial) {
+    for (let attempt = 0; !this.isStopped; attempt += 1) {
+      try {
+        const options = { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
+        if (!this.queue.holds(trial.key, "final")) {
+          const response = await fetch(FEEDBACK_ADDRESS + trial.key, options);
+          if (response.ok) return await response.json();
+          if (response.status === 401 || response.status === 403) this.stop();
+          if (response.status === 404) return null;
+        }
+      } catch {
+        // No connection: try again.
+      }
+      await pause(attempt ? retryDelay(attempt) : 60);
+    }
+    return null;
   }
 
   async forgetFace(trialKey) {
@@ -258,7 +414,7 @@ class TrialPlayer {
         attempt += 1;
       } else if (status === "refused") {
         // Someone answered elsewhere, or the trial is not ours to answer: begin again where the server stands.
-        this.queue.decisions.forEach((decision) => this.answered.delete(decision.trial_key));
+        this.queue.decisions.forEach(({ decision, stage }) => this.answered.delete(decision.trial_key + stage));
         this.queue.replace([]);
         this.setTriggerValue("changed", randomKey());
       } else {
@@ -266,13 +422,13 @@ class TrialPlayer {
       }
     }
     this.isSending = false;
-    if (!this.trial && this.remaining.length === 0) this.finish();
+    if (!this.trial && !this.isInFeedback && this.remaining.length === 0) this.finish();
   }
 
   // → "stored", "later" (try again), "refused" (never will be), "stopped" (this page may send nothing any more)
-  async post(decision) {
+  async post({ decision, stage }) {
     try {
-      const response = await fetch(DECISIONS_ADDRESS, {
+      const response = await fetch(ADDRESSES[stage], {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(decision),
@@ -315,7 +471,7 @@ class TrialPlayer {
   // The one line under the trial; a screen reader speaks it when it changes.
   notify() {
     const { texts } = this.data;
-    const isDone = !this.trial && this.remaining.length === 0;
+    const isDone = !this.trial && !this.isInFeedback && this.remaining.length === 0;
     const text = (this.isStopped && texts.stopped) || (this.isOffline && texts.offline)
       || (isDone && texts.saving) || (this.isLoading && texts.loading) || "";
     if (this.notice.textContent !== text) this.notice.textContent = text;

@@ -1,4 +1,4 @@
-"""The trial player's own routes beside Streamlit: decisions in, faces out.
+"""The trial player's own routes beside Streamlit: decisions in, faces and feedback on practice out.
 
 A decision is durable before it is answered. A face has an address of its own for every trial, and answers
 only the participant whose trial it is, and only from the current trial on to a few ahead.
@@ -6,7 +6,7 @@ only the participant whose trial it is, and only from the current trial on to a 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +18,8 @@ from human_study.group_commit import GroupCommit
 from human_study.live_study import LiveStudy, NotServedError
 from human_study.request_guard import read_body, refuse_other_sites, session_token
 
-_MAX_DECISION_BYTES = 4 * 1024
+_MAX_DECISION_BYTES = 16 * 1024
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _Token = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -36,10 +37,19 @@ class DecisionMessage(BaseModel):
     n_key: _Count
     n_paste: _Count
     idempotency_key: _Token
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    followup_time_ms: float | None = Field(default=None, ge=0, le=30 * 24 * 3600 * 1000)
+    reason: str | None = Field(default=None, max_length=2000)
+
+
+class InitialDecisionMessage(DecisionMessage):
+    """What the player sends for the first stage of a two-stage trial: all of a decision but the reason."""
+
+    reason: None = None
 
 
 def trial_player_routes(live: LiveStudy) -> list[Route]:
-    """POST /api/decisions and GET /faces/{trial_key} for one study.
+    """Decisions in, faces and feedback on practice out, for one study.
 
     Statuses of a decision: 200 stored (now or before), 400 not a decision, 401 no known session, 403 the
     participation is over or another site asked, 404 no trial of this participant, 409 not its turn, 413 too
@@ -49,19 +59,25 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     writing = GroupCommit(live.record_decisions)
 
     async def decisions(request: Request) -> Response:
-        refuse_other_sites(request)
         token = session_token(request)
-        if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-            raise NotServedError(400, "A decision is sent as application/json.")
-        body = await read_body(request, _MAX_DECISION_BYTES)
-        try:
-            message = DecisionMessage.model_validate_json(body)
-        except ValidationError as error:
-            raise NotServedError(400, "This is no decision on a trial.") from error
+        message = await _message(request, DecisionMessage)
+        _require_asked(live, message)
         status = await writing.submit((token, message.model_dump()))
         if isinstance(status, NotServedError):
             raise status
-        return JSONResponse({"status": status}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"status": status}, headers=_NOT_KEPT)
+
+    async def initial_decisions(request: Request) -> Response:
+        token = session_token(request)
+        message = await _message(request, InitialDecisionMessage)
+        _require_asked(live, message)
+        status = await run_in_threadpool(live.record_initial_decision, token, message.model_dump())
+        return JSONResponse({"status": status}, headers=_NOT_KEPT)
+
+    async def feedback(request: Request) -> Response:
+        token = session_token(request)
+        told = await run_in_threadpool(live.feedback, token, request.path_params["trial_key"])
+        return JSONResponse(told, headers=_NOT_KEPT)
 
     async def faces(request: Request) -> Response:
         token = session_token(request)
@@ -69,7 +85,38 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
         headers = {"Cache-Control": "no-store", "Content-Disposition": "inline; filename=face.png"}
         return Response(picture, media_type="image/png", headers=headers)
 
-    return [Route("/api/decisions", decisions, methods=["POST"]), Route("/faces/{trial_key}", faces)]
+    return [
+        Route("/api/decisions", decisions, methods=["POST"]),
+        Route("/api/initial-decisions", initial_decisions, methods=["POST"]),
+        Route("/api/feedback/{trial_key}", feedback),
+        Route("/faces/{trial_key}", faces),
+    ]
+
+
+_Message = TypeVar("_Message", bound=DecisionMessage)
+
+
+async def _message(request: Request, kind: type[_Message]) -> _Message:
+    """The checked body of a decision. Raises NotServedError 400, 403 or 413."""
+    refuse_other_sites(request)
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise NotServedError(400, "A decision is sent as application/json.")
+    body = await read_body(request, _MAX_DECISION_BYTES)
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise NotServedError(400, "This is no decision on a trial.") from error
+
+
+def _require_asked(live: LiveStudy, message: DecisionMessage) -> None:
+    """400 for a confidence that is not on the study's scale, or a reason that nobody asked for."""
+    plan = live.study.trials
+    if message.confidence is not None and not any(
+        abs(message.confidence - point) < 1e-6 for point in plan.confidence_scale
+    ):
+        raise NotServedError(400, "This confidence is not on the scale.")
+    if message.reason is not None and not plan.reason_share:
+        raise NotServedError(400, "No reason is asked for.")
 
 
 async def not_served(_request: Request, error: NotServedError) -> Response:

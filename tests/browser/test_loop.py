@@ -47,6 +47,8 @@ def write_study(folder: Path) -> Path:
         "participants": "simulated",
         "conditions": {"face": 1},
         "trials": {"main": N_TRIALS, "test_share": 0.0},
+        "comprehension": [],
+        "questionnaire": [],
     }
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(content))

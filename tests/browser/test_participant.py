@@ -117,7 +117,7 @@ def test_a_participant_who_sees_only_the_page_finishes_and_the_store_holds_what_
         participant = store.participant(key)
         assert participant.status == "completed"
         assert participant.kind == "simulated"
-        assert page.get_by_text(str(participant.completion_code)).is_visible()
+        expect(page.get_by_text(str(participant.completion_code))).to_be_visible()
         assert stored(served, store, key) == clicks
         conditions.add(participant.condition)
     assert conditions == {"risk_to_smile", "none"}

@@ -1,0 +1,73 @@
+"""The list of bonuses for the platform that pays them: everybody once, when nobody can change the mean any more."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from advisor.bundle import load_bundle
+from data.errors import StudyError
+from data.store import DecisionStore
+from human_study.payment import bonuses, totals
+from human_study.study_sections import Payment
+
+
+def list_bonuses(
+    store: DecisionStore, study_name: str, out: Path, *, again: bool = False
+) -> tuple[int, float, str]:
+    """Write external_id, amount, currency and session_id of everybody who completed, and note that it was.
+
+    Who was listed before is left out, unless `again`; their amounts never change. The file names people as
+    their platform knows them: it is for payment only, and never goes with the data.
+
+    Returns:
+        How many were listed, the sum of their bonuses, and its currency.
+
+    Raises:
+        StudyError: the study is open or somebody is under way, so the mean of `none` is not known yet; it
+            pays no bonus; or `out` exists.
+    """
+    study = store.study(study_name)
+    payment = Payment.model_validate(json.loads(study.study_file).get("payment", {}))
+    if not payment.bonus_per_correct:
+        raise StudyError(f"{study_name} pays no bonus; its study file says bonus_per_correct: 0.")
+    people = store.participants_frame(study_name, kind=study.participants)
+    n_active = int((people["status"] == "active").sum())
+    if study.status == "open" or n_active:
+        raise StudyError(
+            f"{study_name} is {study.status} and {n_active} participants are under way, so the mean bonus of none"
+            " may still change; close it, and list again when nobody is under way."
+        )
+    if out.exists():
+        raise StudyError(f"{out} exists and is left as it is; choose another name.")
+    listed = {bonus.participant_key: bonus for bonus in store.bonuses(study_name)}
+    keys = people.loc[people["status"] == "completed", "participant_key"]
+    due = bonuses(payment, [store.participant(key) for key in keys], _n_correct(store, study_name))
+    new = [bonus for bonus in due if bonus.participant_key not in listed]
+    chosen = [*listed.values(), *new] if again else new
+    known = {recruitment.participant_key: recruitment for recruitment in store.recruitments(study_name)}
+    # Noted first: a list that was noted and not written can be written again, one paid twice cannot be undone.
+    store.add_bonuses(new)
+    with out.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["external_id", "amount", "currency", "session_id"])
+        for bonus in chosen:
+            person = known[bonus.participant_key]
+            writer.writerow([person.external_id, f"{bonus.amount:.2f}", bonus.currency, person.session_id])
+    return len(chosen), sum(bonus.amount for bonus in chosen), payment.currency
+
+
+def _n_correct(store: DecisionStore, study_name: str) -> dict[str, int]:
+    """Participant key → correct main decisions, of everybody."""
+    study = store.study(study_name)
+    decisions = store.decisions_frame(study_name, kind=study.participants)
+    people = store.participants_frame(study_name, kind=study.participants)
+    outcomes: dict[str, int] = {}
+    for study_round in store.rounds(study_name):
+        bundle = load_bundle(store.bundle(study_round.bundle_hash).bundle_path)
+        outcomes |= {str(name): int(value) for name, value in bundle.outcomes().items()}
+    correct = dict.fromkeys(people["participant_key"], 0)
+    for key, own in decisions.groupby("participant_key"):
+        correct[str(key)] = totals(own, outcomes).n_correct
+    return correct

@@ -1,0 +1,68 @@
+"""The last page of a participation, however it ended."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from data.records import Participant
+from human_study.live_study import LiveStudy
+from human_study.payment import earned, shown_amount
+from human_study.screens import forget_queue, link
+
+
+def completed(live: LiveStudy, participant: Participant) -> None:
+    """Thanks, the code to take back, the totals, and what it was all about.
+
+    Reached only when every decision is stored; whatever becomes of the link, the code stands here.
+    """
+    forget_queue()
+    text, totals = live.messages.text, live.totals(participant)
+    st.title(text("debrief.title"))
+    st.markdown(text("debrief.saved", n_decisions=totals.n_decided))
+    _code(live.study.recruitment.completion_code or str(participant.completion_code))
+    if address := live.completion_address(participant):
+        link(text("debrief.go_back"), address)
+        st.markdown(text("debrief.redirect_note"))
+    st.header(text("debrief.result_title"))
+    st.markdown(text("debrief.result", n_correct=totals.n_correct, n_counted=totals.n_counted))
+    payment = live.study.payment
+    if payment.bonus_per_correct:
+        amount = shown_amount(earned(payment, totals.n_correct), payment.currency)
+        floor = f" {text('debrief.floor')}" if len(live.study.conditions) > 1 else ""
+        st.markdown(text("debrief.bonus", bonus=amount) + floor)
+    st.header(text("debrief.about_title"))
+    st.markdown(live.study.texts.debrief or text("debrief.about"))
+    st.markdown(text(f"debrief.condition.{live.debriefed_as(participant)}"))
+    if participant.condition not in ("none", "score"):
+        st.markdown(text("debrief.faces"))
+    if live.trained_on_simulated(participant):
+        st.markdown(text("consent.simulated_advisor"))
+    st.markdown(text("debrief.close"))
+
+
+def ended(live: LiveStudy, status: str) -> None:
+    """The page of a participation that ended otherwise than by completion."""
+    forget_queue()
+    text, plan = live.messages.text, live.study.recruitment
+    st.title(text("ended.title"))
+    st.markdown(text(f"ended.{status}"))
+    if status == "screened_out" and plan.screened_out_code:
+        st.markdown(text("ended.code"))
+        _code(plan.screened_out_code)
+    address = {"screened_out": plan.screened_out_url, "returned": plan.returned_url}.get(status)
+    if address:
+        link(text("ended.go_back"), address)
+
+
+def unknown_visitor(live: LiveStudy) -> None:
+    """The page for a browser without a participation's cookie, or whose cookie another place has replaced."""
+    text = live.messages.text
+    st.title(text("page.unknown_title"))
+    st.markdown(text("page.unknown_text"))
+    link(text("page.to_welcome"), "/welcome")
+
+
+def _code(code: str) -> None:
+    st.html(f'<div class="code">{escape(code)}</div>')

@@ -1,0 +1,55 @@
+"""What participants read, from the message catalogue of their language."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CATALOGUES = Path(__file__).parent / "catalogues"
+
+
+class Messages:
+    """The texts of one language, with the words of one study filled in.
+
+    A text is named by its path in the catalogue, "consent.agree"; `words` are what its braces stand for.
+    """
+
+    def __init__(self, language: str, words: dict[str, Any]) -> None:
+        """`words` are known to every text; `text` may be given more."""
+        self.language = language
+        self._texts = _catalogue(language)
+        self._words = words
+
+    def text(self, name: str, **words: Any) -> str:
+        """The text of that name. A name or word that is missing is our own mistake: KeyError."""
+        found = self._texts[name]
+        assert isinstance(found, str), f"{name} is a list"
+        return found.format(**self._words, **words).strip()
+
+    def texts(self, name: str) -> list[str]:
+        """The list of texts of that name."""
+        found = self._texts[name]
+        assert isinstance(found, list), f"{name} is a single text"
+        return [one.format(**self._words) for one in found]
+
+    def section(self, name: str) -> dict[str, str]:
+        """All single texts directly in one section, by the last part of their names."""
+        prefix = name + "."
+        names = [key.removeprefix(prefix) for key in self._texts if key.startswith(prefix)]
+        return {key: self.text(prefix + key) for key in names if "." not in key}
+
+
+@functools.cache
+def _catalogue(language: str) -> dict[str, str | list[str]]:
+    content = yaml.safe_load((CATALOGUES / f"{language}.yaml").read_text(encoding="utf-8"))
+    return dict(_flat("", content))
+
+
+def _flat(prefix: str, section: dict[str, Any]) -> list[tuple[str, str | list[str]]]:
+    flat: list[tuple[str, str | list[str]]] = []
+    for key, value in section.items():
+        flat += _flat(f"{prefix}{key}.", value) if isinstance(value, dict) else [(prefix + key, value)]
+    return flat

@@ -1,0 +1,68 @@
+"""What participants earn beyond the base: from their decisions, never from the group that chance put them into.
+
+Every right main decision adds the same amount. A condition whose help misleads must not cost the people in it
+money, so nobody gets less than the mean bonus of the condition `none`, as known when the bonuses are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from data.records import Bonus, Participant
+from human_study.study_sections import Payment
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How one participant did, in totals only."""
+
+    n_decided: int
+    n_counted: int
+    n_correct: int
+
+
+def totals(decisions: pd.DataFrame, outcomes: Mapping[str, int]) -> Totals:
+    """Totals of one participant's decisions (columns trial_kind, application_id, approved).
+
+    Main decisions count; one is correct where approval and a good outcome (1), or neither, come together.
+    """
+    main = decisions[decisions["trial_kind"] == "main"]
+    right = [
+        outcomes[application_id] == approved
+        for application_id, approved in zip(main["application_id"], main["approved"], strict=True)
+    ]
+    return Totals(len(decisions), len(main), sum(right))
+
+
+def earned(payment: Payment, n_correct: int) -> float:
+    """The bonus for so many correct decisions, before anybody is lifted to the mean of `none`."""
+    return round(payment.bonus_per_correct * n_correct, 2)
+
+
+def bonuses(payment: Payment, completed: Iterable[Participant], n_correct: Mapping[str, int]) -> list[Bonus]:
+    """The bonus of everybody who completed, lifted to the mean bonus of `none` where there is such a mean.
+
+    `n_correct`: participant key → correct main decisions.
+    """
+    people = list(completed)
+    without_help = [
+        earned(payment, n_correct[person.participant_key]) for person in people if person.condition == "none"
+    ]
+    floor = round(sum(without_help) / len(without_help), 2) if without_help else 0.0
+    return [
+        Bonus(
+            participant_key=person.participant_key,
+            amount=max(earned(payment, n_correct[person.participant_key]), floor),
+            currency=payment.currency,
+            n_correct=n_correct[person.participant_key],
+        )
+        for person in people
+    ]
+
+
+def shown_amount(amount: float, currency: str) -> str:
+    """An amount as people read it, for example "1.50 GBP"."""
+    return f"{amount:.2f} {currency}"

@@ -1,0 +1,77 @@
+"""What the trial player in the browser gets of a trial: nothing but what the participant may see.
+
+Never the condition's name, the outcome, the application's id, or which kind of trial it is where that is not
+for the participant to know: a repeated trial looks like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from data.records import Stage, Trial
+from data.task import DecisionTask
+from human_study.messages import Messages
+from human_study.study_sections import TrialPlan
+
+
+def playable_trial(
+    trial: Trial,
+    number: int,
+    stage: Stage,
+    task: DecisionTask,
+    application: Mapping[Any, Any],
+    plan: TrialPlan,
+) -> dict[str, Any]:
+    """One trial for the player.
+
+    `key` (random), `number` (within its block, from 1), `rows` ([label, value, help] of the shown columns),
+    `image` (address or None), `score` (text or None), `stages` (what is still to be decided: ["initial",
+    "final"] or ["final"]), and whether it asks for `confidence`, for a `reason`, for a given choice
+    (`asked_choice`, or None), and gives `feedback`.
+    """
+    return {
+        "key": trial.trial_key,
+        "number": number,
+        "rows": [
+            [task.label(column), task.display(column, application[column]), task.columns[column].help]
+            for column in task.shown_columns
+        ],
+        "image": f"/faces/{trial.trial_key}" if trial.image else None,
+        "score": None if trial.score is None else f"{trial.score:.0%}",
+        "stages": ["initial", "final"] if stage == "initial" else ["final"],
+        "confidence": bool(plan.confidence_points) and trial.kind != "attention",
+        "reason": trial.asks_reason,
+        "asked_choice": trial.asked_choice,
+        "feedback": trial.kind == "practice",
+    }
+
+
+def player_data(
+    messages: Messages,
+    task: DecisionTask,
+    plan: TrialPlan,
+    *,
+    storage_id: str,
+    n_trials: int,
+    is_practice: bool,
+    trials: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """All that the player component is given for one block of trials."""
+    texts = messages.section("player")
+    where_practice = texts.pop("where_practice")
+    if is_practice:
+        texts["where"] = where_practice
+        texts["done"] = texts["practice_over"]
+    texts["where"] = texts["where"][:1].upper() + texts["where"][1:]
+    return {
+        "participant": storage_id,
+        "n_trials": n_trials,
+        "choices": [
+            {"choice": "approve", "label": task.choices.approve, "key": "F"},
+            {"choice": "deny", "label": task.choices.deny, "key": "J"},
+        ],
+        "confidence_points": plan.confidence_points,
+        "texts": texts,
+        "trials": trials,
+    }

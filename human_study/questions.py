@@ -1,0 +1,87 @@
+"""Questions outside the trials: who may take part, what was understood, and what is asked at the end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from human_study.study_sections import Section, Text
+
+MAX_ANSWER_LENGTH = 2000  # characters
+_ID = r"^[a-z][a-z0-9_]{0,40}$"
+
+
+class _Question(Section):
+    id: str = Field(pattern=_ID)
+    question: Text
+
+
+class _ChoiceQuestion(_Question):
+    options: tuple[Text, ...] = Field(min_length=2, max_length=20)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _quoted(cls, options: Any) -> Any:
+        # YAML reads yes and no as true and false.
+        if isinstance(options, list) and any(isinstance(option, bool) for option in options):
+            raise ValueError('put quotes around options such as "yes" and "no"')
+        return options
+
+
+class ScreeningQuestion(_ChoiceQuestion):
+    """Asked before anything else: who does not answer with one of `accept` cannot take part."""
+
+    accept: tuple[Text, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _accepts_an_option(self) -> ScreeningQuestion:
+        _require_options(self.options, self.accept)
+        return self
+
+
+class ComprehensionQuestion(_ChoiceQuestion):
+    """Asked after the instructions. A wrong answer is met with `explanation`, and asked again."""
+
+    right: Text
+    explanation: Text
+
+    @model_validator(mode="after")
+    def _right_is_an_option(self) -> ComprehensionQuestion:
+        _require_options(self.options, (self.right,))
+        return self
+
+
+class QuestionnaireQuestion(_Question):
+    """Asked after the trials; an optional one may be left out."""
+
+    kind: Literal["choice", "number", "text"] = "text"
+    options: tuple[Text, ...] = ()
+    minimum: int = 0
+    maximum: int = 1000
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> QuestionnaireQuestion:
+        if self.kind == "choice" and len(self.options) < 2:
+            raise ValueError("a choice needs at least two options")
+        if self.minimum >= self.maximum:
+            raise ValueError("minimum must be below maximum")
+        return self
+
+    def accepts(self, answer: str) -> bool:
+        """Whether an answer, as text, is one to this question; "" leaves it out."""
+        if answer == "":
+            return not self.required
+        if self.kind == "choice":
+            return answer in self.options
+        if self.kind == "number":
+            is_whole = answer.isascii() and answer.isdigit()
+            return is_whole and self.minimum <= int(answer[:10]) <= self.maximum
+        return len(answer) <= MAX_ANSWER_LENGTH
+
+
+def _require_options(options: tuple[str, ...], named: tuple[str, ...]) -> None:
+    for answer in named:
+        if answer not in options:
+            raise ValueError(f'"{answer}" is none of the options; write one of them')

@@ -1,0 +1,109 @@
+"""The sections of a study file: what each may say, and what it means when it is left out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+
+def _never_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty; write it, or leave the key out")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_never_blank)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ConditionPlan(Section):
+    """A condition's share of the participants, and the most that one round takes into it."""
+
+    share: PositiveFloat = 1.0
+    quota: int | None = Field(default=None, ge=1)
+
+
+class TrialPlan(Section):
+    """How many trials of each kind a participant decides on, and how."""
+
+    main: int = Field(default=40, ge=1, le=1000, description="decisions that count")
+    test_share: float = Field(default=0.5, ge=0, le=1, description="of the main trials")
+    practice: int = Field(default=0, ge=0, le=50, description="with feedback, without advice, never counted")
+    attention: int = Field(default=0, ge=0, le=50, description="trials that say what to choose")
+    repeated: int = Field(default=0, ge=0, le=500, description="main trials shown a second time")
+    stages: Literal[1, 2] = Field(default=1, description="2: decide, see the advice, decide again")
+    confidence_points: Literal[0, 2, 3, 4, 5, 7, 9, 11] = Field(default=0, description="0: not asked")
+    reason_share: float = Field(default=0, ge=0, le=1, description="of the main trials")
+
+    @property
+    def confidence_scale(self) -> tuple[float, ...]:
+        """The points of the confidence scale, from 0 to 1; () where confidence is not asked for."""
+        n = self.confidence_points
+        return tuple(point / (n - 1) for point in range(n)) if n else ()
+
+    @model_validator(mode="after")
+    def _repeats_something(self) -> TrialPlan:
+        if self.repeated > self.main // 2:
+            raise ValueError(
+                f"repeated is {self.repeated}, but only the first half of {self.main} main trials is shown"
+                " again; ask for fewer"
+            )
+        return self
+
+
+class Payment(Section):
+    """What participants are paid. Nobody's bonus falls below the mean bonus of the condition `none`."""
+
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    base: float = Field(default=0, ge=0, le=10_000)
+    bonus_per_correct: float = Field(default=0, ge=0, le=1000)
+
+
+class Ethics(Section):
+    """What must be said before people can be recruited; `missing` names what is not."""
+
+    approval: Text | None = Field(default=None, description="which board approved, and its reference")
+    exemption: Text | None = Field(default=None, description="why no approval is needed, and who says so")
+    contact: Text | None = Field(default=None, description="who is responsible, and how to reach them")
+    retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    withdrawal: Text | None = Field(default=None, description="what becomes of the data of who stops")
+
+    def missing(self) -> list[str]:
+        """What people have a right to know and this section does not say, in words."""
+        wanted = {
+            "ethics.approval or ethics.exemption": self.approval or self.exemption,
+            "ethics.contact": self.contact,
+            "ethics.retention_days": self.retention_days,
+            "ethics.withdrawal": self.withdrawal,
+        }
+        return [name for name, said in wanted.items() if not said]
+
+
+class TimeLimits(Section):
+    """How long a participation may pause, and how long it may take in all."""
+
+    idle_minutes: float = Field(default=60, gt=0, le=60 * 24 * 30)
+    total_minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 60)
+
+
+class Exclusions(Section):
+    """What keeps a participant's decisions out of the results; declared before there are any."""
+
+    failed_attention: int | None = Field(default=None, ge=1, description="so many failed checks, or more")
+    median_response_time_ms: float | None = Field(default=None, gt=0, description="faster in the median")
+    one_choice_only: bool = Field(default=False, description="the same choice on every main trial")
+
+
+class Texts(Section):
+    """Markdown that replaces the shipped texts; a text that is left out keeps the shipped one."""
+
+    welcome: Text | None = None
+    consent: Text | None = None
+    instructions: Text | None = None
+    debrief: Text | None = None

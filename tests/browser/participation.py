@@ -1,0 +1,159 @@
+"""Goes through a whole participation in a browser, seeing nothing but the page; the tests look on at every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.served_study import ServedStudy
+
+# A study with everything in it: every step, and every kind of trial.
+WHOLE_STUDY = {
+    "comprehension": None,  # None: the key is left out, so the shipped questions are asked
+    "questionnaire": None,
+    "trials": {
+        "main": 4,
+        "practice": 2,
+        "attention": 1,
+        "repeated": 1,
+        "stages": 2,
+        "confidence_points": 5,
+        "reason_share": 0.5,
+    },
+    "payment": {"currency": "GBP", "base": 3, "bonus_per_correct": 0.1},
+    "screening": [
+        {"id": "adult", "question": "Are you 18 or older?", "options": ["Yes", "No"], "accept": ["Yes"]}
+    ],
+}
+LookOn = Callable[[str, Page], None]
+
+
+def look_away(_name: str, _page: Page) -> None:
+    """For a test that only wants to get to the end."""
+
+
+class Walk:
+    """One participant's way. `look_on` is called on every page, with the page's name, once it stands still."""
+
+    def __init__(self, served: ServedStudy, page: Page, look_on: LookOn = look_away) -> None:
+        self.served, self.page = served, page
+        self._look_on = look_on
+        self._seen: set[str] = set()
+        self.reason = "=SUM(A1) <script>alert(1)</script>"
+
+    def whole(self) -> None:
+        """From the link to the completion code."""
+        self.to_the_trials()
+        self.trials("main")
+        self.questionnaire()
+        self.page.locator(".code").wait_for()
+        self.look("debrief")
+
+    def look(self, name: str) -> None:
+        """Let the test look at the page, the first time that it is reached."""
+        self._stand_still()
+        if name not in self._seen:
+            self._seen.add(name)
+            self._look_on(name, self.page)
+
+    def to_the_trials(self) -> None:
+        """Welcome, consent, screening, instructions, questions, practice."""
+        page = self.page
+        page.goto(self.served.url)
+        self.look("welcome")
+        page.locator("form button").click()
+        page.locator(".st-key-card h1").wait_for()
+        self.look("consent")
+        page.locator("[data-testid=stMain] button[kind=primary]").click()
+        page.locator("[data-testid=stRadio]").wait_for()
+        self.look("screening")
+        page.locator("[data-testid=stRadio] [role=radiogroup] label").filter(has_text="Yes").click()
+        self._submit()
+        page.locator("[data-testid=stRadio]").wait_for(state="detached")
+        self.look("instructions")
+        page.locator("[data-testid=stMain] button[kind=primary]").click()
+        self.comprehension()
+        self.trials("practice")
+
+    def comprehension(self) -> None:
+        """Answer everything, at first wrongly where the first option is wrong, until nothing is left to explain."""
+        page = self.page
+        page.locator("[data-testid=stRadio]").first.wait_for()
+        self.look("comprehension")
+        for attempt in range(3):  # each question has three options
+            self._stand_still()
+            for question in page.locator("[data-testid=stRadio]").all():
+                question.locator("[role=radiogroup] label").nth(attempt).click()
+            n_before = page.locator("[data-testid=stRadio]").count()
+            self._submit()
+            page.wait_for_function(
+                "n => document.querySelectorAll('[data-testid=stRadio]').length < n", arg=n_before
+            )
+            if page.locator("[data-testid=stRadio]").count() == 0:
+                break
+            self.look("comprehension explained")
+
+    def trials(self, block: str) -> None:
+        """Decide on one block of trials, whatever each of them asks for, until the block is gone."""
+        page = self.page
+        page.locator(".player.started").wait_for()
+        for _ in range(200):
+            if not self._is_in(block):
+                return
+            self._do_what_is_asked(block)
+        raise AssertionError(f"the {block} trials do not end")
+
+    def _is_in(self, block: str) -> bool:
+        """Whether the block goes on, once the page shows what there is to do."""
+        self.page.wait_for_function(
+            """() => {
+              const root = [...document.querySelectorAll('*')].map((node) => node.shadowRoot)
+                .find((shadow) => shadow?.querySelector('.player'));
+              if (!root) return Boolean(document.querySelector('[data-testid=stForm], .code'));
+              const shown = (selector) => [...root.querySelectorAll(selector)]
+                .some((node) => !node.disabled && node.offsetParent);
+              return !root.querySelector('.done') && shown('.choices button, .points button, .go-on');
+            }"""
+        )
+        if self.page.locator(".player").count() == 0:
+            return False
+        is_practice = self.page.locator(".player h2").inner_text().startswith(("Practice", "Zum Üben"))
+        return is_practice == (block == "practice")
+
+    def _do_what_is_asked(self, block: str) -> None:
+        page = self.page
+        if page.locator(".points").is_visible():
+            self.look(
+                f"{block} with reason" if page.locator("textarea").is_visible() else f"{block} confidence"
+            )
+            page.locator(".points button").nth(2).click()
+            if page.locator("textarea").is_visible():
+                page.locator("textarea").fill(self.reason)
+                page.locator(".go-on").click()
+        elif page.locator(".go-on").is_visible():
+            self.look(f"{block} feedback")
+            page.locator(".go-on").click()
+        else:
+            prompt = page.locator(".prompt")
+            self.look(f"{block} {prompt.inner_text()[:9] if prompt.is_visible() else 'trial'}")
+            page.locator("[data-choice=approve]").click()
+        page.wait_for_timeout(30)
+
+    def questionnaire(self) -> None:
+        """Answer the last questions."""
+        page = self.page
+        page.locator("[data-testid=stForm]").wait_for()
+        self.look("questionnaire")
+        page.locator("[data-testid=stTextArea] textarea").first.fill(self.reason)
+        page.locator("[data-testid=stTextInput] input").first.fill("44")
+        self._submit()
+
+    def _submit(self) -> None:
+        self.page.locator("[data-testid=stFormSubmitButton] button").click()
+
+    def _stand_still(self) -> None:
+        # Nobody clicks within the few milliseconds in which Streamlit is still drawing the page.
+        if self.page.locator("[data-test-script-state]").count():
+            self.page.locator("[data-test-script-state=notRunning]").wait_for()
+        self.page.wait_for_timeout(150)

@@ -1,0 +1,164 @@
+"""A whole participation in a real browser: accessible on every page, and nothing in the traffic that must not be."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page
+
+from advisor.bundle import load_bundle
+from data.records import Participant
+from data.store import DecisionStore
+from tests.browser.participation import WHOLE_STUDY, Walk
+from tests.served_study import ServedStudy
+from tests.tiny_study import write_study
+
+pytestmark = pytest.mark.browser
+
+NewVisitor = Callable[..., BrowserContext]
+WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, serve_study: Callable[[Path], ServedStudy]
+) -> ServedStudy:
+    """A study with every step and every kind of trial, in German."""
+    folder = tmp_path_factory.mktemp("whole")
+    return serve_study(
+        write_study(folder, language="de", conditions={"risk_to_smile": 1, "none": 1}, **WHOLE_STUDY)
+    )
+
+
+@pytest.fixture
+def store(served: ServedStudy) -> Iterator[DecisionStore]:
+    """The served study's database."""
+    with DecisionStore.open(served.database_url) as opened:
+        yield opened
+
+
+def newest(store: DecisionStore) -> Participant:
+    """Who came last."""
+    people = store.participants_frame("tiny_study", kind="simulated")
+    return store.participant(people["participant_key"].iloc[-1])
+
+
+def problems(name: str, page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA on a page, and whether it is wider than the screen."""
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG_22_AA}})
+    found = [
+        f"{name}: {violation['id']} ({node['html'][:120]})"
+        for violation in results.response["violations"]
+        for node in violation["nodes"]
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        found.append(f"{name}: wider than the screen")
+    return found
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_page_meets_wcag_and_fits_the_screen(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, viewport: dict[str, int]
+) -> None:
+    found: list[str] = []
+    seen: list[str] = []
+
+    def look_on(name: str, page: Page) -> None:
+        seen.append(name)
+        found.extend(problems(name, page))
+
+    Walk(served, new_visitor(viewport=viewport).new_page(), look_on).whole()
+    assert found == []
+    assert len(seen) >= 12
+    assert newest(store).status == "completed"
+
+
+def test_what_was_answered_is_in_the_store(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
+) -> None:
+    walk = Walk(served, new_visitor().new_page())
+    walk.whole()
+    person = newest(store)
+    decisions = store.decisions_frame("tiny_study", kind="simulated", participant_key=person.participant_key)
+    assert decisions["trial_kind"].value_counts().to_dict() == {
+        "main": 4,
+        "practice": 2,
+        "attention": 1,
+        "repeated": 1,
+    }
+    two_stage = decisions[decisions["n_stages"] == 2]
+    assert len(two_stage) == (0 if person.condition == "none" else 5)
+    assert two_stage["initial_choice"].notna().all()
+    assert set(decisions["confidence"].dropna()) == {0.5}
+    assert decisions.loc[decisions["trial_kind"] == "attention", "confidence"].isna().all()
+    assert list(decisions["reason"].dropna()) == [walk.reason] * 2
+    assert (decisions["followup_time_ms"].dropna() > 0).all()
+    answers = store.answers_frame("tiny_study", kind="simulated")
+    own = answers[answers["participant_key"] == person.participant_key].set_index("question")
+    assert own.loc[own["kind"] == "comprehension", "is_correct"].all()
+    assert own.loc["age", "value"] == "44"
+    assert own.loc["strategy", "value"] == walk.reason
+    assert person.consented_at is not None
+
+
+def bodies(har: Path) -> list[tuple[str, bytes]]:
+    """Everything that came over the network: (address, headers and body), websocket messages included."""
+    received = []
+    for entry in json.loads(har.read_text())["log"]["entries"]:
+        content: dict[str, Any] = entry["response"]["content"]
+        text = str(content.get("text", ""))
+        body = base64.b64decode(text) if content.get("encoding") == "base64" else text.encode()
+        headers = json.dumps(entry["response"]["headers"]).encode()
+        received.append((entry["request"]["url"], headers + b"\n" + body))
+        for message in entry.get("_webSocketMessages", []):
+            if message["type"] == "receive":
+                data = message["data"].encode()
+                received.append(
+                    (entry["request"]["url"], base64.b64decode(data) if message["opcode"] == 2 else data)
+                )
+    return received
+
+
+def test_the_traffic_of_a_whole_participation_gives_nothing_away(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, tmp_path: Path
+) -> None:
+    for number in range(2):  # one in each condition
+        har = tmp_path / f"{number}.har"
+        context = new_visitor(record_har_path=har, record_har_content="embed")
+        page = context.new_page()
+        walk = Walk(served, page)
+        walk.to_the_trials()
+        page.reload()
+        walk.trials("main")
+        walk.questionnaire()
+        page.locator(".code").wait_for()
+        context.close()
+        person = newest(store)
+        received = bodies(har)
+        traffic = b"\n".join(body for _, body in received)
+        assert traffic.count(b"Loan amount") >= 2  # the trials did pass here
+        assert all(
+            url.startswith((served.url, served.url.replace("http", "ws"), "data:", "blob:"))
+            for url, _ in received
+        )
+        bundle = load_bundle(served.study_path.parent / "round_0" / "bundle")
+        loans = pd.read_csv(served.study_path.parent / "task" / "loans.csv")
+        forbidden = {*loans["loan_id"], "risk_to_smile", "shuffled", "propensity", "Debt ratio", "is_correct"}
+        forbidden |= set(bundle.images["image_sha256"].str[:16]) | {
+            bundle.bundle_hash,
+            person.participant_key,
+        }
+        assert [word for word in sorted(forbidden) if word.encode() in traffic] == []
+        # The pictures that came are this participant's own, each under an address of its own.
+        own = [trial for trial in store.trials(person.participant_key) if trial.image]
+        faces = {url.rsplit("/", 1)[1]: body for url, body in received if "/faces/" in url and b"PNG" in body}
+        assert set(faces) == {trial.trial_key for trial in own}
+        told = [url for url, body in received if "/api/feedback/" in url and b'"outcome"' in body]
+        assert len(told) == 2  # on practice alone
+        assert [url for url, body in received if b'"outcome"' in body and "/api/feedback/" not in url] == []
