@@ -71,11 +71,24 @@ def serve(
         int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
     ] = 8502,
     db: DatabaseUrl = None,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="one of several behind a load balancer, on PostgreSQL")
+    ] = False,
+    access_log: Annotated[
+        Path | None, typer.Option(help="a file for a line a request: path only, nothing that names anybody")
+    ] = None,
 ) -> None:
     """Serve a study until Ctrl-C: the participant app, and the analyst app beside it."""
     from human_study import server
 
-    server.serve(study, port=port, analyst_port=analyst_port, database_url=db)
+    server.serve(
+        study,
+        port=port,
+        analyst_port=analyst_port,
+        database_url=db,
+        replica=replica,
+        access_log=access_log,
+    )
 
 
 @app.command(epilog="Example: human-study status study.yaml")

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,16 +24,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
-from data.errors import CountenanceError, SetupError
+from data.errors import CountenanceError, SetupError, StoreError
+from human_study.access_log import AccessLog
 from human_study.live_study import LiveStudy, NotServedError
+from human_study.replica import require_replicable, shared_cookie_secret
 from human_study.request_guard import SESSION_COOKIE
 from human_study.retention import retained_while_served
+from human_study.study_file import load_study_file
 from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.welcome import welcome_routes
 
 _FOLDER = Path(__file__).parent
 DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
 STUDY_VARIABLE = "COUNTENANCE_STUDY"
+_READY_WITHIN_S = 5
 
 _STREAMLIT_OPTIONS = {
     "server.headless": True,
@@ -79,11 +84,18 @@ class _Entrance:
         await self.app(scope, receive, send_guarded)
 
 
-def participant_app(live: LiveStudy, study_path: str, database_url: str) -> App:
+def participant_app(
+    live: LiveStudy, study_path: str, database_url: str, access_log: Path | None = None
+) -> App:
     """The ASGI app that participants reach: welcome page, Streamlit's steps, decisions, faces, readiness."""
 
     async def ready(_request: Request) -> Response:
-        await run_in_threadpool(live.store.check_ready)
+        try:
+            # A database that does not answer at all must not let a load balancer wait.
+            async with asyncio.timeout(_READY_WITHIN_S):
+                await run_in_threadpool(live.store.check_ready)
+        except TimeoutError:
+            return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
 
     async def unavailable(_request: Request, _error: CountenanceError) -> Response:
@@ -93,30 +105,45 @@ def participant_app(live: LiveStudy, study_path: str, database_url: str) -> App:
         _FOLDER / "participant_app.py",
         secrets={"study_file": study_path, "database_url": database_url},
         routes=[Route("/ready", ready), *welcome_routes(live), *trial_player_routes(live)],
-        middleware=[Middleware(_Entrance)],
+        middleware=[
+            *([Middleware(AccessLog, path=access_log)] if access_log else []),
+            Middleware(_Entrance),
+        ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},
     )
 
 
 def serve(
-    study_path: str, *, port: int = 8501, analyst_port: int = 8502, database_url: str | None = None
+    study_path: str,
+    *,
+    port: int = 8501,
+    analyst_port: int = 8502,
+    database_url: str | None = None,
+    replica: bool = False,
+    access_log: Path | None = None,
 ) -> None:
     """Serve a study until it is stopped: the participant app here, the analyst app beside it.
 
-    Raises CountenanceError before anything is served: a wrong study file, bundle or database, a taken port.
+    A `replica` is one of several participant apps on one PostgreSQL database behind a load balancer, without
+    an analyst app. Raises CountenanceError before anything is served: a wrong study file, bundle or database,
+    a taken port, a replica that shares nothing.
     """
-    for wanted in (port, analyst_port):
+    for wanted in (port,) if replica else (port, analyst_port):
         _require_free(wanted)
+    if replica:
+        require_replicable(database_url or load_study_file(study_path).database)
     live = LiveStudy.open(study_path, database_url)
     database_url = database_url or live.study.database
-    with live.store:
+    with live.store, contextlib.ExitStack() as beside:
         live.prepare()
         live.store.require_erasure_key()
-        with retained_while_served(live.store), _analyst_process(live.study.name, analyst_port, database_url):
-            print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
-            print(f"Participants: http://localhost:{port}/welcome")
+        beside.enter_context(retained_while_served(live.store))
+        print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
+        print(f"Participants: http://localhost:{port}/welcome", flush=True)
+        if not replica:
+            beside.enter_context(_analyst_process(live.study.name, analyst_port, database_url))
             print(f"Analysts:     http://localhost:{analyst_port} (this machine only)", flush=True)
-            _run(participant_app(live, study_path, database_url), port)
+        _run(participant_app(live, study_path, database_url, access_log), port)
 
 
 def serve_analysts(port: int, parent_pid: int) -> None:
@@ -136,7 +163,13 @@ def serve_analysts(port: int, parent_pid: int) -> None:
         yield
         watching.cancel()
 
-    _run(App(_FOLDER / "analyst_app.py", lifespan=ends_with_its_parent), port, host="127.0.0.1")
+    app = App(
+        _FOLDER / "analyst_app.py",
+        lifespan=ends_with_its_parent,
+        # A page of another site can name this machine as its own host; its browser then asks here.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"])],
+    )
+    _run(app, port, host="127.0.0.1")
 
 
 def _run(app: App, port: int, host: str = "") -> None:
@@ -145,7 +178,10 @@ def _run(app: App, port: int, host: str = "") -> None:
     `App.run` would bind the socket in a way that leaves Nagle's algorithm on, which holds every
     acknowledgement back for 40 ms; uvicorn's own sockets do not. The default host is every interface.
     """
-    bootstrap.load_config_options({**_STREAMLIT_OPTIONS, "server.port": port})
+    options: dict[str, object] = {**_STREAMLIT_OPTIONS, "server.port": port}
+    if secret := shared_cookie_secret():
+        options["server.cookieSecret"] = secret
+    bootstrap.load_config_options(options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         # No access log: paths alone would be harmless, but query strings name participants.

@@ -45,13 +45,15 @@ def answers(url: str) -> bool:
 class ServedStudy:
     """A study file served by `human-study serve` in its own process, which can be stopped and started again."""
 
-    def __init__(self, study_path: Path) -> None:
+    def __init__(self, study_path: Path, *arguments: str, **environment: str) -> None:
+        """`arguments` are added to the command, `environment` to its environment."""
         self.study_path = study_path
+        self.arguments, self.environment = arguments, environment
         self.port, self.analyst_port = free_port(), free_port()
         self.url = f"http://localhost:{self.port}"
         self.database_url = f"sqlite:///{study_path.parent / 'study.db'}"
         self.process: subprocess.Popen[bytes] | None = None
-        self.log_path = study_path.parent / "serve.log"
+        self.log_path = study_path.parent / f"serve_{self.port}.log"
         self.start_s = self.start_cpu_s = 0.0
 
     def start(self) -> None:
@@ -63,7 +65,12 @@ class ServedStudy:
         command = [str(Path(sys.executable).with_name("human-study")), "serve", str(self.study_path)]
         ports = ["--port", str(self.port), "--analyst-port", str(self.analyst_port)]
         with self.log_path.open("a") as log:
-            self.process = subprocess.Popen(command + ports, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                [*command, *ports, *self.arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment},
+            )
         self.start_s = wait_until(lambda: answers(self.url + "/ready"), "the readiness route")
         times = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
         self.start_cpu_s = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,83 @@
+"""Many people at the door at once, and what each costs in memory once the page is open."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from human_study.request_guard import SESSION_COOKIE
+from tests.http_load import Connection, Timings
+from tests.load_participants import admit
+from tests.served_study import ServedStudy
+from tests.streamlit_visitor import OpenPage, load_page
+
+
+@dataclass
+class Arrivals:
+    """How long the welcome page took, and the way from the click on Begin to the drawn consent page."""
+
+    welcome: Timings = field(default_factory=Timings)
+    consent: Timings = field(default_factory=Timings)
+
+
+async def arrive(port: int, n: int, within_s: float) -> Arrivals:
+    """`n` people come evenly within so many seconds; each reads the welcome page and begins at once."""
+    found = Arrivals()
+    start = time.perf_counter()
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(max(0.0, start + within_s * number / n - time.perf_counter()))
+        async with Connection(port) as connection:
+            entry = ""
+
+            async def read_welcome() -> None:
+                nonlocal entry
+                page = await connection.request("GET", "/welcome")
+                assert page.status == 200, f"status {page.status}"
+                assert b"<h1>" in page.body and b"</html>" in page.body, "the page is not whole"
+                (entry,) = re.findall(r'name="entry" value="([^"]+)"', page.body.decode())
+
+            async def begin() -> None:
+                form = urlencode({"entry": entry, "query": ""}).encode()
+                begun = await connection.request("POST", "/begin", form, "application/x-www-form-urlencoded")
+                assert begun.status == 303, f"status {begun.status}"
+                connection.cookie = begun.headers["set-cookie"].split(";")[0]
+                await load_page(connection)
+                async with OpenPage(port, connection.cookie) as page:
+                    drawn = await page.draw()
+                assert b"agree" in drawn, "no consent page"
+
+            await found.welcome.take(read_welcome())
+            if entry:
+                await found.consent.take(begin())
+
+    await asyncio.gather(*map(one, range(n)))
+    return found
+
+
+async def memory_of_participants(served: ServedStudy, n: int, n_before: int = 10) -> float:
+    """MB of resident memory that each of `n` participants at their trials adds to the serving process.
+
+    The first few are not counted: with them come what all share, threads and caches.
+    """
+    people = admit(served.study_path, n_before + n)
+    async with AsyncExitStack() as pages:
+        rss: list[int] = []
+        for number, person in enumerate(people):
+            if number == n_before:
+                rss.append(_resident_bytes(served))
+            page = OpenPage(served.port, f"{SESSION_COOKIE}={person.token}")
+            await (await pages.enter_async_context(page)).draw()
+        rss.append(_resident_bytes(served))
+    return (rss[1] - rss[0]) / n / 1e6
+
+
+def _resident_bytes(served: ServedStudy) -> int:
+    assert served.process is not None, "not serving"
+    status = Path(f"/proc/{served.process.pid}/status").read_text()
+    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024

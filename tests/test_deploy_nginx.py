@@ -1,0 +1,170 @@
+"""The nginx example in front of two replicas: sticky, silent about people, and a replica may die."""
+
+import asyncio
+import http.client
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from data.store import DecisionStore
+from human_study.request_guard import SESSION_COOKIE
+from tests.http_load import Connection
+from tests.load_participants import admit
+from tests.own_postgres import OwnPostgres, find_postgres
+from tests.served_nginx import ServedNginx
+from tests.served_study import ServedStudy, answers, wait_until
+from tests.tiny_study import write_study
+
+pytestmark = pytest.mark.skipif(find_postgres() is None, reason="Debian's postgresql is not installed")
+SECRET = "a-secret-that-all-replicas-share-0123456789"
+
+
+class Cluster:
+    """Two replicas on one PostgreSQL, and nginx in front."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = OwnPostgres()
+        self.postgres.start()
+        self.study_path = write_study(
+            folder, database=self.postgres.url, recruitment={"platform": "prolific"}
+        )
+        self.access_logs = [folder / "access_a.log", folder / "access_b.log"]
+        self.replicas = [
+            ServedStudy(
+                self.study_path, "--replica", "--access-log", str(log), COUNTENANCE_COOKIE_SECRET=SECRET
+            )
+            for log in self.access_logs
+        ]
+        for replica in self.replicas:
+            replica.start()
+        self.nginx = ServedNginx(folder / "nginx", (self.replicas[0].port, self.replicas[1].port))
+
+    def stop(self) -> None:
+        self.nginx.stop()
+        for replica in self.replicas:
+            replica.stop()
+        self.postgres.remove()
+
+    def n_decisions_at(self) -> list[int]:
+        """How many decisions each replica has answered."""
+        return [log.read_text().count("POST /api/decisions 200") for log in self.access_logs]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for all tests of this file; nginx's worker is another user and must reach the folder."""
+    folder = tmp_path_factory.mktemp("cluster")
+    started = Cluster(folder)
+    yield started
+    started.stop()
+
+
+def await_decisions(cluster: Cluster, n: int) -> None:
+    """Wait until the logs count so many; a line is written after its answer."""
+    wait_until(lambda: sum(cluster.n_decisions_at()) >= n, "the last line of the log", patience_s=10)
+
+
+def ask(
+    cluster: Cluster, method: str, path: str, cookie: str = "", body: str = ""
+) -> http.client.HTTPResponse:
+    """One request through nginx, following nothing."""
+    connection = http.client.HTTPConnection("127.0.0.1", cluster.nginx.port, timeout=20)
+    headers = {"Cookie": f"{SESSION_COOKIE}={cookie}"} if cookie else {}
+    if body:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    try:
+        connection.request(method, path, body or None, headers)
+        response = connection.getresponse()
+        response.read()
+        return response
+    finally:
+        connection.close()
+
+
+def test_a_replica_serves_no_analyst_app(cluster: Cluster) -> None:
+    assert all(replica.children() == [] for replica in cluster.replicas)
+
+
+def test_each_participant_stays_with_one_replica_and_all_decisions_are_stored(cluster: Cluster) -> None:
+    people = admit(cluster.study_path, 6)
+    before = cluster.n_decisions_at()
+    homes = set()
+
+    async def decide_all() -> None:
+        for person in people:
+            n_at_start = cluster.n_decisions_at()
+            for _ in range(3):  # a connection each: nothing but the cookie can hold them together
+                async with Connection(cluster.nginx.port, f"{SESSION_COOKIE}={person.token}") as connection:
+                    await person.decide(connection)
+            await_decisions(cluster, sum(n_at_start) + 3)
+            counts = cluster.n_decisions_at()
+            grown = [after - start for after, start in zip(counts, n_at_start, strict=True)]
+            assert sorted(grown) == [0, 3]
+            homes.add(grown.index(3))
+
+    asyncio.run(decide_all())
+    assert sum(cluster.n_decisions_at()) - sum(before) == 18
+    with DecisionStore.open(cluster.postgres.url) as store:
+        stored = store.decisions_frame("tiny_study", kind="simulated")
+    assert {key for person in people for key in person.acknowledged} <= set(stored["trial_key"])
+    assert len(homes) == 2, "six participants all came to one replica"
+
+
+def test_no_log_holds_a_query_a_token_or_an_id(cluster: Cluster) -> None:
+    query = urlencode({"PROLIFIC_PID": "person-4711", "SESSION_ID": "sitting-4711"})
+    assert ask(cluster, "GET", f"/?{query}").status == 303
+    assert ask(cluster, "GET", f"/welcome?{query}").status == 200
+    begun = ask(cluster, "POST", "/begin", body=urlencode({"entry": "entry-token-4711", "query": query}))
+    assert begun.status == 303
+    assert begun.headers["Location"] == "/"
+    token = begun.headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
+    assert ask(cluster, "GET", "/", cookie=token).status == 200
+    with DecisionStore.open(cluster.postgres.url) as store:
+        participant = store.participant_by_session(token)
+        assert participant is not None
+        trial_key = store.trials(participant.participant_key)[0].trial_key
+    ask(cluster, "GET", f"/faces/{trial_key}", cookie=token)
+    logs = cluster.nginx.logs() + "".join(log.read_text() for log in cluster.access_logs)
+    logs += "".join(replica.log() for replica in cluster.replicas)
+    assert logs.count(" /welcome 200 ") >= 2  # nginx's line and the replica's: the logs do say something
+    assert "/faces/-" in logs
+    for secret in ("4711", token, trial_key, participant.participant_key, SECRET, "127.0.0.1", "?"):
+        assert secret not in logs
+
+
+def test_what_nobody_should_reach_is_not_there(cluster: Cluster) -> None:
+    assert ask(cluster, "GET", "/_stcore/metrics").status == 404
+
+
+def test_when_a_replica_is_gone_its_participants_go_on_with_the_other(cluster: Cluster) -> None:
+    people = admit(cluster.study_path, 6)
+    n_before = sum(cluster.n_decisions_at())
+    gone = cluster.replicas[1]
+
+    async def decide_all() -> None:
+        for person in people:
+            async with Connection(cluster.nginx.port, f"{SESSION_COOKIE}={person.token}") as connection:
+                await person.decide(connection)
+
+    asyncio.run(decide_all())
+    gone.stop(9)
+    asyncio.run(decide_all())
+    await_decisions(cluster, n_before + 12)
+    assert "4711" not in cluster.nginx.logs()
+    query = urlencode({"PROLIFIC_PID": "person-4712"})
+    assert ask(cluster, "GET", f"/welcome?{query}").status == 200
+    assert "4712" not in cluster.nginx.logs()
+    gone.start()
+
+
+def test_readiness_follows_the_database(cluster: Cluster) -> None:
+    urls = [replica.url + "/ready" for replica in cluster.replicas] + [cluster.nginx.url + "/ready"]
+    wait_until(lambda: all(map(answers, urls)), "both replicas")
+    cluster.postgres.stop()
+    for url in urls:
+        assert not answers(url)
+    assert ask(cluster, "GET", "/ready").status == 503
+    cluster.postgres.start()
+    wait_until(lambda: all(map(answers, urls)), "the database")
