@@ -162,20 +162,69 @@ def bonuses(
 @app.command(epilog="Example: human-study report pilot --db sqlite:///var/countenance.db --out pilot.html")
 def report(
     study: StudyOrName,
-    out: Annotated[Path, typer.Option(help="the HTML file to write")],
+    out: Annotated[Path, typer.Option(help="the file to write: HTML, or Markdown where it ends in .md")],
     kind: Annotated[str | None, typer.Option(help="people or simulated; the study's own if left out")] = None,
+    preregister: Annotated[
+        bool,
+        typer.Option(
+            "--preregister", help="write OSF preregistration fields and hashes to --out FILE.md instead"
+        ),
+    ] = False,
+    preregistration: Annotated[
+        Path | None, typer.Option(help="the .json that --preregister wrote, to hold the report against")
+    ] = None,
     db: DatabaseUrl = None,
 ) -> None:
-    """Write the study's report: one HTML file that needs no network."""
+    """Write the study's report: one HTML file that needs no network, or Markdown."""
     from data.store import DecisionStore
-    from human_study.report import write_report
+    from human_study.report import write_preregistration, write_report
 
     if kind not in (None, "people", "simulated"):
         raise StudyError(f"There is no kind of participants {kind}; write --kind people or --kind simulated.")
+    if preregister:
+        print(f"Wrote {write_preregistration(study, db, out)}; complete what it says is to be completed.")
+        return
     name, url = _study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
         chosen = cast(ParticipantKind, kind or store.study(name).participants)
-        print(f"Wrote {write_report(store, name, kind=chosen, out=out)}")
+        print(f"Wrote {write_report(store, name, kind=chosen, out=out, registered=preregistration)}")
+
+
+@app.command(epilog="Example: human-study power study.yaml --effect 0.05 --out var/power")
+def power(
+    study: StudyPath,
+    effect: Annotated[
+        float | None,
+        typer.Option(help="gain in balanced accuracy over no advice, 0-1; a pilot has its own if left out"),
+    ] = None,
+    population: Annotated[str, typer.Option(help="simulated people to draw from")] = "realistic",
+    pilot: Annotated[
+        Path | None,
+        typer.Option(help="a run of `advisor train`: draw from what its ĥ learned of people instead"),
+    ] = None,
+    target: Annotated[float, typer.Option(help="power to reach", min=0.05, max=0.99)] = 0.8,
+    participants: Annotated[
+        str | None,
+        typer.Option(help="participants a condition to try, such as 20,40,80; looked for if left out"),
+    ] = None,
+    simulations: Annotated[int, typer.Option(help="simulated studies a sample size", min=50)] = 500,
+    minutes: Annotated[float | None, typer.Option(help="that a participation takes", min=0.1)] = None,
+    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder for table, picture and text")] = None,
+) -> None:
+    """Say how many participants a study needs, by simulating its planned analysis."""
+    from human_study.power_report import power_of_study, write_power
+
+    found = power_of_study(study, effect, population, pilot, target, participants, simulations, minutes, seed)
+    for point in found.points:
+        print(
+            f"{point.n_each:5d} a condition, {point.n_total:5d} in all: power {point.power:6.1%} "
+            f"± {point.monte_carlo_error:.1%} (Monte Carlo), {point.cost:,.2f} {found.plan.currency}, "
+            f"{point.hours:,.1f} hours"
+        )
+    print(*found.sentences(), sep="\n")
+    if out is not None:
+        print("Wrote", ", ".join(map(str, write_power(found, out))))
 
 
 ParticipantsKind = Annotated[

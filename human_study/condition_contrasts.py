@@ -12,7 +12,6 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from advisor.accuracy import NO_SPREAD, Estimate, t_quantile
-from human_study.clustered_regression import fit_clustered
 
 BASELINE = "none"
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
@@ -39,26 +38,50 @@ def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
 
     GEE of being correct on the four cells group × outcome, working independence, covariance of Mancl and
     DeRouen (2001), t quantiles with n_participants - 2 degrees of freedom.
-    The model is saturated, so that its estimates are the observed shares and its odds ratio is that of the
-    logit model (by the delta method).
+    The model is saturated, so that its estimates are the observed shares, its odds ratio is that of the
+    logit model (by the delta method), and all of it is in closed form.
     """
     outcome = decisions["outcome"].to_numpy(bool)
-    correct = (decisions["approved"].to_numpy(bool) == outcome).astype(float)
+    correct = decisions["approved"].to_numpy(bool) == outcome
     cells = np.column_stack([group & met for group in (is_first, ~is_first) for met in (outcome, ~outcome)])
-    weights = np.array([0.5, 0.5, -0.5, -0.5])
-    if not cells.any(axis=0).all():
+    people = pd.factorize(decisions["participant_key"])[0]
+    n_people = int(people.max()) + 1 if len(people) else 0
+    n, right = np.zeros((2, n_people, 4))
+    np.add.at(n, people, cells)
+    np.add.at(right, people, cells & correct[:, None])
+    return _contrast(n, right)
+
+
+def contrast_of_counts(n_decisions: np.ndarray, n_correct: np.ndarray, is_first: np.ndarray) -> Contrast:
+    """The same from counts, where each participant belongs to one group.
+
+    Args:
+        n_decisions: [n_participants, 2], on applications with the good and with the bad outcome.
+        n_correct: how many of them were decided rightly.
+        is_first: bool [n_participants].
+    """
+    first = np.asarray(is_first, dtype=float)[:, None]
+    n, right = (np.hstack([counts * first, counts * (1 - first)]) for counts in (n_decisions, n_correct))
+    return _contrast(n, right)
+
+
+def _contrast(n: np.ndarray, right: np.ndarray) -> Contrast:
+    """The contrast from each participant's decisions and correct ones in the four cells, both [P, 4]."""
+    if not n.size or not n.any(axis=0).all():
         nothing = Estimate(None, None, None, "a group has not met both outcomes yet: nothing to compare")
         return Contrast(nothing, nothing, None)
-    shares = cells.T @ correct / cells.sum(axis=0)
+    weights = np.array([0.5, 0.5, -0.5, -0.5])
+    totals = n.sum(axis=0)
+    shares = right.sum(axis=0) / totals
     difference = float(weights @ shares)
-    if obstacle := _interval_obstacle(decisions["participant_key"], is_first, shares):
+    if obstacle := _interval_obstacle(n, shares):
         return _without_interval(difference, obstacle)
-    clusters = pd.factorize(decisions["participant_key"])[0]
-    fit = fit_clustered(correct, cells.astype(float), clusters)
-    covariance, degrees_of_freedom = fit.covariance, fit.n_clusters - 2
-    error = fit.standard_error(weights)
-    if not np.isfinite(error):
+    if (n == totals).any():
         return _without_interval(difference, ONE_CARRIES)
+    # With a mean a cell, Mancl and DeRouen's correction is this factor, cell by cell.
+    adjusted = (right - n * shares) * totals / (totals - n) / totals
+    covariance, degrees_of_freedom = adjusted.T @ adjusted, len(n) - 2
+    error = float(np.sqrt(weights @ covariance @ weights))
     if error < 1e-12:
         return _without_interval(difference, NO_SPREAD)
     half_width = t_quantile(degrees_of_freedom) * error
@@ -75,11 +98,11 @@ def _without_interval(difference: float, reason: str) -> Contrast:
     return Contrast(Estimate(difference, None, None, reason), Estimate(None, None, None, reason), None)
 
 
-def _interval_obstacle(participant_keys: pd.Series, is_first: np.ndarray, shares: np.ndarray) -> str:
+def _interval_obstacle(n: np.ndarray, shares: np.ndarray) -> str:
     """Why the difference of two groups has no interval, or the empty string."""
-    if min(participant_keys[is_first].nunique(), participant_keys[~is_first].nunique()) == 1:
+    if min((n[:, :2].sum(axis=1) > 0).sum(), (n[:, 2:].sum(axis=1) > 0).sum()) == 1:
         return "a group has one participant: no interval"
-    if participant_keys.nunique() == 2:
+    if len(n) == 2:
         return "two participants in all: no interval"
     if np.isin(shares, (0.0, 1.0)).all():
         return "within each group and outcome all decisions agree: no interval"

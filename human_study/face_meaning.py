@@ -90,7 +90,7 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     )
     x = alt.X("axis:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, grid=False, orient="top"))
     y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=260))
-    scale = alt.Scale(domain=[-1, 0, 1], range=["#0072b2", "#ffffff", "#c44e00"], type="linear")
+    scale = alt.Scale(domain=[-1, 0, 1], range=["#0072b2", "#ffffff", "#c44e00"], interpolate="rgb")
     base = alt.Chart(shown)
     layers = [
         base.mark_rect(stroke="white").encode(

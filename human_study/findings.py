@@ -51,11 +51,9 @@ class FindingTable:
     columns: tuple[Column, ...]
 
     def shown(self) -> pd.DataFrame:
-        """The cells as text: figures with their intervals, or why there is none."""
-        rows = self.frame.to_dict("records")
-        return pd.DataFrame(
-            {column.heading: [_cell(row, column) for row in rows] for column in self.columns}, dtype=str
-        )
+        """The cells as text: figures with their intervals, or why there is none (once a row)."""
+        rows = [_row(row, self.columns) for row in self.frame.to_dict("records")]
+        return pd.DataFrame(rows, columns=[column.heading for column in self.columns], dtype=str)
 
 
 @dataclass(frozen=True)
@@ -112,14 +110,26 @@ def estimate_words(estimate: Estimate, form: str) -> str:
     return f"{write(estimate.value)} (95% interval {write(estimate.ci_low)} to {write(estimate.ci_high)})"
 
 
-def _cell(row: dict[Any, Any], column: Column) -> str:
+def _row(row: dict[Any, Any], columns: tuple[Column, ...]) -> list[str]:
+    cells: list[str] = []
+    said: set[str] = set()
+    for column in columns:
+        text, reason = _cell(row, column, said)
+        cells.append(text)
+        said.add(reason)
+    return cells
+
+
+def _cell(row: dict[Any, Any], column: Column, said: set[str]) -> tuple[str, str]:
+    """The text of a cell, and the reason that it gives, which no other cell of its row needs to repeat."""
     value, write = row[column.name], FORMS[column.form]
     reason = row.get(f"{column.name}_reason") or row.get("reason") or ""
+    reason = "" if number_words.is_missing(reason) or reason in said else str(reason)
     if number_words.is_missing(value):
-        return reason or number_words.MISSING
+        return reason or number_words.MISSING, reason
     if f"{column.name}_low" not in row:
-        return write(value)
+        return write(value), ""
     low, high = row[f"{column.name}_low"], row[f"{column.name}_high"]
-    if number_words.is_missing(low):
-        return f"{write(value)} ({reason})" if reason else write(value)
-    return f"{write(value)} [{write(low)}, {write(high)}]"
+    if not number_words.is_missing(low):
+        return f"{write(value)} [{write(low)}, {write(high)}]", ""
+    return (f"{write(value)} ({reason})", reason) if reason else (write(value), "")

@@ -136,7 +136,9 @@ def _following_table(results: StudyResults) -> FindingTable:
             continue
         bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
         alone = decisions[(decisions["round_number"] == number) & (decisions["condition"] == "none")]
-        would_say = advice_for_applications(bundle, str(condition)).reindex(alone["application_id"])
+        would_say = advice_for_applications(bundle, str(condition), results.readings).reindex(
+            alone["application_id"]
+        )
         baseline = advice_following(alone.assign(advice=would_say.to_numpy()))
         following = advice_following(group)
         row = {

@@ -1,32 +1,26 @@
-"""The report of a study: one self-contained HTML file that asks the network for nothing.
+"""The report of a study: one self-contained HTML file that asks the network for nothing, or Markdown.
 
-Figures and tables come from study_results.py; the words around them stand in report.html. Text from
-databases and files is escaped by the template, and the page's own policy forbids scripts and requests.
+What is in it; how it is written down stands in report_page.py and report.html. Figures and tables are findings, see
+study_findings.py.
 """
 
+import json
 import platform
 import textwrap
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
-
-from data.errors import BundleError
+from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
-from data.store import DecisionStore
-from human_study import figures, number_words, result_words
+from data.store import DEFAULT_DATABASE_URL, DecisionStore
+from human_study import preregistration, result_words
 from human_study.face_sheet import face_sheet, face_sheet_html
-from human_study.study_results import (
-    STATUSES,
-    StudyResults,
-    collect_results,
-    participant_flow,
-    registered_bundle,
-)
+from human_study.report_page import Report, ReportSection, report_html, report_markdown
+from human_study.study_file import load_study_file
+from human_study.study_findings import SECTIONS
+from human_study.study_results import StudyResults, collect_results, registered_bundle
 
 HOW_TO_GO_ON = """\
 Publish an exploratory advisor for your task: its faces wear random expressions, from which a model of how \
@@ -48,7 +42,31 @@ reads back what people chose.
     advisor export-trials var/round_1/bundle --participants 40 --trials 40 --conditions face,none --seed 0 --out trials
     advisor import-decisions decisions.csv --trials trials --study NAME
 """
-
+_INTRODUCTION = (
+    "Each participant decided whether to approve or to deny one application after another, beside what their "
+    "condition showed: nothing, a machine's score, or a face that a computer drew. A machine advises through the face; "
+    "the person decides. In the condition face the expression is trained, round by round, so that people "
+    "who look at it "
+    "decide well (Hilgard et al., 2021)."
+)
+_SIMULATED_LABEL = (
+    "No person took any decision in this report. It shows that the method works from end to end; it is no evidence "
+    "about people."
+)
+_METHODS = (
+    "Accuracy is balanced: the mean of the share of applications with the good outcome that were approved "
+    "and the share "
+    "of those with the bad outcome that were denied, so that approving everything scores 50%. It is taken on test "
+    "applications only. Decisions are pooled; intervals leave out one participant at a time (jackknife) and use t "
+    "quantiles with as many degrees of freedom as participants less one.",
+    "Contrasts are generalised estimating equations over condition × outcome, clustered by participant, with the "
+    "bias-reduced covariance of Mancl and DeRouen (2001) and t quantiles with as many degrees of freedom "
+    "as participants "
+    "less two. d′ and c use the log-linear correction (Hautus, 1995) for each participant.",
+    "Only the gains over no advice are corrected for how many there are (Holm). Everything after them "
+    "explores: read its "
+    "p values and intervals one at a time. What cannot be computed is said in place of the number.",
+)
 _LIMITS = (
     "Participants of different rounds were recruited at different times: differences between rounds are not "
     "randomised, differences between conditions within a round are.",
@@ -56,11 +74,13 @@ _LIMITS = (
     "rates do not carry over to a lender's books as they stand.",
     "Outcomes are known only for applications that were once accepted.",
     "The machine alone is measured on the whole test split, participants on what they were shown.",
+    "Intervals count participants as what is random; other applications could give other figures.",
 )
 _SIMULATED_LIMIT = (
     "Participants were simulated: accuracies here say how well the method learns the simulation's assumptions"
     " about people, and nothing about people."
 )
+NOT_REGISTERED = "No preregistration was given to this report (human-study report --preregister writes one)."
 
 
 def write_report(
@@ -72,6 +92,7 @@ def write_report(
     machine_accuracy: float | None = None,
     title: str | None = None,
     how_to_go_on: str = HOW_TO_GO_ON,
+    registered: Path | None = None,
 ) -> Path:
     """Write the report of one study and one kind of participant; returns `out`.
 
@@ -79,130 +100,124 @@ def write_report(
         store: where the study is.
         study_name: the study.
         kind: whose decisions; the title names simulated ones as such, whatever `title` says.
-        out: the HTML file to write; its folder is made.
+        out: the file to write, Markdown where its name ends in .md, else HTML; its folder is made.
         machine_accuracy: balanced accuracy of the machine alone, in place of what the bundles state.
         title: in place of the study's name.
         how_to_go_on: paragraphs parted by empty lines; those indented by four spaces are commands.
+        registered: the JSON record of a preregistration that the report is held against.
 
-    Raises StudyError where there is no such study, BundleError where a bundle's tables are gone or altered.
+    Raises StudyError where there is no such study or registration, BundleError where a bundle's tables are gone or
+    altered.
     """
     results = collect_results(store, study_name, kind)
     if machine_accuracy is not None:
         results.rounds["machine_accuracy"] = machine_accuracy
     heading = title or f"Study {study_name}: do people decide better?"
-    if results.simulated:
-        heading = f"{heading} (SIMULATED participants)"
-    content = _template().render(
-        title=heading,
-        how_to_go_on=_blocks(how_to_go_on),
-        **_report_context(results),
-        **_faces_context(results),
-    )
+    report = compose_report(results, heading, how_to_go_on, registered)
+    content = report_markdown(report) if out.suffix == ".md" else report_html(report)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(content, encoding="utf-8")
     return out
 
 
-def _report_context(results: StudyResults) -> dict[str, Any]:
-    """Everything in the template but title, faces and how to go on."""
-    accuracy = results.accuracy.assign(
-        against_machine=results.accuracy["accuracy"]
-        - results.accuracy["round_number"].map(results.machine_accuracy),
-        starts_round=results.accuracy["round_number"].diff().fillna(0) > 0,
+def write_preregistration(study: str, database_url: str | None, out: Path) -> Path:
+    """Write the preregistration of a study file, or of a study by its name; see `preregistration.preregister`.
+
+    A study file need not have begun: what counts as existing data is what its database holds, if there is one.
+    """
+    if study.endswith((".yaml", ".yml")) or Path(study).is_file():
+        study_file = load_study_file(study)
+        content, study_hash = study_file.model_dump(mode="json"), study_file.study_hash
+    else:
+        with DecisionStore.open(database_url or DEFAULT_DATABASE_URL, create=False) as store:
+            record = store.study(study)
+        content, study_hash = json.loads(record.study_file), record.study_hash
+        content.setdefault("name", study)
+    n_decisions = _decisions_already(content, database_url)
+    return preregistration.preregister(content, study_hash, n_decisions, out)
+
+
+def _decisions_already(content: dict[str, Any], database_url: str | None) -> int:
+    """Decisions of the kind that the study recruits; 0 where the database or the study is not there yet."""
+    try:
+        with DecisionStore.open(
+            database_url or content.get("database", DEFAULT_DATABASE_URL), create=False
+        ) as store:
+            return len(store.decisions_frame(content["name"], kind=store.study(content["name"]).participants))
+    except (StoreError, StudyError):
+        return 0
+
+
+def compose_report(
+    results: StudyResults, title: str, how_to_go_on: str = HOW_TO_GO_ON, registered: Path | None = None
+) -> Report:
+    """Compute everything that a report says. Raises StudyError where `registered` is no record."""
+    faces, caption, no_faces_reason = _faces(results)
+    study, written_at = results.study, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Report(
+        title=f"{title} (SIMULATED participants)" if results.simulated else title,
+        meta=f"Study {study.name} · decision task {study.task_name} · written {written_at} with Countenance "
+        f"{version('countenance')}",
+        label=_SIMULATED_LABEL if results.simulated else "",
+        of_whom=", SIMULATED participants" if results.simulated else "",
+        introduction=_INTRODUCTION,
+        sections=tuple(
+            ReportSection(section.name, section.title, tuple(section.findings(results)))
+            for section in SECTIONS
+        ),
+        faces=faces,
+        faces_caption=caption,
+        no_faces_reason=no_faces_reason,
+        methods=_METHODS,
+        limits=(*([_SIMULATED_LIMIT] if results.simulated else []), *_LIMITS),
+        preregistration=tuple(_registration(results, registered)),
+        how_to_go_on=_blocks(how_to_go_on),
+        versions=_versions(results),
     )
+
+
+def _registration(results: StudyResults, registered: Path | None) -> list[str]:
+    if registered is None:
+        return [NOT_REGISTERED]
+    record = preregistration.read_registered(registered)
+    return preregistration.still_matches(record, results.study.name, results.study.study_hash)
+
+
+def _versions(results: StudyResults) -> dict[str, str]:
+    """What → version or hash, of everything that the report rests on."""
     return {
-        "results": results,
-        "words": result_words,
-        "of_whom": ", SIMULATED participants" if results.simulated else "",
-        "headline": [*result_words.headline(results), *result_words.advisor_notes(results)],
-        "accuracy_svg": _accuracy_svg(results),
-        "accuracy": accuracy.to_dict("records"),
-        "contrasts": results.contrasts.to_dict("records"),
-        "response_time_svg": _response_time_svg(results),
-        "n_analysed": results.decisions["participant_key"].nunique(),
-        "n_test_decisions": int((results.decisions["split"] == "test").sum()),
-        "statuses": STATUSES,
-        "flow": participant_flow(results).to_dict("records"),
-        "rounds": results.rounds.to_dict("records"),
-        "limits": [*([_SIMULATED_LIMIT] if results.simulated else []), *_LIMITS],
-        "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": {
-            "Countenance": version("countenance"),
-            "Python": platform.python_version(),
-            **{package: version(package) for package in ("statsmodels", "scipy", "pandas", "altair")},
+        "Study file": results.study.study_hash,
+        f"Task {results.study.task_name}": results.study.task_hash,
+        **{
+            f"Bundle of round {row['round_number']}": row["bundle_hash"]
+            for row in results.rounds.to_dict("records")
         },
+        "Analysis code": preregistration.analysis_hash(),
+        "Countenance": version("countenance"),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in (*preregistration.ANALYSIS_PACKAGES, "altair")},
     }
 
 
-def _accuracy_svg(results: StudyResults) -> str:
-    """Figure 1, or nothing where there is no figure to draw."""
-    if results.accuracy["accuracy"].isna().all():
-        return ""
-    chart = figures.accuracy_chart(
-        results.accuracy,
-        results.participant_accuracy,
-        results.machine_accuracy,
-        simulated=results.simulated,
-    )
-    return figures.chart_svg(chart)
-
-
-def _response_time_svg(results: StudyResults) -> str:
-    """Figure 2, or nothing where no decision has a response time."""
-    if results.response_times.empty:
-        return ""
-    return figures.chart_svg(figures.response_time_chart(results.response_times, simulated=results.simulated))
-
-
-def _faces_context(results: StudyResults) -> dict[str, Any]:
-    """The face sheet, or the reason why there is none."""
+def _faces(results: StudyResults) -> tuple[str, str, str]:
+    """The face sheet and its caption, or the reason why there is none."""
     if results.rounds.empty:
-        return {"faces": "", "no_faces_reason": "the study has no round yet", "newest_round": None}
+        return "", "", "the study has no round yet"
     newest = results.rounds.iloc[-1].to_dict()
-    context = {"faces": "", "no_faces_reason": "", "newest_round": newest}
     try:
         columns = face_sheet(registered_bundle(newest["bundle_path"], newest["bundle_hash"]))
     except BundleError as error:
-        return context | {"no_faces_reason": str(error).rstrip(".")}
+        return "", "", str(error).rstrip(".")
     if not columns:
-        return context | {"no_faces_reason": "the newest bundle has no faces"}
-    return context | {"faces": face_sheet_html(columns)}
+        return "", "", "the newest bundle has no faces"
+    caption = f"Round {newest['round_number']}. {result_words.sheet_caption(newest['advisor'])}"
+    return face_sheet_html(columns), caption, ""
 
 
-def _blocks(text: str) -> list[dict[str, Any]]:
-    """Paragraphs and, where every line is indented by four spaces, blocks of commands."""
+def _blocks(text: str) -> tuple[tuple[bool, str], ...]:
+    """Paragraphs and, where every line is indented by four spaces, blocks of commands: (is_code, text)."""
     blocks = [block for block in text.split("\n\n") if block.strip()]
-    return [
-        {
-            "is_code": all(line.startswith("    ") for line in block.splitlines()),
-            "text": textwrap.dedent(block),
-        }
+    return tuple(
+        (all(line.startswith("    ") for line in block.splitlines()), textwrap.dedent(block))
         for block in blocks
-    ]
-
-
-def _template() -> Template:
-    """The page, with everything escaped that is put into it, and the ways to write numbers."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
-    words: dict[str, Callable[..., str]] = {
-        "percent": number_words.percent,
-        "points": number_words.points,
-        "two_decimals": number_words.two_decimals,
-        "p_value": number_words.p_value,
-        "condition": result_words.condition_label,
-    }
-    environment.filters.update(words)
-    environment.tests["missing"] = number_words.is_missing
-
-    def interval(low: float, high: float, reason: str, form: str) -> Markup:
-        if number_words.is_missing(low):
-            return Markup(' <span class="why">({})</span>').format(reason)
-        return Markup(' <span class="interval">[{}, {}]</span>').format(words[form](low), words[form](high))
-
-    return environment.get_template("report.html", globals={"interval": interval})

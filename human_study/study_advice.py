@@ -6,38 +6,68 @@ bundle that was trained on decisions states that beside each picture (`READING_C
 exploratory one has no ĥ and so no reading.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from advisor.bundle import FACE_CONDITIONS, Bundle
+from data.analysis_records import TrainingRun
+from data.records import ParticipantKind
 
 READING_COLUMN = "approve_probability"
-NO_READING = "the faces have no reading by a response model (exploratory advice), so nothing can be followed"
+READINGS_FILE = "face_readings.csv"
+NO_READING = "no response model has read these faces yet (train one on these decisions): nothing to follow"
 
 
-def advice_shown(decisions: pd.DataFrame, bundle: Bundle) -> np.ndarray:
+def face_readings(runs: Sequence[TrainingRun], kind: ParticipantKind) -> pd.Series:
+    """What the study's runs of one kind of participant read off faces: P(approve) by SHA-256 of the picture.
+
+    Where several runs have read a face, the newest speaks. Runs whose folder is gone say nothing.
+    """
+    found: list[pd.Series] = []
+    for run in runs:
+        path = Path(run.run_path) / READINGS_FILE
+        if run.participants == kind and path.is_file():
+            table = pd.read_csv(path, dtype={"image_sha256": str})
+            found.append(table.set_index("image_sha256")[READING_COLUMN].astype(float))
+    together = pd.concat(found) if found else pd.Series(dtype=float)
+    return together[~together.index.duplicated(keep="last")]
+
+
+def advice_shown(decisions: pd.DataFrame, bundle: Bundle, readings: pd.Series) -> np.ndarray:
     """P(approve) that the advice of each decision spoke for, float [n_decisions]; not a number without any.
 
-    `decisions` need `condition`, `image` and `score`, and belong to this bundle.
+    `decisions` need `condition`, `image` and `score`, and belong to this bundle; `readings` as from `face_readings`.
     """
     advice = np.full(len(decisions), np.nan)
     by_score = (decisions["condition"] == "score").to_numpy()
     advice[by_score] = decisions["score"].to_numpy(float)[by_score]
-    if READING_COLUMN in bundle.images:
-        readings = bundle.images.drop_duplicates("image").set_index("image")[READING_COLUMN]
-        by_face = decisions["condition"].isin(FACE_CONDITIONS).to_numpy()
-        advice[by_face] = readings.reindex(decisions["image"]).to_numpy(float)[by_face]
+    by_face = decisions["condition"].isin(FACE_CONDITIONS).to_numpy()
+    of_image = _by_image(bundle, readings)
+    if len(of_image):
+        advice[by_face] = of_image.reindex(decisions["image"]).to_numpy(float)[by_face]
     return advice
 
 
-def advice_for_applications(bundle: Bundle, condition: str) -> pd.Series:
+def _by_image(bundle: Bundle, readings: pd.Series) -> pd.Series:
+    """P(approve) by path of the picture: the bundle's own where it has any, else the runs'."""
+    images = bundle.images.drop_duplicates("image").set_index("image")
+    if READING_COLUMN in images:
+        return images[READING_COLUMN].astype(float)
+    return images["image_sha256"].map(readings).astype(float) if len(readings) else pd.Series(dtype=float)
+
+
+def advice_for_applications(bundle: Bundle, condition: str, readings: pd.Series) -> pd.Series:
     """What a condition's advice on each application says to those who do not see it, by application id.
 
-    The mean over the pictures that may be drawn; empty where the condition has no advice or no reading.
+    The mean over the pictures that may be drawn and were read; empty where there is no advice or no reading.
     """
     if condition == "score":
         return bundle.applications["score"]
-    if condition not in FACE_CONDITIONS or READING_COLUMN not in bundle.images:
+    of_image = _by_image(bundle, readings)
+    if condition not in FACE_CONDITIONS or of_image.empty:
         return pd.Series(dtype=float)
     rows = bundle.images[bundle.images["condition"] == condition]
-    return rows.groupby("application_id")[READING_COLUMN].mean()
+    return rows["image"].map(of_image).groupby(rows["application_id"]).mean()

@@ -7,17 +7,26 @@ it does not know says so in its place and costs nothing else.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from data.errors import CountenanceError
 from human_study.confidence import confidence_findings
 from human_study.consistency import consistency_findings
 from human_study.equivalence import equivalence_findings
 from human_study.exclusions import exclusion_findings
 from human_study.face_leaks import leak_findings
 from human_study.face_meaning import meaning_findings
-from human_study.findings import Finding
+from human_study.findings import Finding, not_computed
 from human_study.gains import gain_findings
 from human_study.group_audits import group_findings
 from human_study.reason_codes import reason_findings
 from human_study.reliance import reliance_findings
+from human_study.response_findings import calibration_findings, importance_findings
+from human_study.result_findings import (
+    accuracy_findings,
+    contrast_findings,
+    design_findings,
+    response_time_findings,
+    signal_findings,
+)
 from human_study.similar_faces import likeness_findings
 from human_study.steering import steering_findings
 from human_study.study_results import StudyResults
@@ -35,16 +44,30 @@ class Section:
     functions: tuple[FindingFunction, ...]
 
     def findings(self, results: StudyResults) -> list[Finding]:
-        """Compute this section's findings."""
-        return [function(results) for function in self.functions]
+        """Compute this section's findings; a bundle or a task that is gone costs only what needs it."""
+        return [_computed(function, results) for function in self.functions]
+
+
+def _computed(function: FindingFunction, results: StudyResults) -> Finding:
+    try:
+        return function(results)
+    except CountenanceError as error:
+        name = function.__name__.removesuffix("_findings")
+        return not_computed(name, name.replace("_", " ").capitalize(), str(error).rstrip("."))
 
 
 SECTIONS: tuple[Section, ...] = (
+    Section(
+        "results",
+        "Results",
+        (accuracy_findings, contrast_findings, signal_findings, response_time_findings),
+    ),
     Section("gains", "Gains", (gain_findings, equivalence_findings)),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
     Section("learning", "Learning", (round_findings, practice_findings)),
     Section("meaning", "What faces say", (meaning_findings, likeness_findings)),
+    Section("response", "The response model", (calibration_findings, importance_findings)),
     Section("reasons", "Reasons", (reason_findings,)),
     Section("audits", "Audits", (group_findings, steering_findings, leak_findings)),
-    Section("people", "People", (exclusion_findings, consistency_findings)),
+    Section("people", "People", (exclusion_findings, design_findings, consistency_findings)),
 )

@@ -6,7 +6,7 @@ only. Not responsible for the figures themselves (decision_statistics.py) nor fo
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,6 @@ from human_study.study_cases import Cases, read_cases
 
 EXCLUDED_STATUSES = ("returned", "screened_out")
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
-REASON_CODE_COLUMNS = ["trial_key", "coder", "code"]
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip
@@ -44,7 +43,7 @@ class StudyResults:
     study_advice.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
     enters the analysis. `decisions`: those main trials that count. The other tables are as from
     decision_statistics and condition_contrasts. `reason_codes`: codes that coders gave to reasons (trial_key,
-    coder, code).
+    coder, code). `readings` and `run_paths` are of the runs that learned from this study, see study_advice.py.
     """
 
     study: Study
@@ -57,7 +56,9 @@ class StudyResults:
     contrasts: pd.DataFrame
     participant_accuracy: pd.DataFrame
     response_times: pd.DataFrame
-    reason_codes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REASON_CODE_COLUMNS))
+    reason_codes: pd.DataFrame
+    readings: pd.Series
+    run_paths: tuple[str, ...]
 
     @property
     def simulated(self) -> bool:
@@ -101,7 +102,8 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     study = store.study(study_name)
     rounds = _rounds(store, study_name)
     participants = store.participants_frame(study_name, kind=kind)
-    everything = _with_machine_and_advice(store.decisions_frame(study_name, kind=kind), rounds)
+    readings = study_advice.face_readings(store.runs(study_name), kind)
+    everything = _with_machine_and_advice(store.decisions_frame(study_name, kind=kind), rounds, readings)
     excluded = participants.loc[participants["status"].isin(EXCLUDED_STATUSES), "participant_key"]
     everything["counts"] = ~everything["participant_key"].isin(excluded)
     main = everything["counts"] & (everything["trial_kind"] == "main")
@@ -122,10 +124,15 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         contrasts=condition_contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),
+        reason_codes=store.reason_codes_frame(study_name, kind=kind),
+        readings=readings,
+        run_paths=tuple(run.run_path for run in store.runs(study_name) if run.participants == kind),
     )
 
 
-def _with_machine_and_advice(decisions: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
+def _with_machine_and_advice(
+    decisions: pd.DataFrame, rounds: pd.DataFrame, readings: pd.Series
+) -> pd.DataFrame:
     """The kept columns, and what the bundles know of each decision: see `StudyResults.all_decisions`."""
     decisions = decisions.reindex(columns=_KEPT_COLUMNS)
     initial = decisions["initial_choice"]
@@ -138,7 +145,7 @@ def _with_machine_and_advice(decisions: pd.DataFrame, rounds: pd.DataFrame) -> p
         ids = decisions.loc[rows, "application_id"]
         decisions.loc[rows, "outcome"] = bundle.outcomes().astype(float).reindex(ids).to_numpy()
         decisions.loc[rows, "machine_score"] = bundle.applications["score"].reindex(ids).to_numpy()
-        decisions.loc[rows, "advice"] = study_advice.advice_shown(decisions.loc[rows], bundle)
+        decisions.loc[rows, "advice"] = study_advice.advice_shown(decisions.loc[rows], bundle, readings)
     return decisions
 
 

@@ -1,0 +1,260 @@
+"""Sample size by simulation: the planned analysis, run on studies that a population would produce.
+
+Per simulated study, people are drawn from a bank of the population, decide on test applications as the study file
+plans them, and their decisions go through the very contrast of the report (GEE with bias-reduced covariance, against
+no advice). Power is the share of studies in which it is found; its Monte Carlo error stands beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from data.errors import StudyError
+from human_study.condition_contrasts import contrast_of_counts
+from human_study.figures import finished
+
+ALPHA = 0.05
+BANK_SIZE = 600
+MIN_PARTICIPANTS = 4
+MAX_PARTICIPANTS = 2000
+_STRONGEST = 64.0
+
+
+class DecidingPopulation(Protocol):
+    """People who can be drawn, deciding on a pool of test applications."""
+
+    outcomes: np.ndarray  # [A], 1 = the good one
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Log odds of approval without advice [n, A], what advice of strength 1 adds [n, A], lapse rates [n]."""
+
+
+@dataclass(frozen=True)
+class PlannedStudy:
+    """What the study file plans: test trials a participant, conditions compared with no advice, payment."""
+
+    n_test_trials: int
+    n_trials: int
+    n_contrasts: int
+    base_payment: float
+    bonus_per_correct: float
+    currency: str
+    minutes: float
+
+    @property
+    def alpha(self) -> float:
+        """The level of one contrast: Holm's first step, which the least of several p values must pass."""
+        return ALPHA / self.n_contrasts
+
+
+@dataclass(frozen=True)
+class PeopleBank:
+    """People of a population drawn once: probabilities of approval [BANK_SIZE, A] without and with advice."""
+
+    without: np.ndarray
+    advised: np.ndarray
+    outcomes: np.ndarray
+    strength: float
+
+    def accuracy(self, advised: bool) -> float:
+        """Expected balanced accuracy, a share."""
+        return _balanced(self.advised if advised else self.without, self.outcomes)
+
+    @property
+    def effect(self) -> float:
+        """What advice adds in balanced accuracy."""
+        return self.accuracy(True) - self.accuracy(False)
+
+
+def draw_bank(
+    population: DecidingPopulation, effect: float | None, rng: np.random.Generator, size: int = BANK_SIZE
+) -> PeopleBank:
+    """Draw people, and set the strength of advice so that it adds `effect`; None: as strong as it is (1).
+
+    Raises StudyError where no strength of this advice adds so much for these people.
+    """
+    log_odds, added, lapse = population.draw(size, rng)
+
+    def approval(strength: float) -> np.ndarray:
+        p = 1 / (1 + np.exp(-np.clip(log_odds + strength * added, -40, 40)))
+        mixed: np.ndarray = lapse[:, None] / 2 + (1 - lapse[:, None]) * p
+        return mixed
+
+    outcomes, without = population.outcomes, approval(0.0)
+    strength = 1.0 if effect is None else _strength(approval, outcomes, effect)
+    return PeopleBank(without, approval(strength), outcomes, strength)
+
+
+def _strength(approval: Callable[[float], np.ndarray], outcomes: np.ndarray, effect: float) -> float:
+    """The strength of advice that adds `effect`, by bisection below the strength that adds most."""
+    alone = _balanced(approval(0.0), outcomes)
+    gains = {
+        s: _balanced(approval(s), outcomes) - alone for s in 2.0 ** np.arange(-6, np.log2(_STRONGEST) + 1)
+    }
+    strongest = max(gains, key=lambda s: gains[s])
+    if effect == 0:
+        return 0.0
+    if not 0 < effect <= gains[strongest]:
+        raise StudyError(
+            f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, gains[strongest]):.3f} to "
+            "these people's balanced "
+            "accuracy; choose an effect in between, or another population."
+        )
+    low, high = 0.0, float(strongest)
+    for _ in range(40):
+        middle = (low + high) / 2
+        too_weak = _balanced(approval(middle), outcomes) - alone < effect
+        low, high = (middle, high) if too_weak else (low, middle)
+    return (low + high) / 2
+
+
+def _balanced(approval: np.ndarray, outcomes: np.ndarray) -> float:
+    good = outcomes == 1
+    return float(approval[:, good].mean() + 1 - approval[:, ~good].mean()) / 2
+
+
+def simulate_counts(
+    approval: np.ndarray, outcomes: np.ndarray, n_people: int, n_trials: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Trials and correct decisions of people drawn from a bank, each int [n_people, 2] (good, bad applications).
+
+    Half of the trials have either outcome; of an odd number, chance decides for each person.
+    """
+    people = rng.integers(len(approval), size=n_people)
+    more_good = rng.random(n_people) < 0.5
+    n_of = np.full((n_people, 2), n_trials // 2)
+    n_of[np.arange(n_people), np.where(more_good, 0, 1)] += n_trials % 2
+    correct = np.zeros((n_people, 2), dtype=int)
+    for column, outcome in enumerate((1, 0)):
+        pool = np.flatnonzero(outcomes == outcome)
+        drawn = rng.random((n_people, len(pool))).argsort(axis=1)
+        for person in range(n_people):
+            chosen = pool[np.resize(drawn[person], n_of[person, column])]
+            approves = rng.random(len(chosen)) < approval[people[person], chosen]
+            correct[person, column] = int((approves == (outcome == 1)).sum())
+    return n_of, correct
+
+
+def simulated_p_values(
+    bank: PeopleBank, plan: PlannedStudy, n_each: int, n_simulations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """p values of the planned contrast in `n_simulations` studies of `n_each` participants a condition.
+
+    Not a number where a study has no spread to test with. Negative where the difference points the other way.
+    """
+    is_first = np.repeat([True, False], n_each)
+    p_values = np.full(n_simulations, np.nan)
+    for k in range(n_simulations):
+        with_advice = simulate_counts(bank.advised, bank.outcomes, n_each, plan.n_test_trials, rng)
+        alone = simulate_counts(bank.without, bank.outcomes, n_each, plan.n_test_trials, rng)
+        n, correct = (np.vstack(pair) for pair in zip(with_advice, alone, strict=True))
+        result = contrast_of_counts(n, correct, is_first)
+        if result.p_value is not None and result.difference.value is not None:
+            p_values[k] = result.p_value if result.difference.value >= 0 else -result.p_value
+    return p_values
+
+
+@dataclass(frozen=True)
+class PowerPoint:
+    """Power at one sample size, its Monte Carlo standard error, and what that many participants cost."""
+
+    n_each: int
+    n_total: int
+    power: float
+    monte_carlo_error: float
+    cost: float
+    hours: float
+
+
+def power_curve(
+    bank: PeopleBank, plan: PlannedStudy, sizes: Sequence[int], n_simulations: int, rng: np.random.Generator
+) -> list[PowerPoint]:
+    """Power at every sample size (participants a condition)."""
+    points = []
+    for n_each in sizes:
+        p_values = simulated_p_values(bank, plan, n_each, n_simulations, rng)
+        found = float(((p_values >= 0) & (p_values < plan.alpha)).mean())
+        error = float(np.sqrt(found * (1 - found) / n_simulations))
+        points.append(_priced(bank, plan, n_each, found, error))
+    return points
+
+
+def _priced(bank: PeopleBank, plan: PlannedStudy, n_each: int, power: float, error: float) -> PowerPoint:
+    n_total = n_each * (plan.n_contrasts + 1)
+    mean_accuracy = (bank.accuracy(False) + plan.n_contrasts * bank.accuracy(True)) / (plan.n_contrasts + 1)
+    each = plan.base_payment + plan.bonus_per_correct * plan.n_trials * mean_accuracy
+    return PowerPoint(
+        n_each, n_total, power, error, round(n_total * each, 2), round(n_total * plan.minutes / 60, 1)
+    )
+
+
+def sizes_to_try(
+    bank: PeopleBank, plan: PlannedStudy, target: float, rng: np.random.Generator, n_simulations: int = 100
+) -> list[int]:
+    """Sample sizes around the target, found by doubling; eight at most."""
+    n_each = MIN_PARTICIPANTS
+    while n_each < MAX_PARTICIPANTS:
+        p_values = simulated_p_values(bank, plan, n_each, n_simulations, rng)
+        if ((p_values >= 0) & (p_values < plan.alpha)).mean() > target + 0.1:
+            break
+        n_each = min(MAX_PARTICIPANTS, n_each * 2)
+    low = max(MIN_PARTICIPANTS, n_each // 6)
+    return sorted({int(size) for size in np.linspace(low, n_each, 8).round()})
+
+
+def sample_size(
+    points: Sequence[PowerPoint], target: float, n_simulations: int
+) -> tuple[int, int, int] | None:
+    """Participants a condition for a target power, with its 95 % Monte Carlo range; None where it is not reached.
+
+    From a probit regression of power on the square root of the sample size, weighted by the curve's precision.
+    """
+    n = np.sqrt([point.n_each for point in points])
+    power = np.array([point.power for point in points])
+    if len(points) < 2 or power.max() < target:
+        return None
+    kept = np.clip(power, 0.5 / n_simulations, 1 - 0.5 / n_simulations)
+    z = stats.norm.ppf(kept)
+    error = np.sqrt(kept * (1 - kept) / n_simulations) / stats.norm.pdf(z)
+    design = np.column_stack([np.ones_like(n), n]) / error[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    a, b = covariance @ design.T @ (z / error)
+    if b <= 0:
+        return None
+    root = (stats.norm.ppf(target) - a) / b
+    gradient = np.array([-1 / b, -root / b])
+    half_width = 1.96 * float(np.sqrt(gradient @ covariance @ gradient))
+    low, middle, high = (int(np.ceil(max(1.0, x) ** 2)) for x in (root - half_width, root, root + half_width))
+    return low, middle, high
+
+
+def power_table(points: Sequence[PowerPoint]) -> pd.DataFrame:
+    """The curve as a table, a row a sample size; column names as PowerPoint's."""
+    return pd.DataFrame([vars(point) for point in points])
+
+
+def power_chart(points: Sequence[PowerPoint], target: float) -> alt.LayerChart:
+    """Power by participants a condition, with 95 % Monte Carlo intervals. Always simulated, and says so."""
+    table = power_table(points)
+    half_width = 1.96 * table["monte_carlo_error"]
+    table = table.assign(
+        low=(table["power"] - half_width).clip(0), high=(table["power"] + half_width).clip(upper=1)
+    )
+    x = alt.X(
+        "n_each:Q", title="Participants a condition", scale=alt.Scale(zero=False, nice=False, padding=20)
+    )
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    y = alt.Y("power:Q", title="Power", scale=scale, axis=alt.Axis(format=".0%", tickCount=6))
+    base, level = alt.Chart(table), alt.Chart(pd.DataFrame({"target": [target]}))
+    layers = [
+        level.mark_rule(strokeDash=[6, 3], color="#55616a").encode(y=alt.Y("target:Q", scale=scale)),
+        base.mark_line(color="#0072b2", strokeWidth=2).encode(x=x, y=y),
+        base.mark_rule(color="#0072b2").encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+        base.mark_circle(color="#0072b2", size=60, opacity=1).encode(x=x, y=y),
+    ]
+    return finished(layers, 520, 300, True)

@@ -1,0 +1,132 @@
+"""Whom a power analysis draws from: a simulated population, or the people that a pilot's response model learned.
+
+Both decide on the test pool of the study's bundle. A simulated population's advice is the machine's score as its
+members heed it; a pilot's is what its response model ĥ makes of the faces that its encoder draws, against faces
+without expression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+
+from advisor.bundle import Bundle, load_bundle
+from advisor.judgement import calibrated_judgement, own_direction
+from advisor.simulate import SCORE_GAIN, Population
+from data.applications import Applications, read_applications
+from data.errors import StudyError, TrainingError
+from data.task import DecisionTask, load_task
+
+
+@dataclass(frozen=True)
+class TestPool:
+    """The applications that a study measures on: task, table, and the bundle's test pool."""
+
+    __test__ = False  # no test of pytest's
+
+    task: DecisionTask
+    applications: Applications
+    bundle: Bundle
+
+    @classmethod
+    def of_study(cls, bundle_path: Path, task_name: str) -> TestPool:
+        """Raises BundleError or TaskError where either is gone."""
+        task = load_task(task_name)
+        return cls(task, read_applications(task), load_bundle(bundle_path))
+
+    @property
+    def ids(self) -> pd.Index:
+        """Application ids of the test pool."""
+        table = self.bundle.applications
+        return table.index[table["split"] == "test"]
+
+    @property
+    def outcomes(self) -> np.ndarray:
+        """Outcomes [A], 1 = the good one."""
+        return self.bundle.outcomes().loc[self.ids].to_numpy()
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The machine's probability of the good outcome, float [A]."""
+        return self.bundle.applications.loc[self.ids, "score"].to_numpy(float)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table's rows of the pool. Raises StudyError where the table lacks some."""
+        missing = self.ids.difference(self.applications.frame.index)
+        if len(missing):
+            raise StudyError(
+                f"The task {self.task.name} lacks {len(missing)} of the bundle's applications (first: "
+                f"{missing[0]}); name "
+                "the bundle that was published for it."
+            )
+        return self.applications.frame.loc[self.ids]
+
+
+class SimulatedPopulation:
+    """People of a simulated population (see advisor/simulate.py), in the terms of a power analysis."""
+
+    def __init__(self, population: Population, pool: TestPool) -> None:
+        self.outcomes = pool.outcomes
+        self._population, self._pool = population, pool
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `DecidingPopulation.draw`."""
+        bases = {}
+        read = np.tanh(SCORE_GAIN * logit(np.clip(self._pool.scores, 0.01, 0.99)))
+        log_odds, added, lapses = [], [], []
+        for _ in range(n):
+            kind = self._population.member(rng)
+            if kind.name not in bases:
+                seed = np.random.default_rng(sum(kind.name.encode()))
+                bases[kind.name] = calibrated_judgement(self._pool.applications, kind, seed)
+            base = bases[kind.name]
+            features = base.standardiser.transform(self._pool.frame) - base.offset
+            direction = own_direction(base, kind, rng.normal(size=len(base.valid)))
+            log_odds.append(kind.evidence_slope * (features @ direction) + rng.normal(0, kind.bias_sd))
+            added.append(rng.gamma(kind.heed_shape, kind.heed_mean / kind.heed_shape) * read)
+            lapse = kind.lapse_mean
+            lapses.append(rng.beta(lapse * 20, (1 - lapse) * 20) if 0 < lapse < 1 else lapse)
+        return np.array(log_odds), np.array(added), np.array(lapses)
+
+
+class PilotPopulation:
+    """People as a pilot's response model ĥ describes them: each is one of its ensemble, with an offset of their own."""
+
+    def __init__(self, run_path: Path, pool: TestPool) -> None:
+        """Raises TrainingError or CheckpointError where the run is not whole, TrainingError for another task's run."""
+        import torch
+
+        from advisor.risk_model import RiskModel
+        from advisor.run_dir import RunDirectory
+        from advisor.train_advisor import encoder_features, load_encoder, load_response
+        from data.applications import Standardiser
+
+        run = RunDirectory.open(run_path)
+        if run.read_json("options.json")["task_hash"] != pool.task.task_hash:
+            raise TrainingError(
+                f"The run {run_path} was trained on another task than {pool.task.name}; name a pilot of it."
+            )
+        response = load_response(run)
+        seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+        risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
+        features = torch.from_numpy(seen.transform(pool.frame))
+        with torch.no_grad():
+            expressions = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, pool.frame)))
+            neutral = response.logits(torch.cat([torch.zeros_like(expressions), features], 1))
+            shown = response.logits(torch.cat([expressions, features], 1))
+        self.outcomes = pool.outcomes
+        self._neutral = neutral.double().numpy()
+        self._added = (shown - neutral).double().numpy()
+        self._offset_sd = response.offset_sd.detach().double().numpy()
+        self._lapse = response.lapse_rate.detach().double().numpy()
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `DecidingPopulation.draw`."""
+        member = rng.integers(len(self._neutral), size=n)
+        offsets = rng.normal(size=n) * self._offset_sd[member]
+        return self._neutral[member] + offsets[:, None], self._added[member], self._lapse[member]

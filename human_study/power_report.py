@@ -1,0 +1,210 @@
+"""A power analysis from a study file to files: table, picture, and the sentence that a proposal needs."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from advisor.simulate import population
+from data.errors import StudyError
+from human_study.figures import chart_svg
+from human_study.power import (
+    DecidingPopulation,
+    PeopleBank,
+    PlannedStudy,
+    PowerPoint,
+    draw_bank,
+    power_chart,
+    power_curve,
+    power_table,
+    sample_size,
+    sizes_to_try,
+)
+from human_study.power_populations import PilotPopulation, SimulatedPopulation, TestPool
+from human_study.study_file import load_study_file
+
+SECONDS_A_TRIAL = 8.0
+MINUTES_AROUND = 5.0
+
+
+@dataclass(frozen=True)
+class PowerReport:
+    """What was simulated, and what came out. `needed` is (low, n, high) participants a condition, or None."""
+
+    study_name: str
+    population: str
+    target: float
+    n_simulations: int
+    bank: PeopleBank
+    plan: PlannedStudy
+    points: list[PowerPoint]
+    needed: tuple[int, int, int] | None
+
+    def sentences(self) -> list[str]:
+        """The result in words, what was assumed included."""
+        effect = (
+            f"SIMULATED: {self.population}. Without advice they reach {self.bank.accuracy(False):.1%} "
+            "balanced accuracy, with "
+            f"it {self.bank.accuracy(True):.1%} ({100 * self.bank.effect:+.1f} points)."
+        )
+        corrected = f" (Holm's first step over {self.plan.n_contrasts})" if self.plan.n_contrasts > 1 else ""
+        analysis = (
+            f"Planned analysis: GEE contrast with no advice, {self.plan.n_test_trials} test trials a "
+            "participant, two-sided "
+            f"at {self.plan.alpha:.3g}{corrected}; {self.n_simulations} simulated studies a sample size."
+        )
+        if self.needed is None:
+            highest = max(self.points, key=lambda point: point.power)
+            return [
+                effect,
+                analysis,
+                f"A power of {self.target:.0%} is not reached: with {highest.n_each} participants a condition it is "
+                f"{highest.power:.1%}; plan more trials, fewer conditions, or try --participants with larger numbers.",
+            ]
+        low, n_each, high = self.needed
+        n_total = n_each * (self.plan.n_contrasts + 1)
+        scale = n_total / self.points[0].n_total
+        return [
+            effect,
+            analysis,
+            f"A power of {self.target:.0%} needs {n_each} participants a condition (95% Monte Carlo range "
+            f"{low} to {high}), "
+            f"{n_total} in all: about {self.points[0].cost * scale:,.0f} {self.plan.currency} and "
+            f"{n_total * self.plan.minutes / 60:,.0f} hours of participants' time.",
+        ]
+
+
+def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStudy:
+    """The plan in a study file's checked content. Raises StudyError where nothing is to be compared or measured."""
+    trials, payment = content["trials"], content.get("payment", {})
+    conditions = list(content["conditions"])
+    if "none" not in conditions or len(conditions) < 2:
+        raise StudyError(
+            "The planned analysis compares conditions with no advice; the study file needs the condition "
+            "none and another."
+        )
+    n_trials = int(trials["main"])
+    n_test = round(n_trials * float(trials["test_share"]))
+    if n_test < 2:
+        raise StudyError(
+            "The study file plans fewer than two test trials a participant; raise trials.test_share."
+        )
+    all_trials = n_trials + sum(int(trials.get(kind, 0)) for kind in ("practice", "attention", "repeated"))
+    stages = int(trials.get("stages", 1))
+    expected = MINUTES_AROUND + all_trials * stages * SECONDS_A_TRIAL / 60
+    return PlannedStudy(
+        n_test_trials=n_test,
+        n_trials=n_trials,
+        n_contrasts=len(conditions) - 1,
+        base_payment=float(payment.get("base", 0)),
+        bonus_per_correct=float(payment.get("bonus_per_correct", 0)),
+        currency=str(payment.get("currency", "USD")),
+        minutes=expected if minutes is None else minutes,
+    )
+
+
+def power_of_study(
+    study_path: str,
+    effect: float | None,
+    population_name: str,
+    pilot: Path | None,
+    target: float,
+    participants: str | None,
+    n_simulations: int,
+    minutes: float | None,
+    seed: int,
+) -> PowerReport:
+    """The power analysis of a study file; options as of `human-study power`.
+
+    Raises StudyError for a study without a comparison, an effect out of reach or sizes that are no numbers;
+    TrainingError for an unknown population or a run that is not whole; BundleError, TaskError where they are gone.
+    """
+    study = load_study_file(study_path)
+    plan = planned_study(study.model_dump(mode="json"), minutes)
+    pool = TestPool.of_study(study.bundle, study.task)
+    people: DecidingPopulation
+    if pilot is not None:
+        people, described = PilotPopulation(pilot, pool), f"people as the pilot {pilot} describes them"
+    else:
+        if effect is None:
+            raise StudyError(
+                "A simulated population needs --effect: the gain that is to be found, such as 0.05."
+            )
+        people = SimulatedPopulation(population(population_name), pool)
+        described = f"the population {population_name}"
+    return analyse_power(
+        study.name,
+        people,
+        described,
+        plan,
+        effect=effect,
+        target=target,
+        sizes=_sizes(participants),
+        n_simulations=n_simulations,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def _sizes(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        sizes = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 2:
+        raise StudyError(f"--participants is {text}; write whole numbers from 2 on, such as 20,40,80.")
+    return sizes
+
+
+def analyse_power(
+    study_name: str,
+    population: DecidingPopulation,
+    described: str,
+    plan: PlannedStudy,
+    *,
+    effect: float | None,
+    target: float,
+    sizes: list[int] | None,
+    n_simulations: int,
+    rng: np.random.Generator,
+) -> PowerReport:
+    """Simulate the curve; `sizes` (participants a condition) are looked for where none are given."""
+    bank = draw_bank(population, effect, rng)
+    if sizes is None:
+        sizes = sizes_to_try(bank, plan, target, rng)
+    points = power_curve(bank, plan, sizes, n_simulations, rng)
+    needed = sample_size(points, target, n_simulations)
+    return PowerReport(study_name, described, target, n_simulations, bank, plan, points, needed)
+
+
+def write_power(report: PowerReport, out: Path) -> list[Path]:
+    """Write power.csv, power.svg, power.md and power.json into the folder `out`; returns their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    table = power_table(report.points)
+    table.to_csv(out / "power.csv", index=False)
+    (out / "power.svg").write_text(chart_svg(power_chart(report.points, report.target)), encoding="utf-8")
+    lines = [f"# Power of {report.study_name}", "", *(f"{sentence}\n" for sentence in report.sentences())]
+    lines += [
+        "| participants a condition | in all | power | Monte Carlo error | cost | hours |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {p.n_each} | {p.n_total} | {p.power:.1%} | {p.monte_carlo_error:.1%} | {p.cost:,.2f} | {p.hours:,.1f} |"
+        for p in report.points
+    ]
+    (out / "power.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    content = {
+        "study": report.study_name,
+        "population": report.population,
+        "effect": report.bank.effect,
+        "target": report.target,
+        "n_simulations": report.n_simulations,
+        "plan": asdict(report.plan),
+        "needed": report.needed,
+        "points": [asdict(point) for point in report.points],
+    }
+    (out / "power.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return [out / f"power.{suffix}" for suffix in ("csv", "svg", "md", "json")]

@@ -1,0 +1,133 @@
+"""How a report is written down: the same content as one HTML file, or as Markdown.
+
+Text from databases and files is escaped in both, and the HTML page's own policy forbids scripts and requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from human_study.figures import chart_svg
+from human_study.findings import Finding, FindingTable
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """One part of a report: its anchor, its title, and its findings in order."""
+
+    anchor: str
+    title: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a report says.
+
+    `label` warns of simulated participants and is empty for people. `faces` is HTML of our own, or empty with
+    `no_faces_reason`. `how_to_go_on` are blocks (is_code, text). `versions`: what → version or hash.
+    """
+
+    title: str
+    meta: str
+    label: str
+    of_whom: str
+    introduction: str
+    sections: tuple[ReportSection, ...]
+    faces: str
+    faces_caption: str
+    no_faces_reason: str
+    methods: tuple[str, ...]
+    limits: tuple[str, ...]
+    preregistration: tuple[str, ...]
+    how_to_go_on: tuple[tuple[bool, str], ...]
+    versions: dict[str, str]
+
+
+def report_html(report: Report) -> str:
+    """The report as one HTML file that asks the network for nothing."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html")
+    return template.render(report=report, svg=lambda chart: chart_svg(chart.draw()), cells=_cells)
+
+
+def _cells(table: FindingTable) -> dict[str, Any]:
+    """A table's headings and rows, each cell with whether it is text; rows of one round stand together."""
+    shown = table.shown()
+    is_text = [column.form == "text" for column in table.columns]
+    starts = [False] * len(shown)
+    if "round_number" in table.frame and len(shown):
+        starts = list(table.frame["round_number"].diff().fillna(0) > 0)
+    rows = [list(zip(row, is_text, strict=True)) for row in shown.itertuples(index=False, name=None)]
+    return {
+        "headings": list(zip(shown.columns, is_text, strict=True)),
+        "rows": list(zip(starts, rows, strict=True)),
+    }
+
+
+def report_markdown(report: Report) -> str:
+    """The report as Markdown: all its words and numbers; pictures stand in the HTML report."""
+    return "\n".join(_markdown_lines(report)).rstrip() + "\n"
+
+
+def _markdown_lines(report: Report) -> Iterator[str]:
+    yield from (f"# {escape_markdown(report.title)}", "", escape_markdown(report.meta), "")
+    if report.label:
+        yield from (f"> **{escape_markdown(report.label)}**", "")
+    yield from (escape_markdown(report.introduction), "")
+    for section in report.sections:
+        yield from (f"## {escape_markdown(section.title)}", "")
+        for finding in section.findings:
+            yield from _markdown_finding(finding, report.of_whom)
+    for title, sentences in (
+        ("How it was computed", report.methods),
+        ("Limits", report.limits),
+        ("Preregistration", report.preregistration),
+    ):
+        yield from (f"## {title}", "")
+        yield from (f"- {escape_markdown(sentence)}" for sentence in sentences)
+        yield ""
+    yield from ("## How to go on", "")
+    for is_code, text in report.how_to_go_on:
+        indented = "\n".join(f"    {line}" for line in text.splitlines())
+        yield from (indented if is_code else escape_markdown(" ".join(text.split())), "")
+    yield from ("## Versions and hashes", "")
+    yield from (
+        f"- {escape_markdown(name)}: {escape_markdown(value)}" for name, value in report.versions.items()
+    )
+
+
+def _markdown_finding(finding: Finding, of_whom: str) -> Iterator[str]:
+    yield from (f"### {escape_markdown(finding.title)}", "")
+    if finding.reason:
+        yield from (f"*Not computed: {escape_markdown(finding.reason)}.*", "")
+    for sentence in finding.sentences:
+        yield from (escape_markdown(sentence), "")
+    for table in finding.tables:
+        yield from (f"**{escape_markdown(table.caption.rstrip('.'))}{of_whom}.**", "")
+        shown = table.shown()
+        yield "| " + " | ".join(map(escape_markdown, shown.columns)) + " |"
+        yield "|" + "|".join("---" if column.form == "text" else "---:" for column in table.columns) + "|"
+        for row in shown.itertuples(index=False, name=None):
+            yield "| " + " | ".join(map(escape_markdown, row)) + " |"
+        yield ""
+    for note in finding.notes:
+        yield from (f"*{escape_markdown(note)}*", "")
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, on one line: neither markup nor HTML nor table bars of its own."""
+    one_line = " ".join(str(text).split())
+    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,111 @@
+"""What the response model ĥ learned of these people: whether its probabilities come true, and what it goes by.
+
+Read from the tables that `advisor train` leaves in its run, so that nothing here loads a network. Both are on
+participants that the member of ĥ that speaks never saw.
+"""
+
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from human_study import finding_charts
+from human_study.figures import finished
+from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.number_words import percent
+from human_study.study_results import StudyResults
+
+CALIBRATION_FILE = "response_calibration.csv"
+IMPORTANCE_FILE = "response_importance.csv"
+NO_RUN = "no response model was trained on this study's decisions yet"
+N_SHOWN = 15
+
+
+def newest_run_table(results: StudyResults, name: str) -> tuple[pd.DataFrame, str]:
+    """A table of the newest run that has it, or an empty frame and why there is none."""
+    if not results.run_paths:
+        return pd.DataFrame(), NO_RUN
+    for run_path in reversed(results.run_paths):
+        if (Path(run_path) / name).is_file():
+            return pd.read_csv(Path(run_path) / name), ""
+    return (
+        pd.DataFrame(),
+        f"no run of this study holds {name}; its folder is gone, or an older program trained it",
+    )
+
+
+def calibration_findings(results: StudyResults) -> Finding:
+    """ĥ's probability of approval against what people did whom it never saw."""
+    name, title = "response_calibration", "Does the response model know people it never saw?"
+    table, reason = newest_run_table(results, CALIBRATION_FILE)
+    if reason:
+        return not_computed(name, title, reason)
+    off = (table["predicted"] - table["observed"]).abs()
+    error = float((off * table["n_decisions"]).sum() / table["n_decisions"].sum())
+    columns = (
+        Column("predicted", "Predicted approval", "percent"),
+        Column("observed", "Observed approval", "percent"),
+        Column("n_decisions", "Decisions", "integer"),
+    )
+    chart = FindingChart(
+        name,
+        "Predicted against observed share of approvals, ten groups of decisions of people that ĥ never saw.",
+        lambda: finding_charts.calibration_chart(
+            table,
+            "predicted",
+            "observed",
+            "Predicted approval",
+            "Observed approval",
+            simulated=results.simulated,
+        ),
+        "Observed by predicted approval; the table below holds the numbers",
+    )
+    sentence = f"On people it never saw, its probabilities are off by {percent(error)} on average."
+    shown = FindingTable(name, "Predicted and observed approval.", table, columns)
+    return Finding(name, title, (sentence,), (shown,), (chart,))
+
+
+def importance_findings(results: StudyResults) -> Finding:
+    """What ĥ believes people look at: how much worse it predicts them once a column says nothing."""
+    name, title = "response_importance", "What the response model believes people go by"
+    table, reason = newest_run_table(results, IMPORTANCE_FILE)
+    if reason:
+        return not_computed(name, title, reason)
+    table = table.assign(
+        label=table["name"].astype(str).str.replace("_", " "),
+        importance_low=table["ci_low"],
+        importance_high=table["ci_high"],
+    )
+    columns = (
+        Column("label", "Column"),
+        Column("kind", "Kind"),
+        Column("importance", "Nats a decision", "three_decimals"),
+    )
+    beyond = table[table["ci_low"] > 0].head(3)
+    sentence = (
+        f"People go most by {', '.join(beyond['label'])}, the model believes."
+        if len(beyond)
+        else "Nothing is shown to matter beyond chance."
+    )
+    chart = FindingChart(
+        name,
+        "How much worse people are predicted once a column says nothing, with 95% intervals.",
+        lambda: importance_chart(table.head(N_SHOWN), simulated=results.simulated),
+        "Importance of axes and features; the table below holds the numbers",
+    )
+    caption = "Permutation importance of axes and features, with 95% intervals clustered by participant."
+    return Finding(name, title, (sentence,), (FindingTable(name, caption, table, columns),), (chart,))
+
+
+def importance_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
+    """Importances as points with intervals, axes of the face and features of the application told apart."""
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(grid=False, labelLimit=240))
+    x = alt.X("importance:Q", title="Nats a decision")
+    scale = alt.Scale(domain=["axis", "feature"], range=["#c44e00", "#0072b2"])
+    colour = alt.Color("kind:N", scale=scale, title=None, legend=alt.Legend(orient="top"))
+    base = alt.Chart(table)
+    layers = [
+        base.mark_rule(strokeWidth=1.6).encode(x=alt.X("ci_low:Q"), x2="ci_high:Q", y=y, color=colour),
+        base.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=colour),
+    ]
+    return finished(layers, 420, 22 * len(table), simulated)

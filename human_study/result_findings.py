@@ -1,0 +1,159 @@
+"""The main results as findings: accuracy, gain over no advice, signal detection, response times, rounds, flow."""
+
+import pandas as pd
+
+from human_study import figures, result_words
+from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.result_words import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
+from human_study.study_results import STATUSES, StudyResults, participant_flow
+
+_ROUND = Column("round_number", "Round", "integer")
+_CONDITION = Column("label", "Condition")
+
+
+def _labelled(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(label=[condition_label(condition) for condition in table["condition"]])
+
+
+def accuracy_findings(results: StudyResults) -> Finding:
+    """Accuracy by round and condition, with its figure; one row for each cell of the design."""
+    machine = results.accuracy["round_number"].map(results.machine_accuracy)
+    table = _labelled(results.accuracy).rename(columns={"ci_low": "accuracy_low", "ci_high": "accuracy_high"})
+    table = table.assign(against_machine=table["accuracy"] - machine)
+    columns = (
+        _ROUND,
+        _CONDITION,
+        Column("n_participants", "Participants", "integer"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("accuracy", "Balanced accuracy", "percent"),
+        Column("plain_accuracy", "Share correct", "percent"),
+        Column("against_machine", "Against machine", "points"),
+    )
+    caption = (
+        "Accuracy on test applications. In brackets: 95% intervals. The last column is the difference from the "
+        "machine alone, in points."
+    )
+    chart = FindingChart(
+        "accuracy",
+        "Accuracy by round and condition. Balanced accuracy on test applications, which no part of the advisor was "
+        "trained on. Bars are 95% intervals clustered by participant; each faint dot is a participant.",
+        lambda: figures.accuracy_chart(
+            results.accuracy,
+            results.participant_accuracy,
+            results.machine_accuracy,
+            simulated=results.simulated,
+        ),
+        "Balanced accuracy by round and condition; the table below holds the numbers",
+    )
+    charts = (chart,) if results.accuracy["accuracy"].notna().any() else ()
+    sentences = (*result_words.headline(results), *result_words.advisor_notes(results))
+    shown = FindingTable("accuracy", caption, table, columns)
+    return Finding("accuracy", "Accuracy", sentences, (shown,), charts)
+
+
+def contrast_findings(results: StudyResults) -> Finding:
+    """Each condition against no advice in its round."""
+    title = "Gain over no advice"
+    if results.contrasts.empty:
+        reason = "no round has decisions on test applications both with no advice and in another condition"
+        return not_computed("contrasts", title, reason)
+    table = _labelled(results.contrasts).rename(
+        columns={"ci_low": "difference_low", "ci_high": "difference_high"}
+    )
+    columns = (
+        _ROUND,
+        _CONDITION,
+        Column("n_participants", "Participants", "integer"),
+        Column("difference", "Difference", "points"),
+        Column("odds_ratio", "Odds ratio", "two_decimals"),
+        Column("p_value", "p", "p_value"),
+        Column("p_holm", "p (Holm)", "p_value"),
+    )
+    caption = (
+        "Each condition against no advice in its round: differences in balanced accuracy, in points, and odds "
+        "ratios of a correct decision, with 95% intervals; p values are two-sided, and corrected over the whole table."
+    )
+    return Finding("contrasts", title, tables=(FindingTable("contrasts", caption, table, columns),))
+
+
+def signal_findings(results: StudyResults) -> Finding:
+    """d′, criterion and the share approved."""
+    table = _labelled(results.accuracy).assign(reason=results.accuracy["signal_reason"])
+    columns = (
+        _ROUND,
+        _CONDITION,
+        Column("d_prime", "d′", "two_decimals"),
+        Column("criterion", "c", "two_decimals"),
+        Column("approval_rate", "Approved", "percent"),
+    )
+    caption = (
+        "Signal detection on test applications: d′ is telling good from bad ones, c above 0 an inclination to "
+        "deny; means of participants with 95% intervals."
+    )
+    shown = FindingTable("signal_detection", caption, table, columns)
+    return Finding("signal_detection", "Sensitivity and inclination", tables=(shown,))
+
+
+def response_time_findings(results: StudyResults) -> Finding:
+    """Response times by round and condition, all main trials."""
+    title = "Response times"
+    if results.response_times.empty:
+        return not_computed("response_times", title, "no decision came with a response time")
+    table = _labelled(results.response_times)
+    quantiles = {
+        "p10": "Fastest tenth below",
+        "p25": "fastest quarter below",
+        "median": "Median",
+        "p75": "slowest quarter above",
+        "p90": "slowest tenth above",
+    }
+    columns = (
+        _ROUND,
+        _CONDITION,
+        Column("n_decisions", "Decisions", "integer"),
+        *(Column(name, heading, "seconds") for name, heading in quantiles.items()),
+    )
+    chart = FindingChart(
+        "response_times",
+        "Response times. All main trials, those on training applications too: median, middle half and middle 80% of "
+        "decisions.",
+        lambda: figures.response_time_chart(results.response_times, simulated=results.simulated),
+        "Response times by round and condition; the table below holds the numbers",
+    )
+    shown = FindingTable("response_times", "Response times, all main trials.", table, columns)
+    return Finding("response_times", title, tables=(shown,), charts=(chart,))
+
+
+def design_findings(results: StudyResults) -> Finding:
+    """What became of participants by round and condition, and which advisor each round served."""
+    n_analysed = results.decisions["participant_key"].nunique()
+    who = "simulated participants" if results.simulated else "participants"
+    sentence = (
+        f"{len(results.participants)} {who} began, {n_analysed} are analysed: those with a decision on a main trial "
+        f"who neither withdrew nor were screened out. They took {len(results.decisions):,} decisions on main trials, "
+        f"{len(results.test_decisions):,} of them on test applications, of which half have each outcome by design."
+    )
+    statuses = tuple(Column(status, status.replace("_", " ").capitalize(), "integer") for status in STATUSES)
+    flow = FindingTable(
+        "participants",
+        "Participants by what became of them.",
+        _labelled(participant_flow(results)),
+        (_ROUND, _CONDITION, *statuses),
+    )
+    rounds = results.rounds.assign(
+        started=[f"{at:%Y-%m-%d %H:%M}" for at in results.rounds["started_at"]],
+        advisor=results.rounds["advisor"].map(ADVISOR_WORDS),
+        trained_on=results.rounds["trained_on"].map(TRAINED_ON_WORDS),
+        bundle=results.rounds["bundle_hash"].str[:12] if len(results.rounds) else [],
+    ).drop(columns="bundle_path")
+    columns = (
+        _ROUND,
+        Column("started", "Started (UTC)"),
+        Column("advisor", "Advisor"),
+        Column("trained_on", "Trained on"),
+        Column("machine_accuracy", "Machine alone", "percent"),
+        Column("bundle", "Bundle"),
+    )
+    caption = "Rounds. The machine alone: balanced accuracy of its score on the test split, as the bundle states it."
+    tables = (flow, FindingTable("rounds", caption, rounds, columns))
+    return Finding("design", "Design", (sentence,), tables)

@@ -1,0 +1,117 @@
+"""Power against the level of the test, a known normal approximation, and its command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from data.errors import StudyError
+from human_study.cli import app
+from human_study.power import (
+    PlannedStudy,
+    PowerPoint,
+    draw_bank,
+    power_curve,
+    sample_size,
+    simulated_p_values,
+)
+from tests.reviewed_study import write_reviewed_bundle
+from tests.tiny_study import write_study
+
+PLAN = PlannedStudy(20, 40, 1, 2.0, 0.05, "GBP", 30)
+
+
+class People:
+    """People who differ in their readiness to approve, on applications that differ in how hard they are."""
+
+    def __init__(self) -> None:
+        self.outcomes = np.tile([0, 1], 40)
+        self.hardness = np.random.default_rng(1).normal(0, 0.5, 80)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        sign = 2 * self.outcomes - 1
+        log_odds = 0.4 * sign + self.hardness + rng.normal(0, 0.5, (n, 1))
+        return log_odds, np.broadcast_to(sign * rng.gamma(2, 0.5, (n, 1)), (n, 80)), np.full(n, 0.04)
+
+
+def test_without_an_effect_the_planned_test_keeps_its_level() -> None:
+    bank = draw_bank(People(), 0.0, np.random.default_rng(0))
+    p_values = np.abs(simulated_p_values(bank, PLAN, 12, 400, np.random.default_rng(1)))
+    found = (p_values < 0.05).mean()
+    assert 0.05 - 3 * 0.011 < found < 0.05 + 3 * 0.011  # Monte Carlo error of 400 studies
+
+
+def test_advice_is_made_as_strong_as_the_effect_says_and_no_stronger_than_it_can_be() -> None:
+    bank = draw_bank(People(), 0.08, np.random.default_rng(0))
+    assert bank.effect == pytest.approx(0.08, abs=1e-6)
+    with pytest.raises(StudyError, match="advice adds between 0 and"):
+        draw_bank(People(), 0.6, np.random.default_rng(0))
+    assert draw_bank(People(), None, np.random.default_rng(0)).strength == 1
+
+
+def test_power_grows_with_participants_and_its_error_and_price_are_said() -> None:
+    bank = draw_bank(People(), 0.06, np.random.default_rng(0))
+    few, many = power_curve(bank, PLAN, [8, 60], 150, np.random.default_rng(0))
+    assert few.power + 0.2 < many.power
+    assert many.monte_carlo_error == pytest.approx(np.sqrt(many.power * (1 - many.power) / 150))
+    assert many.n_total == 120
+    each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
+    assert many.cost == pytest.approx(120 * each, abs=0.01)
+    assert many.hours == 60
+
+
+def test_the_sample_size_is_that_of_a_curve_whose_answer_is_known() -> None:
+    sizes = [10, 20, 30, 40, 60]
+    known = [float(stats.norm.cdf(0.4 * np.sqrt(n) - 1.96)) for n in sizes]
+    points = [PowerPoint(n, 2 * n, power, 0.01, 0, 0) for n, power in zip(sizes, known, strict=True)]
+    low, n_each, high = sample_size(points, 0.8, 2000)
+    assert n_each == int(np.ceil(((stats.norm.ppf(0.8) + 1.96) / 0.4) ** 2))
+    assert low <= n_each <= high
+    assert sample_size(points[:2], 0.8, 2000) is None
+
+
+def planned(folder: Path, **changes: object) -> Path:
+    """A study file whose bundle has a score that knows something."""
+    path = write_study(folder, **{"bundle": "round_1/bundle", **changes})
+    write_reviewed_bundle(folder)
+    return path
+
+
+def command(*words: str):
+    return CliRunner().invoke(app, ["power", *words])
+
+
+def test_the_command_says_how_many_and_leaves_table_picture_and_text(tmp_path: Path) -> None:
+    study = planned(tmp_path, trials={"main": 20, "test_share": 0.5})
+    out = tmp_path / "power"
+    words = ("--effect", "0.05", "--participants", "6,24", "--simulations", "60", "--out", str(out))
+    run = command(str(study), *words)
+    assert run.exit_code == 0, run.output
+    assert "SIMULATED: the population realistic" in run.output
+    assert {path.name for path in out.iterdir()} == {"power.csv", "power.svg", "power.md", "power.json"}
+    content = json.loads((out / "power.json").read_text())
+    assert content["effect"] == pytest.approx(0.05, abs=1e-6)
+    assert [point["n_each"] for point in content["points"]] == [6, 24]
+    assert "SIMULATED" in (out / "power.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "sentence"),
+    [
+        ({}, ["--effect", "0.9"], "choose an effect in between"),
+        ({}, [], "needs --effect"),
+        ({}, ["--effect", "0.05", "--population", "angels"], "no simulated population"),
+        ({}, ["--effect", "0.05", "--participants", "many"], "whole numbers"),
+        ({"conditions": {"face": 1}}, ["--effect", "0.05"], "needs the condition none"),
+        ({"trials": {"main": 10, "test_share": 0.0}}, ["--effect", "0.05"], "fewer than two test trials"),
+        ({}, ["--pilot", "nowhere"], "There is no run at"),
+    ],
+)
+def test_a_plan_that_cannot_be_simulated_is_one_sentence(
+    tmp_path: Path, changes, words, sentence: str
+) -> None:
+    run = command(str(planned(tmp_path, **changes)), "--simulations", "50", *words)
+    assert sentence in str(run.exception)
