@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
-from sqlalchemy import Select, Table, delete, insert, select
+from sqlalchemy import Select, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from data import tables
@@ -77,6 +77,32 @@ class AnalysisStore(ErasureStore):
         with self._reading() as connection:
             rows = list(map(tuple, connection.execute(query)))
         return pd.DataFrame.from_records(rows, columns=["trial_key", "coder", "code"])
+
+    def state_of(self, study_name: str, kind: ParticipantKind) -> tuple[object, ...]:
+        """Something that changes whenever the study has anything new to show; cheap to ask for."""
+        people, decisions = tables.participant.c, tables.decision.c
+        theirs = [people.study_name == study_name, people.kind == kind]
+        with self._reading() as connection:
+            study = find_study(connection, study_name)
+            by_status = connection.execute(
+                select(people.status, func.count()).where(*theirs).group_by(people.status)
+            )
+            statuses = sorted(tuple(row) for row in by_status)
+            decided = connection.execute(
+                select(func.count(), func.max(decisions.decided_at))
+                .join_from(tables.decision, tables.participant)
+                .where(*theirs)
+            ).one()
+            coded = connection.execute(
+                select(func.count(), func.max(tables.reason_code.c.coded_at))
+                .join_from(tables.reason_code, tables.participant)
+                .where(*theirs)
+            ).one()
+            rounds = tables.study_round.c
+            n_rounds = connection.execute(
+                select(func.count()).where(rounds.study_name == study_name)
+            ).scalar_one()
+        return (study.status, n_rounds, *statuses, *decided, *coded)
 
     def stored_rows(
         self, records: Sequence[type[Record]], study_name: str, kind: ParticipantKind

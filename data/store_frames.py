@@ -115,7 +115,7 @@ def happenings_frame(
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     result = connection.execute(query)
     # plain tuples: pandas looks for attributes in every row of any other kind
-    frame = pd.DataFrame.from_records(list(map(tuple, result)), columns=list(result.keys()))
+    frame = pd.DataFrame.from_records(list(map(tuple, result.all())), columns=list(result.keys()))
     for name in frame.columns.intersection(NUMBER_COLUMNS):
         frame[name] = frame[name].astype(float)  # a column of nothing but None would stay without a type
     return frame

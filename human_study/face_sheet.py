@@ -4,6 +4,7 @@ import base64
 from dataclasses import dataclass
 from html import escape
 
+import cv2
 import numpy as np
 
 from advisor.bundle import Bundle
@@ -48,6 +49,21 @@ def face_sheet_html(columns: list[FaceColumn]) -> str:
         f'<div style="display: grid; gap: 3px; grid-template-columns: repeat({len(columns)}, 1fr)">'
         f"{''.join(cells)}</div></div></div>"
     )
+
+
+def face_sheet_png(columns: list[FaceColumn]) -> bytes:
+    """The sheet's pictures as one PNG: a column an application, the safest first; identities below each other."""
+    n_rows = max(len(column.pictures) for column in columns)
+    decoded = [
+        [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in c.pictures] for c in columns
+    ]
+    assert decoded[0][0] is not None, "a picture that is no PNG"
+    size = decoded[0][0].shape[0]
+    sheet = np.full((n_rows * size, len(columns) * size, 3), 255, np.uint8)
+    for place, pictures in enumerate(decoded):
+        for row, picture in enumerate(pictures):
+            sheet[row * size : (row + 1) * size, place * size : (place + 1) * size] = picture
+    return bytes(cv2.imencode(".png", sheet)[1])
 
 
 def _cell(text: str) -> str:

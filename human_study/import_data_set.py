@@ -52,8 +52,9 @@ def _restored(folder: Path, bundle_hash: str, place: Path) -> Path:
         except OSError as error:
             raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
         (path / "images").mkdir()
-        known = set(pd.read_csv(path / "images.csv")["image_sha256"])
-        for stimulus in sorted((folder / "materials" / "stimuli").glob("*.png")):
-            if stimulus.stem in known:  # bundles name their pictures by the hash's beginning
-                shutil.copyfile(stimulus, path / "images" / f"{stimulus.stem[:16]}.png")
+        images = pd.read_csv(path / "images.csv").drop_duplicates("image")
+        for image, sha256 in zip(images["image"], images["image_sha256"], strict=True):
+            stimulus = folder / "materials" / "stimuli" / f"{sha256}.png"
+            if Path(image).parent == Path("images") and stimulus.exists():  # never beyond the bundle's folder
+                shutil.copyfile(stimulus, path / image)
     return load_bundle(path).path

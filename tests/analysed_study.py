@@ -23,6 +23,7 @@ CORRECT_OF_TEN = {
 }
 MACHINE_ACCURACY = {0: 0.65, 1: 0.65}
 STUDY = "known_answers"
+RESPONSE_SHA256 = "5e" * 32  # of the response model behind the learned bundle
 _N_EACH = {"train": 5, "test": 10}
 
 # Each participant's hits, misses, false alarms and correct rejections.
@@ -75,7 +76,7 @@ def write_small_bundle(path: Path, round_number: int) -> Bundle:
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         conditions=("none", "face"),
         axes=("smile",),
-        weights={},
+        weights={"response": RESPONSE_SHA256} if round_number else {},
         checks=(),
         machine_balanced_accuracy=MACHINE_ACCURACY[round_number],
         pools={split: 2 * n_each for split, n_each in _N_EACH.items()},

@@ -1,5 +1,8 @@
 """The analyst app in a real browser, on studies with known answers: what stands on each page."""
 
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
@@ -10,15 +13,47 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from data.analysis_records import TrainingRun
 from data.store import DecisionStore
-from tests.analysed_study import STUDY, add_participant, build_known_study, create_study
+from human_study.erase import erase_participant
+from human_study.group_audits import group_findings
+from human_study.study_results import collect_results
+from tests.analysed_study import RESPONSE_SHA256, STUDY, add_participant, build_known_study, create_study
+from tests.reviewed_study import build_reviewed_study
 from tests.served_study import answers, free_port, wait_until
 
 pytestmark = pytest.mark.browser
 
 
+PAGES = {
+    "Overview": "",
+    "Accuracy": "accuracy",
+    "Learning": "learning",
+    "Reliance": "reliance",
+    "People": "people",
+    "Applications": "applications",
+    "Faces": "faces",
+    "Response model": "response_model",
+    "Reasons": "reasons",
+    "Audits": "audits",
+}
+
+
+def write_run_tables(folder: Path) -> None:
+    """What training writes of ĥ, with round numbers."""
+    folder.mkdir(parents=True)
+    (folder / "response_calibration.csv").write_text(
+        "predicted,observed,n_decisions\n0.2,0.3,100\n0.8,0.7,100\n"
+    )
+    (folder / "response_importance.csv").write_text(
+        "name,kind,importance,ci_low,ci_high\nsmile,axis,0.25,0.2,0.3\nAnnual income,feature,0.01,-0.02,0.04\n"
+    )
+    losses = {"held_out_log_loss": 0.5, "application_alone_log_loss": 0.6, "constant_log_loss": 0.7}
+    (folder / "summary.json").write_text(json.dumps({"response": losses}))
+
+
 class ServedAnalysts:
-    """An analyst app of its own process on a database with four studies."""
+    """An analyst app of its own process on a database with studies of every kind."""
 
     def __init__(self, folder: Path) -> None:
         self.database_url = f"sqlite:///{folder / 'analysts.db'}"
@@ -32,6 +67,20 @@ class ServedAnalysts:
             bundle = create_study(store, folder / "simulated", "simulated", n_rounds=1, name="rehearsal")[0]
             for condition, n_correct in (("face", 8), ("face", 6), ("none", 6), ("none", 5)):
                 add_participant(store, bundle, 0, condition, "simulated", n_correct, study_name="rehearsal")
+            bundle = create_study(store, folder / "perfect", "people", n_rounds=1, name="all_correct")[0]
+            for condition, status in (("face", "completed"), ("face", "completed"), ("none", "active")):
+                n_correct = 10 if condition == "face" else 0
+                add_participant(store, bundle, 0, condition, "people", n_correct, status, "all_correct")
+            write_run_tables(folder / "run")
+            store.register_run(
+                TrainingRun(
+                    study_name=STUDY,
+                    participants="people",
+                    run_path=str(folder / "run"),
+                    response_sha256=RESPONSE_SHA256,
+                )
+            )
+        build_reviewed_study(self.database_url, folder / "reviewed")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {
@@ -70,10 +119,29 @@ def open_page(page: Page, served: ServedAnalysts, path: str, study: str = STUDY)
     if study != STUDY:
         page.get_by_role("combobox", name="Study").click()
         page.get_by_role("option", name=study).click()
+    settled(page, study)
+
+
+def settled(page: Page, study: str) -> None:
+    """Wait until the page of that study is drawn to its end, and nothing of what was there before."""
+    drawn = page.get_by_text("As of ")
     page.get_by_role("heading", name=study).wait_for()
     # What the choice before had drawn stays until the script has come to its end.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
     expect(drawn).to_have_count(1)
+
+
+def turn_to(page: Page, title: str, study: str) -> None:
+    """Turn to another page of the app, as people do, by its name in the sidebar."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+    settled(page, study)
+
+
+def csv_of(page: Page, place: int) -> list[dict[str, str]]:
+    """The rows of the file behind the page's CSV button of that place."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").nth(place).click()
+    return list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
 
 
 def rows(page: Page, table: int) -> list[str]:
@@ -129,13 +197,134 @@ def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: ServedAnalysts
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("path", ["", "accuracy", "faces"])
-def test_simulated_participants_are_named_on_every_page(
-    analysts: ServedAnalysts, page: Page, path: str
+def test_learning_shows_what_each_round_reached(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "learning")
+    shown = "\n".join(page.get_by_test_id("stTable").all_inner_texts())
+    assert "50.0%" in shown
+    assert "80.0%" in shown
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+
+
+def test_people_stand_one_by_one_with_their_accuracy(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "people")
+    expect(page.get_by_text("32 began, 32 are analysed.")).to_be_visible()
+    people = csv_of(page, -1)
+    faces = sorted(
+        float(row["accuracy"]) for row in people if (row["round_number"], row["condition"]) == ("1", "face")
+    )
+    assert faces == pytest.approx([0.7, 0.7, 0.8, 0.8, 0.8, 0.8, 0.9, 0.9])
+    assert {row["n_decisions"] for row in people} == {"30"}
+
+
+def test_applications_that_all_get_wrong_come_first_with_their_faces(
+    analysts: ServedAnalysts, page: Page
 ) -> None:
-    open_page(page, analysts, path, "rehearsal")
-    expect(page.get_by_role("heading", name="rehearsal · SIMULATED")).to_be_visible()
-    expect(page.get_by_role("alert").get_by_text("No person took these decisions.")).to_be_visible()
+    open_page(page, analysts, "applications")
+    wrong = csv_of(page, 0)
+    assert [row["application_id"] for row in wrong[:2]] == ["test_bad_9", "test_good_9"]
+    assert (wrong[0]["n_decisions"], wrong[0]["share_wrong"]) == ("32", "1.0")
+    expect(page.get_by_text("decided wrongly in 100.0% of 32 decisions")).to_be_visible()
+    expect(page.get_by_role("img", name="Face drawn for test_bad_9")).to_have_count(6)
+    expect(page.get_by_text("has changed since the bundle was published")).to_be_visible()
+
+
+def test_the_response_model_is_shown_as_its_training_wrote_it(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "response_model")
+    expect(page.get_by_text("its probabilities are off by 10.0% on average")).to_be_visible()
+    expect(page.get_by_text("its log loss is 0.500 nats a decision")).to_be_visible()
+    expect(page.get_by_text("People go most by smile, the model believes.")).to_be_visible()
+    assert rows(page, 0) == ["20.0%|30.0%|100", "80.0%|70.0%|100"]
+    assert rows(page, 1)[1] == "Annual income|feature|0.010 [−0.020, 0.040]"
+    expect(page.get_by_text("the run has no face_readings.csv")).to_be_visible()
+
+
+def test_two_people_code_reasons_and_see_how_well_they_agree(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "reasons", "reviewed")
+    expect(page.get_by_text("no reason is coded yet")).to_be_visible()
+    with DecisionStore.open(analysts.database_url) as store:
+        frame = store.decisions_frame("reviewed", kind="people")
+        given = frame[frame["reason"].notna() & (frame["trial_kind"] == "main")].sort_values("trial_key")
+        first, *others = given["trial_key"]
+        store.code_reason(first, "berta", ["analogy"])
+        for trial_key in others[:9]:
+            for coder in ("anna", "berta"):
+                store.code_reason(trial_key, coder, ["face"])
+    coder = page.get_by_role("textbox", name="Your name as coder")
+    coder.fill("anna")
+    coder.press("Enter")
+    expect(page.get_by_text("coded by anna")).to_be_visible()
+    reason = given.set_index("trial_key").loc[first, "reason"]
+    expect(page.get_by_test_id("stText").get_by_text(reason, exact=True)).to_be_visible()
+    save = page.get_by_role("button", name="Save and go on")
+    save.click()
+    expect(page.get_by_text(f"10 of {len(given)} coded by anna")).to_be_visible(timeout=60_000)
+    with DecisionStore.open(analysts.database_url) as store:
+        codes = store.reason_codes_frame("reviewed", kind="people")
+    assert len(codes[(codes["trial_key"] == first) & (codes["coder"] == "anna")]) >= 1
+    expect(page.get_by_text("Agreement of coders")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("anna and berta").first).to_be_visible()
+
+
+def test_audits_show_the_figures_of_every_group(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "audits", "reviewed")
+    with DecisionStore.open(analysts.database_url) as store:
+        expected = group_findings(collect_results(store, "reviewed", "people")).tables[0].shown()
+    assert rows(page, 0) == ["|".join(row) for row in expected.to_numpy()]
+
+
+def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "accuracy")
+    for label, option in (("Rounds", "1"), ("Conditions", "Face")):
+        page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
+        page.get_by_role("option", name=option, exact=True).click()
+        page.keyboard.press("Escape")
+    page.get_by_text("Not computed: no round has test decisions both").wait_for()
+    settled(page, STUDY)
+    assert rows(page, 0) == ["1|Face|8|160|80.0%|73.7% to 86.3%|+15.0"]
+
+
+def test_simulated_participants_are_named_on_every_page(analysts: ServedAnalysts, page: Page) -> None:
+    open_page(page, analysts, "", "rehearsal")
+    for title in PAGES:
+        turn_to(page, title, "rehearsal")
+        expect(page.get_by_role("heading", name="rehearsal · SIMULATED")).to_be_visible()
+        expect(page.get_by_role("alert").get_by_text("No person took these decisions.")).to_be_visible()
+
+
+@pytest.mark.parametrize("study", ["nobody_yet", "one_person", "all_correct"])
+def test_every_page_stands_on_a_study_that_allows_little(
+    analysts: ServedAnalysts, page: Page, study: str
+) -> None:
+    open_page(page, analysts, "", study)
+    for title in PAGES:
+        turn_to(page, title, study)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        text = page.get_by_test_id("stMain").inner_text()
+        assert "nan" not in text.lower().split(), title
+
+
+def test_where_all_is_right_there_is_no_interval_and_it_says_why(
+    analysts: ServedAnalysts, page: Page
+) -> None:
+    open_page(page, analysts, "accuracy", "all_correct")
+    cells = rows(page, 0)[1].split("|")
+    assert cells[:5] == ["0", "Face", "2", "40", "100.0%"]
+    assert not cells[5][0].isdigit()
+
+
+def test_an_erased_person_is_gone_from_the_page(analysts: ServedAnalysts, page: Page) -> None:
+    with DecisionStore.open(analysts.database_url) as store:
+        person = add_participant(
+            store, analysts.live_bundle, 0, "none", "people", 9, study_name="one_person"
+        ).participant_key
+    open_page(page, analysts, "people", "one_person")
+    assert person in {row["participant_key"].removeprefix("'") for row in csv_of(page, -1)}
+    with DecisionStore.open(analysts.database_url) as store:
+        erase_participant(store, "one_person", participant_key=person)
+    turn_to(page, "Overview", "one_person")
+    expect(page.get_by_text("1 participants were erased at their wish")).to_be_visible()
+    turn_to(page, "People", "one_person")
+    assert person not in {row["participant_key"].removeprefix("'") for row in csv_of(page, -1)}
 
 
 def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: ServedAnalysts, page: Page) -> None:
@@ -159,7 +348,8 @@ def test_a_running_study_is_drawn_again_without_a_reload(analysts: ServedAnalyst
 def test_the_app_asks_nobody_outside_and_holds_no_torch(analysts: ServedAnalysts, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(urllib.parse.urlsplit(request.url).netloc))
-    for path in ("", "accuracy", "faces"):
-        open_page(page, analysts, path)
+    open_page(page, analysts, "")
+    for title in PAGES:
+        turn_to(page, title, STUDY)
     assert asked - {"", f"127.0.0.1:{analysts.port}"} == set()
     assert "libtorch" not in Path(f"/proc/{analysts.process.pid}/maps").read_text()

@@ -1,0 +1,55 @@
+"""Page: balanced accuracy by condition and round, with intervals, gains, sensitivity and response times."""
+
+import streamlit as st
+
+from human_study import figures, result_words
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import chart, download_csv, finding, plain, table
+from human_study.study_results import StudyResults
+
+
+def draw(choice: Choice) -> None:
+    """Figure and tables of accuracy, then what the gains are."""
+    results = choice.results()
+    for sentence in result_words.headline(results):
+        st.write(plain(sentence))
+    _accuracy(results)
+    st.subheader("Gain over no advice", anchor=False)
+    if results.contrasts.empty:
+        st.info("Not computed: no round has test decisions both with no advice and in another condition.")
+    else:
+        table("contrasts", results.contrasts, result_words.contrasts_table(results))
+        st.caption("Differences in points; GEE clustered by participant, bias-reduced; Holm over the table.")
+    st.subheader("Sensitivity and inclination", anchor=False)
+    table("signal_detection", results.accuracy, result_words.signal_table(results))
+    st.caption("d′: telling good from bad applications; c above 0: inclined to deny. Means of participants.")
+    for found in choice.findings("gains"):
+        finding(found)
+    st.subheader("Response times", anchor=False)
+    if results.response_times.empty:
+        st.info("Not shown: no decision came with a response time.")
+    else:
+        drawn = figures.response_time_chart(results.response_times, simulated=results.simulated)
+        chart("response_times", drawn, "Response times by round and condition")
+        download_csv("response_times", results.response_times)
+
+
+def _accuracy(results: StudyResults) -> None:
+    st.subheader("Accuracy by round and condition", anchor=False)
+    if results.accuracy["accuracy"].notna().any():
+        drawn = figures.accuracy_chart(
+            results.accuracy,
+            results.participant_accuracy,
+            results.machine_accuracy,
+            simulated=results.simulated,
+        )
+        chart(
+            "accuracy", drawn, "Balanced accuracy by round and condition; the table below holds the numbers"
+        )
+        st.caption(
+            "Balanced accuracy on test applications; bars are 95% intervals clustered by participant, "
+            "each faint dot is a participant."
+        )
+    for note in result_words.advisor_notes(results):
+        st.caption(note)
+    table("accuracy", results.accuracy, result_words.accuracy_table(results))

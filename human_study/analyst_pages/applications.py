@@ -1,0 +1,156 @@
+"""Page: the applications, which of them are got wrong, with their facts and faces."""
+
+import base64
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from advisor.bundle import FACE_CONDITIONS
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import download_csv, plain, table
+from human_study.number_words import percent
+from human_study.result_words import condition_label
+from human_study.study_results import StudyResults
+
+N_SHOWN = 200
+_BADGE = "font: 14px/1.5 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; color: #55616a"
+
+
+def draw(choice: Choice) -> None:
+    """Applications by how often they were decided wrongly; one of them in full."""
+    results = choice.results()
+    st.subheader("Which applications are got wrong", anchor=False)
+    wrong = application_table(results)
+    if wrong.empty:
+        st.info("Not shown: no main trial was decided yet.")
+        return
+    shown = wrong.head(N_SHOWN)
+    st.dataframe(
+        shown.assign(outcome=shown["outcome"].map(_outcome_words(results))).rename(columns=_HEADINGS),
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="percent")
+            for name in ("Wrong", "Approved", "Machine's score")
+        },
+    )
+    download_csv("applications", wrong)
+    more = f" The first {N_SHOWN} of {len(wrong)}; the CSV holds all." if len(wrong) > N_SHOWN else ""
+    st.caption(
+        "All main trials, training applications too; those decided wrongly most often first."
+        f" Few decisions say little of an application.{more}"
+    )
+    _one_application(results, wrong)
+
+
+_HEADINGS = {
+    "application_id": "Application",
+    "split": "Split",
+    "outcome": "Outcome",
+    "machine_score": "Machine's score",
+    "n_decisions": "Decisions",
+    "share_wrong": "Wrong",
+    "share_approved": "Approved",
+}
+
+
+def application_table(results: StudyResults) -> pd.DataFrame:
+    """A row an application, the one decided wrongly most often first.
+
+    Columns application_id, split, outcome, machine_score, n_decisions, share_wrong, share_approved.
+    """
+    decisions = results.decisions
+    table = decisions.assign(wrong=decisions["approved"] != decisions["outcome"])
+    grouped = table.groupby("application_id").agg(
+        split=("split", "first"),
+        outcome=("outcome", "first"),
+        machine_score=("machine_score", "first"),
+        n_decisions=("wrong", "size"),
+        share_wrong=("wrong", "mean"),
+        share_approved=("approved", "mean"),
+    )
+    return grouped.reset_index().sort_values(
+        ["share_wrong", "n_decisions", "application_id"], ascending=[False, False, True], ignore_index=True
+    )
+
+
+def _outcome_words(results: StudyResults) -> dict[int, str]:
+    task = results.cases.task
+    if task is None:
+        return {1: "good", 0: "bad"}
+    return {1: task.outcome.positive_label, 0: task.outcome.negative_label}
+
+
+def _one_application(results: StudyResults, wrong: pd.DataFrame) -> None:
+    st.subheader("One application", anchor=False)
+    chosen = st.selectbox("Application", list(wrong["application_id"]), key="application")
+    row = wrong.set_index("application_id").loc[chosen]
+    st.write(
+        plain(
+            f"{_outcome_words(results)[int(row['outcome'])].capitalize()}; decided wrongly in"
+            f" {percent(row['share_wrong'])} of {int(row['n_decisions'])} decisions; the machine's score is"
+            f" {percent(row['machine_score'])}."
+        )
+    )
+    cases = results.cases
+    if cases.task is None or chosen not in cases.frame.index:
+        st.info(f"Its facts are not shown: {plain(cases.reason or 'the table lacks it')}.")
+    else:
+        facts = [
+            {
+                "What people see": cases.task.label(name),
+                "": cases.task.display(name, cases.frame.loc[chosen, name]),
+            }
+            for name in cases.task.shown_columns
+        ]
+        table("facts", pd.DataFrame(facts), pd.DataFrame(facts))
+    decisions = results.decisions[results.decisions["application_id"] == chosen]
+    by_condition = decisions.groupby(["round_number", "condition"]).agg(
+        n_decisions=("approved", "size"), share_approved=("approved", "mean")
+    )
+    by_condition = by_condition.reset_index()
+    table(
+        "application",
+        by_condition,
+        pd.DataFrame(
+            {
+                "Round": by_condition["round_number"],
+                "Condition": by_condition["condition"].map(condition_label),
+                "Decisions": by_condition["n_decisions"],
+                "Approved": by_condition["share_approved"].map(percent),
+            }
+        ),
+    )
+    _faces(results, str(chosen))
+
+
+def _faces(results: StudyResults, application_id: str) -> None:
+    """The faces that this application wears, a row a round and condition."""
+    parts = []
+    for row in results.rounds.to_dict("records"):
+        bundle = results.bundles[row["bundle_hash"]]
+        own = bundle.images[bundle.images["application_id"] == application_id]
+        for condition in FACE_CONDITIONS:
+            images = own.loc[own["condition"] == condition, "image"]
+            if len(images):
+                pictures = "".join(
+                    picture_html(bundle.image_bytes(image), f"{application_id}, {condition_label(condition)}")
+                    for image in images
+                )
+                parts.append(
+                    f'<div style="{_BADGE}">Round {row["round_number"]}, {escape(condition_label(condition))}'
+                    f"</div><div>{pictures}</div>"
+                )
+    if parts:
+        st.html("".join(parts))
+    else:
+        st.info("No face was drawn for it in these rounds.")
+
+
+def picture_html(content: bytes, name: str, width_px: int = 110) -> str:
+    """A PNG as an image element that asks for nothing else."""
+    source = base64.b64encode(content).decode("ascii")
+    return (
+        f'<img style="width: {width_px}px; margin: 0 3px 3px 0" alt="Face drawn for {escape(name)}" '
+        f'src="data:image/png;base64,{source}">'
+    )

@@ -1,0 +1,133 @@
+"""Which study, participants, rounds and conditions a page is about, and their results, read once for everybody.
+
+Results are computed anew only when the database holds something new; while a study is open, pages look every
+few seconds. What is cached is shared by all who look, and is never changed.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from data.errors import CountenanceError
+from data.records import ParticipantKind
+from data.store import DEFAULT_DATABASE_URL, DecisionStore
+from human_study.analyst_pages.drawing import plain
+from human_study.findings import Finding
+from human_study.result_words import condition_label
+from human_study.server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.study_filter import narrowed
+from human_study.study_findings import SECTIONS
+from human_study.study_results import StudyResults, collect_results, kinds_present
+
+REFRESH_EVERY_S = 15
+_KIND_LABELS = {"people": "People", "simulated": "SIMULATED participants"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the sidebar says. Empty `rounds` or `conditions` mean all of them."""
+
+    url: str
+    study_name: str
+    kind: ParticipantKind
+    rounds: tuple[int, ...] = ()
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> DecisionStore:
+        """The database."""
+        return open_store(self.url)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no person took these decisions."""
+        return self.kind == "simulated"
+
+    def state(self) -> tuple[object, ...]:
+        """Changes whenever the database holds something new of this study."""
+        return self.store.state_of(self.study_name, self.kind)
+
+    def results(self) -> StudyResults:
+        """The results that the filters leave. Raises CountenanceError where bundle or database are gone."""
+        return _results(self, self.state())
+
+    def findings(self, section: str) -> list[Finding]:
+        """The findings of one section of SECTIONS."""
+        return _findings(self, self.state(), section)
+
+
+@st.cache_resource
+def open_store(url: str) -> DecisionStore:
+    """The database at a URL, opened once a process."""
+    return DecisionStore.open(url)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the study")
+def _results(choice: Choice, state: tuple[object, ...]) -> StudyResults:
+    if choice.rounds or choice.conditions:
+        everything = _results(Choice(choice.url, choice.study_name, choice.kind), state)
+        rounds = choice.rounds or tuple(everything.rounds["round_number"])
+        conditions = choice.conditions or tuple(everything.accuracy["condition"].unique())
+        return narrowed(everything, rounds, conditions)
+    return collect_results(choice.store, choice.study_name, choice.kind)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Computing")
+def _findings(choice: Choice, state: tuple[object, ...], section: str) -> list[Finding]:
+    (wanted,) = [one for one in SECTIONS if one.name == section]
+    return wanted.findings(_results(choice, state))
+
+
+def page_of_study(body: Callable[[Choice], None]) -> None:
+    """A page of the chosen study, drawn again every few seconds while the study is open."""
+    choice = _choose()
+    if choice is None:
+        st.info("There is no study in this database yet: start one with `human-study serve study.yaml`.")
+        return
+    is_open = choice.store.study(choice.study_name).status == "open"
+
+    def draw() -> None:
+        try:
+            st.title(plain(choice.study_name) + (" · SIMULATED" if choice.simulated else ""), anchor=False)
+            if choice.simulated:
+                st.warning(
+                    "**SIMULATED participants.** No person took these decisions.", icon=":material/smart_toy:"
+                )
+            body(choice)
+        except CountenanceError as error:
+            st.error(plain(str(error)))
+        refreshed = f" It is drawn again every {REFRESH_EVERY_S} seconds." if is_open else ""
+        st.caption(f"As of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.{refreshed}")
+
+    st.fragment(draw, run_every=REFRESH_EVERY_S if is_open else None)()
+
+
+def _choose() -> Choice | None:
+    """The sidebar: study, participants, rounds, conditions."""
+    url = os.environ.get(DATABASE_VARIABLE, DEFAULT_DATABASE_URL)
+    store = open_store(url)
+    names = [study.name for study in store.studies()]
+    if not names:
+        return None
+    wanted = os.environ.get(STUDY_VARIABLE)
+    index = names.index(wanted) if wanted in names else len(names) - 1
+    name = st.sidebar.selectbox("Study", names, index=index, key="study")
+    kinds = kinds_present(store, name)
+    kind = st.sidebar.radio(
+        "Participants", kinds, format_func=_KIND_LABELS.__getitem__, key=f"kind of {name}"
+    )
+    rounds = [one.round_number for one in store.rounds(name)]
+    counts = store.status_counts(name, kind=kind)
+    conditions = list(dict.fromkeys(counts["condition"]))
+    chosen_rounds = st.sidebar.multiselect("Rounds", rounds, placeholder="all", key=f"rounds of {name}")
+    chosen_conditions = st.sidebar.multiselect(
+        "Conditions",
+        conditions,
+        format_func=condition_label,
+        placeholder="all",
+        key=f"conditions of {name} {kind}",
+    )
+    return Choice(url, name, kind, tuple(chosen_rounds), tuple(chosen_conditions))

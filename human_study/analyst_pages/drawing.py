@@ -1,0 +1,110 @@
+"""How the analyst app shows figures, tables and findings: every one can be downloaded, all text is plain.
+
+Text from databases and files goes through `plain`, so that Markdown in it neither formats nor loads anything.
+"""
+
+import re
+from functools import partial
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from human_study import figures
+from human_study.findings import Finding, FindingTable
+
+_AROUND_PLOT_PX = 130
+
+
+def plain(text: str) -> str:
+    """Text from a database or file, so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$~:])", r"\\\1", text)
+
+
+def chart(name: str, drawn: alt.LayerChart, description: str) -> None:
+    """A chart and its downloads, which are drawn only when they are asked for."""
+    # Streamlit fits axes and legend into the height, which means the plot alone in altair.
+    height = int(drawn.height) + _AROUND_PLOT_PX
+    st.altair_chart(drawn, theme=None, width="stretch", height=height, alt=description)
+    row = st.container(horizontal=True)
+    for suffix, draw, mime in (
+        ("svg", figures.chart_svg, "image/svg+xml"),
+        ("png", figures.chart_png, "image/png"),
+    ):
+        row.download_button(
+            suffix.upper(),
+            partial(draw, drawn),
+            f"{name}.{suffix}",
+            mime,
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+            key=f"{name}.{suffix}",
+        )
+
+
+def table(name: str, raw: pd.DataFrame, shown: pd.DataFrame) -> None:
+    """A table as people read it, and its numbers as CSV."""
+    st.table(shown.astype(str).map(plain), border="horizontal", hide_index=True)
+    download_csv(name, raw)
+
+
+def download_csv(name: str, raw: pd.DataFrame) -> None:
+    """A button that gives a table's numbers as CSV."""
+    download(f"{name}.csv", "CSV", partial(_csv, raw), "text/csv")
+
+
+def download(file_name: str, label: str, content: "partial[bytes] | partial[str]", mime: str) -> None:
+    """A button that makes a file only when it is asked for."""
+    st.download_button(
+        label,
+        content,
+        file_name,
+        mime,
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+        key=file_name,
+    )
+
+
+def _csv(raw: pd.DataFrame) -> bytes:
+    from human_study.psych_ds import safe_cell
+
+    text = raw.select_dtypes(exclude="number").columns
+    safe = raw.copy()
+    for column in text:
+        safe[column] = [value if pd.isna(value) else safe_cell(str(value)) for value in raw[column]]
+    return safe.to_csv(index=False).encode()
+
+
+def finding(found: Finding) -> None:
+    """One finding: what it says, its tables and figures; or why there is none, in place of the number."""
+    st.subheader(plain(found.title), anchor=False)
+    for sentence in found.sentences:
+        st.write(plain(sentence))
+    if found.reason:
+        st.info(f"Not computed: {plain(found.reason)}.")
+    for figure in found.charts:
+        chart(figure.name, figure.draw(), figure.description)
+        st.caption(plain(figure.caption))
+    for held in found.tables:
+        finding_table(held)
+    for note in found.notes:
+        st.caption(plain(note))
+
+
+def finding_table(held: FindingTable) -> None:
+    """One table of a finding."""
+    shown = held.shown()
+    if len(shown) > 40:  # too long to read on a page: scrolled in place
+        st.dataframe(shown, hide_index=True, height=420)
+        download_csv(held.name, held.frame)
+    else:
+        table(held.name, held.frame, shown)
+    st.caption(plain(held.caption))
+
+
+def heading(column: str) -> str:
+    """A column's name as a heading: `timed_out` is "Timed out"."""
+    return column.removesuffix("_number").replace("_", " ").capitalize()

@@ -1,0 +1,39 @@
+"""Page: the faces of a round from safest to riskiest, and which axes carry which features."""
+
+from functools import partial
+
+import streamlit as st
+
+from human_study import result_words
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import download, finding
+from human_study.face_sheet import face_sheet, face_sheet_html, face_sheet_png
+from human_study.study_results import registered_bundle
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the faces")
+def _sheet(bundle_path: str, bundle_hash: str) -> tuple[str, bytes]:
+    """A bundle's face sheet as HTML and as PNG, empty where it has no faces."""
+    columns = face_sheet(registered_bundle(bundle_path, bundle_hash))
+    return (face_sheet_html(columns), face_sheet_png(columns)) if columns else ("", b"")
+
+
+def draw(choice: Choice) -> None:
+    """The newest round's sheet (of those that the filter leaves), then what the axes say."""
+    results = choice.results()
+    st.subheader("The newest faces, from safest to riskiest", anchor=False)
+    if results.rounds.empty:
+        st.info("Not shown: the study has no round yet.")
+        return
+    newest = results.rounds.iloc[-1]
+    html, png = _sheet(newest["bundle_path"], newest["bundle_hash"])
+    if html:
+        st.html(html)
+        download("faces.png", "PNG", partial(bytes, png), "image/png")
+        st.caption(f"Round {newest['round_number']}. {result_words.sheet_caption(newest['advisor'])}")
+    else:
+        st.info("Not shown: the newest bundle has no faces.")
+    if newest["trained_on"] == "simulated":
+        st.warning("These faces were trained on SIMULATED decisions.", icon=":material/smart_toy:")
+    for found in choice.findings("meaning"):
+        finding(found)

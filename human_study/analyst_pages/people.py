@@ -1,0 +1,70 @@
+"""Page: the participants, one by one: speed, attention, drift, exclusions and why."""
+
+import pandas as pd
+import streamlit as st
+
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import download_csv, finding
+from human_study.exclusions import people_table
+from human_study.result_words import condition_label
+
+_HEADINGS = {
+    "participant_key": "Participant",
+    "round_number": "Round",
+    "condition": "Condition",
+    "status": "Status",
+    "n_decisions": "Decisions",
+    "accuracy": "Accuracy",
+    "median_time_ms": "Median time (s)",
+    "share_fast": "Faster than 300 ms",
+    "time_drift": "Time drift",
+    "share_approved": "Approved",
+    "longest_run": "Longest run",
+    "attention": "Attention failed",
+    "excluded_because": "Left out because",
+}
+
+
+def draw(choice: Choice) -> None:
+    """The flow first, then everybody as a table that can be sorted."""
+    for found in choice.findings("people"):
+        finding(found)
+    st.subheader("One by one", anchor=False)
+    results = choice.results()
+    people = people_table(results)
+    if people.empty:
+        st.info("Not shown: nobody has begun yet.")
+        return
+    accuracy = results.participant_accuracy.set_index("participant_key")["accuracy"]
+    people["accuracy"] = accuracy.reindex(people["participant_key"]).to_numpy()
+    shown = people.assign(
+        condition=people["condition"].map(condition_label),
+        median_time_ms=people["median_time_ms"] / 1000,
+        attention=_failed_of_shown(people),
+    )
+    st.dataframe(
+        shown[list(_HEADINGS)].rename(columns=_HEADINGS),
+        hide_index=True,
+        column_config={
+            "Accuracy": st.column_config.NumberColumn(format="percent"),
+            "Median time (s)": st.column_config.NumberColumn(format="%.2f"),
+            "Faster than 300 ms": st.column_config.NumberColumn(format="percent"),
+            "Approved": st.column_config.NumberColumn(format="percent"),
+            "Time drift": st.column_config.NumberColumn(
+                format="%.2f",
+                help="log response time of the last third less that of the first; below 0: faster",
+            ),
+        },
+    )
+    download_csv("people", people)
+    st.caption(
+        "Accuracy is balanced accuracy on test applications. Keys are random; `human-study erase STUDY"
+        " --participant KEY` deletes a person for good."
+    )
+
+
+def _failed_of_shown(people: pd.DataFrame) -> list[str]:
+    return [
+        f"{int(failed)} of {int(shown)}" if shown else "none shown"
+        for failed, shown in zip(people["attention_failed"], people["attention_shown"], strict=True)
+    ]

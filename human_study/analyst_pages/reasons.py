@@ -1,0 +1,162 @@
+"""Page: reasons in words. Analogy view, the code book, coding by several people, and their agreement."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from advisor.bundle import FACE_CONDITIONS
+from data.analysis_records import CodeBookEntry
+from data.errors import CountenanceError
+from human_study.analyst_pages.applications import picture_html
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import download_csv, finding, plain
+from human_study.number_words import percent
+from human_study.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
+from human_study.result_words import condition_label
+from human_study.similar_faces import analogy_table
+from human_study.study_results import StudyResults
+
+_CARD = "font: 14px/1.45 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; color: #17212b"
+_BOOK_COLUMNS = ["code", "definition", "keywords"]
+
+
+def draw(choice: Choice) -> None:
+    """What was found first; then the tools."""
+    results = choice.results()
+    for found in choice.findings("reasons"):
+        finding(found)
+    _analogies(results)
+    given = results.decisions[results.decisions["reason"].fillna("").str.strip() != ""]
+    st.subheader("Code the reasons", anchor=False)
+    if given.empty:
+        st.info("Nothing to code: nobody has given a reason in words yet.")
+    else:
+        _coding(choice, results, given)
+    _code_book(choice)
+
+
+def code_book_of(choice: Choice) -> list[Code]:
+    """The study's code book, or the one to begin with."""
+    entries = choice.store.code_book(choice.study_name)
+    if not entries:
+        return list(DEFAULT_CODE_BOOK)
+    return [
+        Code(
+            entry.code,
+            entry.definition,
+            tuple(word.strip() for word in entry.keywords.split(",") if word.strip()),
+        )
+        for entry in entries
+    ]
+
+
+def _analogies(results: StudyResults) -> None:
+    """An application and those with the nearest faces: what became of them, and what people said."""
+    st.subheader("Applications with similar faces", anchor=False)
+    decided = results.decisions[results.decisions["condition"].isin(FACE_CONDITIONS)]
+    if decided.empty:
+        st.info("Not shown: nobody has decided with a face yet.")
+        return
+    cells = decided[["round_number", "condition", "bundle_hash"]].drop_duplicates().to_dict("records")
+    cell = st.selectbox(
+        "Shown as",
+        cells,
+        index=len(cells) - 1,
+        format_func=lambda one: f"Round {one['round_number']}, {condition_label(one['condition'])}",
+        key="analogy cell",
+    )
+    own = decided[
+        (decided["bundle_hash"] == cell["bundle_hash"]) & (decided["condition"] == cell["condition"])
+    ]
+    own = own[own["round_number"] == cell["round_number"]]
+    with_reason = own[own["reason"].notna()]["application_id"]
+    ids = list(dict.fromkeys([*with_reason, *own["application_id"]]))
+    application = st.selectbox("Application", ids, key="analogy application")
+    bundle = results.bundles[cell["bundle_hash"]]
+    near = analogy_table(bundle, own, str(application), str(cell["condition"]))
+    if near.empty:
+        st.info("Not shown: this application has no face there.")
+        return
+    cards = [_card(row, bundle.image_bytes(row["image"])) for row in near.to_dict("records")]
+    st.html(f'<div style="display: flex; flex-wrap: wrap; gap: 14px">{"".join(cards)}</div>')
+    download_csv("similar_faces", near)
+    st.caption(
+        "First the application itself, then those whose expressions are nearest, with what people said."
+    )
+
+
+def _card(row: dict[Any, Any], picture: bytes) -> str:
+    reasons = "".join(f"<li>{escape(text[:300])}</li>" for text in row["reasons"][:3])
+    outcome = "good outcome" if row["outcome"] else "bad outcome"
+    distance = "itself" if row["distance"] == 0 else f"distance {row['distance']:.2f}"
+    return (
+        f'<div style="{_CARD}; width: 190px">{picture_html(picture, row["application_id"], 150)}<br>'
+        f"<b>{escape(row['application_id'])}</b> · {distance}<br>{outcome}; approved in"
+        f" {percent(row['approval_rate'])} of {row['n_decisions']}<ul style='padding-left: 18px'>{reasons}</ul></div>"
+    )
+
+
+def _coding(choice: Choice, results: StudyResults, given: pd.DataFrame) -> None:
+    """One reason after the other, coded by whoever is named; the first one that they have not coded yet."""
+    coder = st.text_input("Your name as coder", key="coder", max_chars=40).strip()
+    codes = choice.store.reason_codes_frame(choice.study_name, kind=choice.kind)
+    done = set(codes.loc[codes["coder"] == coder, "trial_key"])
+    given = given.sort_values("trial_key")  # in no telling order: neither by person nor by condition
+    waiting = given[~given["trial_key"].isin(done)]
+    st.caption(f"{len(given) - len(waiting)} of {len(given)} coded by {plain(coder) or 'you'}.")
+    if not coder:
+        st.info("Enter your name: every coder codes alone, and agreement is computed between them.")
+    elif waiting.empty:
+        st.success("You have coded every reason.")
+    else:
+        row = waiting.iloc[0]
+        book = code_book_of(choice)
+        st.text(row["reason"])
+        suggested = suggest_codes(row["reason"], book)
+        with st.form(f"coding {row['trial_key']} {coder}", border=False):
+            chosen = st.pills(
+                "Codes (those that the keywords suggest are marked)",
+                [code.code for code in book],
+                selection_mode="multi",
+                default=suggested,
+            )
+            if st.form_submit_button("Save and go on"):
+                _saved(choice, str(row["trial_key"]), coder, list(chosen))
+    if len(results.reason_codes):
+        download_csv("codes", results.reason_codes)
+
+
+def _saved(choice: Choice, trial_key: str, coder: str, codes: list[str]) -> None:
+    try:
+        choice.store.code_reason(trial_key, coder, codes)
+    except CountenanceError as error:
+        st.error(plain(str(error)))
+    else:
+        st.rerun()
+
+
+def _code_book(choice: Choice) -> None:
+    """The code book as a table that can be edited, saved for everybody."""
+    st.subheader("Code book", anchor=False)
+    rows = [(code.code, code.definition, ", ".join(code.keywords)) for code in code_book_of(choice)]
+    book = pd.DataFrame(rows, columns=_BOOK_COLUMNS)
+    edited = st.data_editor(
+        book, num_rows="dynamic", hide_index=True, key=f"book of {choice.study_name}", width="stretch"
+    )
+    if st.button("Save the code book", type="primary"):
+        entries = [
+            CodeBookEntry(
+                study_name=choice.study_name, **{str(name): str(value or "") for name, value in row.items()}
+            )
+            for row in edited.fillna("").to_dict("records")
+        ]
+        try:
+            choice.store.replace_code_book(choice.study_name, entries)
+        except CountenanceError as error:
+            st.error(plain(str(error)))
+        else:
+            st.success("Saved.")
+    download_csv("code_book", edited)
+    st.caption("Keywords only suggest codes; a final * stands for any ending. Codes already given stay.")

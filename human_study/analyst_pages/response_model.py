@@ -1,0 +1,72 @@
+"""Page: the response model ĥ of each learned round, as its training wrote it down."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from human_study.analyst_pages.applications import picture_html
+from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.drawing import download_csv, finding, plain
+from human_study.learned_rounds import face_readings, learned_rounds, loss_sentence
+from human_study.study_results import StudyResults
+
+N_FACES_EACH = 6
+
+
+def draw(choice: Choice) -> None:
+    """The newest ĥ: calibration, importance, and the faces it would approve most and least."""
+    st.subheader("The response model ĥ", anchor=False)
+    rounds = learned_rounds(choice.store, choice.study_name)
+    results = choice.results()
+    rounds = [one for one in rounds if one.round_number in set(results.rounds["round_number"])]
+    if not rounds:
+        st.info(
+            "Not shown: no round has a trained advisor yet, and so no ĥ. Train one with `advisor train` when"
+            " people have decided."
+        )
+        return
+    newest = rounds[-1]
+    trained_on = results.rounds.set_index("round_number").loc[newest.round_number, "trained_on"]
+    if bool(trained_on == "simulated"):
+        st.warning("This ĥ was trained on SIMULATED decisions.", icon=":material/smart_toy:")
+    if newest.run_path is None:
+        st.info(f"Not shown: {plain(newest.reason)}.")
+    else:
+        st.write(plain(loss_sentence(newest.run_path)))
+    for found in choice.findings("response"):
+        finding(found)
+    if newest.run_path is not None:
+        _faces(newest.run_path, results)
+
+
+def _faces(run_path: Path, results: StudyResults) -> None:
+    st.subheader("Faces it would approve most and least", anchor=False)
+    readings = face_readings(run_path)
+    if isinstance(readings, str):
+        st.info(f"Not shown: {plain(readings)}.")
+        return
+    known = _known_pictures(results)
+    shown = readings[readings["image_sha256"].isin(known)].sort_values("approve_probability")
+    if shown.empty:
+        st.info("Not shown: none of the faces it read belongs to a bundle of these rounds.")
+        return
+    n_each = min(N_FACES_EACH, len(shown) // 2) or 1
+    for title, part in (("Most", shown.tail(n_each).iloc[::-1]), ("Least", shown.head(n_each))):
+        st.caption(
+            f"{title}: {part['approve_probability'].min():.0%} to {part['approve_probability'].max():.0%}"
+        )
+        pictures = [picture_html(known[sha256](), "an application") for sha256 in part["image_sha256"]]
+        st.html("".join(pictures))
+    download_csv("face_readings", readings)
+    st.caption("Each face beside an application with average facts, before an average participant.")
+
+
+def _known_pictures(results: StudyResults) -> dict[str, "partial[bytes]"]:
+    """SHA-256 → how to read the picture, of every face in the bundles of these rounds."""
+    pictures: dict[str, partial[bytes]] = {}
+    for bundle in results.bundles.values():
+        images = bundle.images.drop_duplicates("image_sha256")
+        for sha256, image in zip(images["image_sha256"], images["image"], strict=True):
+            pictures[sha256] = partial(bundle.image_bytes, image)
+    return pictures
