@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from data import tables
 from data.admission import Occupancy, ParticipantPlan
@@ -25,6 +25,7 @@ from data.records import (
 )
 from data.store_analysis import AnalysisStore
 from data.store_queries import (
+    find_first_unanswered,
     find_known_participant,
     find_newest_round,
     find_occupancy,
@@ -141,6 +142,7 @@ class ParticipantStore(AnalysisStore):
             if before is not None:
                 replaced = EarlierSession(session_token_hash=before, participant_key=participant_key)
                 write_records(connection, tables.earlier_session, [replaced])
+                self._note_move(connection, participant_key)
             connection.execute(
                 update(tables.participant)
                 .where(columns.participant_key == participant_key)
@@ -148,11 +150,42 @@ class ParticipantStore(AnalysisStore):
             )
         return token
 
-    def take_lease(self, participant_key: str) -> str:
-        """A new lease id, for the tab that acts for the participant from now on; the one before lost it."""
-        lease_id = new_key()
-        self._set(participant_key, lease_id=lease_id)
+    def take_lease(self, participant_key: str, lease_id: str | None = None) -> str:
+        """Make `lease_id` (a new one if left out) the place that acts for the participant from now on.
+
+        A place is an open page: a tab, a window, a device. Where it is another than before, the move is an
+        event, "moved_place", whose detail names the trial that was due then.
+        """
+        lease_id = lease_id or new_key()
+        columns = tables.participant.c
+        statement = update(tables.participant).where(columns.participant_key == participant_key)
+        with self._writing() as connection:
+            before = find_participant(connection, participant_key, lock=True).lease_id
+            if before != lease_id:
+                connection.execute(statement.values(lease_id=lease_id, last_seen_at=now()))
+                if before is not None:
+                    self._note_move(connection, participant_key)
         return lease_id
+
+    def trial_due_at_move(self, participant_key: str) -> str | None:
+        """The key of the trial that was due when the participant last moved to another place, or None."""
+        columns = tables.event.c
+        query = (
+            select(columns.detail)
+            .where(columns.participant_key == participant_key, columns.kind == "moved_place")
+            .order_by(columns.row_number.desc())
+            .limit(1)
+        )
+        with self._reading() as connection:
+            detail = connection.execute(query).scalar_one_or_none()
+        return None if detail is None else json.loads(detail)["trial_key"]
+
+    @staticmethod
+    def _note_move(connection: Connection, participant_key: str) -> None:
+        due = find_first_unanswered(connection, participant_key)
+        detail = json.dumps({"trial_key": due.trial_key if due else None})
+        moved = Event(participant_key=participant_key, kind="moved_place", detail=detail)
+        write_records(connection, tables.event, [moved])
 
     def touch(self, participant_key: str) -> None:
         """Note that the participant was heard of just now."""

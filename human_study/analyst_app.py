@@ -10,6 +10,7 @@ from functools import partial
 import streamlit as st
 
 from data.errors import CountenanceError
+from human_study import live_view
 from human_study.analyst_pages import (
     accuracy,
     applications,
@@ -19,9 +20,13 @@ from human_study.analyst_pages import (
     reasons,
     response_model,
 )
-from human_study.analyst_pages.choice import page_of_study
+from human_study.analyst_pages.choice import Choice, page_of_study
 from human_study.analyst_pages.drawing import plain
 from human_study.analyst_pages.sections import section_page
+
+
+def _live(choice: Choice) -> None:
+    live_view.draw(choice.store, choice.study_name, choice.kind)
 
 
 def main() -> None:
@@ -29,6 +34,7 @@ def main() -> None:
     st.set_page_config(page_title="Countenance for analysts", layout="centered")
     pages = [
         ("Overview", "overview", overview.draw),
+        ("Live", "live", _live),
         ("Accuracy", "accuracy", accuracy.draw),
         ("Learning", "learning", section_page("learning")),
         ("Reliance", "reliance", section_page("reliance")),

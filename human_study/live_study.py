@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,9 +21,7 @@ from data.applications import Applications, read_applications
 from data.errors import StudyError
 from data.records import (
     Answer,
-    Decision,
     Event,
-    InitialDecision,
     Participant,
     Recruitment,
     Stage,
@@ -49,12 +47,13 @@ N_FACES_AHEAD = 3
 
 
 class NotServedError(Exception):
-    """A request that the study refuses; `status` is its HTTP status."""
+    """A request that the study refuses; `status` is its HTTP status, `reason` a word that scripts can read."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, reason: str = "") -> None:
         """`message` is one sentence that a participant may read."""
         super().__init__(message)
         self.status = status
+        self.reason = reason
 
 
 def storage_id(participant: Participant) -> str:
@@ -196,68 +195,22 @@ class LiveStudy:
         participant = self.store.participant_by_session(token) if token else None
         return participant if participant and participant.study_name == self.study.name else None
 
-    def record_decisions(
-        self, submissions: Sequence[tuple[str, dict[str, Any]]]
-    ) -> list[Literal["recorded", "already"] | NotServedError]:
-        """Write decisions durably, in one commit. Each is a session's token, and the checked fields that the
-        browser knows.
+    def take_place(self, token: str, place: str, *, take: bool) -> bool:
+        """Whether an open page is the newest place of its participant; `take` makes it so.
 
-        What is refused comes back as its NotServedError: 401 unknown session, 403 participation over, 404 not
-        this participant's trial, 409 not its turn.
+        Raises NotServedError: 401 unknown session, also one that another device has replaced, 403 over.
         """
-        known = self.store.participants_by_session([token for token, _ in submissions])
-        results: list[Literal["recorded", "already"] | NotServedError | None] = [None] * len(submissions)
-        decisions = {}
-        for place, (token, message) in enumerate(submissions):
-            participant = known.get(token)
-            if participant is None or participant.study_name != self.study.name:
-                results[place] = NotServedError(401, "Please begin at the welcome page.")
-                continue
-            if participant.status == "active" and participant.step not in DECIDING_STEPS:
-                results[place] = NotServedError(409, "Another step comes first.")
-                continue
-            decisions[place] = Decision(
-                **message,
-                participant_key=participant.participant_key,
-                study_hash=self.study.study_hash,
-                bundle_hash=participant.bundle_hash,
-            )
-        for place, status in zip(
-            decisions, self.store.record_decisions(list(decisions.values())), strict=True
-        ):
-            token, message = submissions[place]
-            results[place] = self._why_refused(token, message) if status == "refused" else status
-        return [result for result in results if result is not None]
-
-    def _why_refused(self, token: str, message: dict[str, Any]) -> NotServedError:
-        try:
-            self._own_trial(self._require_active(token), message["trial_key"])
-        except NotServedError as refusal:
-            return refusal
-        return NotServedError(409, "Another trial comes first.")
-
-    def record_initial_decision(self, token: str, message: dict[str, Any]) -> Literal["recorded", "already"]:
-        """Write the choice before the advice durably, in a two-stage trial. Refuses as `record_decision` does."""
-        participant = self._known(token)
-        initial = InitialDecision(
-            **{name: value for name, value in message.items() if name != "reason"},
-            participant_key=participant.participant_key,
-            study_hash=self.study.study_hash,
-            bundle_hash=participant.bundle_hash,
-        )
-        if participant.step in DECIDING_STEPS:
-            status = self.store.record_initial_decision(initial)
-            if status != "refused":
-                return status
-        self._require_active(token)
-        self._own_trial(participant, initial.trial_key)
-        raise NotServedError(409, "Another trial comes first.")
+        participant = self._require_active(token)
+        if take:
+            self.store.take_lease(participant.participant_key, place)
+            return True
+        return participant.lease_id in (None, place)
 
     def feedback(self, token: str, trial_key: str) -> dict[str, Any]:
         """What became of a practice application, once it is decided: `right`, and `outcome` in words.
 
-        Raises NotServedError as `record_decision` does; 404 also for a trial that is not practice, 409 for one
-        that is not decided.
+        Raises NotServedError: 401 unknown session, 403 participation over, 404 not this participant's trial or
+        not practice, 409 not decided yet.
         """
         participant = self._require_active(token)
         trial = self._own_trial(participant, trial_key)
@@ -276,7 +229,8 @@ class LiveStudy:
     def face(self, token: str, trial_key: str) -> bytes:
         """The PNG of a trial that is the participant's next one, or a few ahead of it.
 
-        Raises NotServedError as `record_decision` does; 404 also where the trial has no face.
+        Raises NotServedError: 401 unknown session, 403 participation over, 404 not this participant's trial or
+        one without a face, 409 not its turn.
         """
         participant = self._require_active(token)
         trial = self._own_trial(participant, trial_key)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from data.records import Participant
 from human_study import ending_screens, question_screens, screens
-from human_study.live_study import LiveStudy
+from human_study.live_study import LiveStudy, storage_id
 from human_study.protocol import DECIDING_STEPS
 from human_study.request_guard import SESSION_COOKIE
 
@@ -36,6 +36,7 @@ def _show(live: LiveStudy, participant: Participant) -> None:
 
 def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
     """Draw a step that is no block of trials."""
+    screens.forget_queue(keep=storage_id(participant))
     go_on, withdraw = partial(live.go_on, participant), partial(live.withdraw, participant)
     if screen == "consent":
         screens.consent(live, participant, on_agree=go_on, on_refuse=withdraw)

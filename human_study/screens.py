@@ -17,6 +17,8 @@ from human_study.payment import shown_amount
 from human_study.playable import player_data
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
+# A component is one module; what belongs apart is written in files of its own.
+_SCRIPTS = {"player": ("place.js", "decision_queue.js", "player.js"), "forget": ("forget.js",)}
 
 _STYLE = """<style>
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stStatusWidget"],
@@ -183,16 +185,20 @@ def _look_again() -> None:
     """A trigger's callback; running the script again is all that is wanted."""
 
 
-def forget_queue() -> None:
-    """Remove what waits in this browser: the participation is over, and lab computers are shared."""
-    _component("forget")(key="forget")
+def forget_queue(keep: str | None = None) -> None:
+    """Remove what waits in this browser, but for the storage id `keep`: lab computers are shared.
+
+    All of it when a participation is over, and what others left when one begins.
+    """
+    _component("forget")(key="forget", data={"keep": keep})
 
 
 @st.cache_resource
 def _component(name: str) -> Any:
     css = _PLAYER_FOLDER / f"{name}.css"
+    files = _SCRIPTS[name]
     return st.components.v2.component(
         f"countenance_{name}",
-        js=(_PLAYER_FOLDER / f"{name}.js").read_text(encoding="utf-8"),
+        js="\n".join((_PLAYER_FOLDER / file).read_text(encoding="utf-8") for file in files),
         css=css.read_text(encoding="utf-8") if css.exists() else None,
     )

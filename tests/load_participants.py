@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,3 +86,27 @@ async def at_pace(port: int, deciders: list[Decider], every_s: float, duration_s
     await asyncio.gather(*(one(number, decider) for number, decider in enumerate(deciders)))
     timings.wall_s = time.perf_counter() - start
     return timings
+
+
+class Persistent:
+    """Somebody who, as the player does, sends a decision again until it is acknowledged."""
+
+    def __init__(self, port: int, decider: Decider) -> None:
+        self.port, self.decider = port, decider
+        self.statuses: Counter[int] = Counter()
+
+    async def play(self, stop: asyncio.Event, pause_s: float = 0.02) -> None:
+        """Decide until all is decided or `stop` is set; a server that is gone is asked again and again."""
+        async with Connection(self.port, f"{SESSION_COOKIE}={self.decider.token}") as connection:
+            while self.decider.trial_keys and not stop.is_set():
+                trial_key = self.decider.trial_keys[0]
+                try:
+                    body = self.decider.body(trial_key)
+                    answer = await connection.request("POST", "/api/decisions", body)
+                except (OSError, EOFError):
+                    await asyncio.sleep(0.1)
+                    continue
+                self.statuses[answer.status] += 1
+                if answer.status == 200:
+                    self.decider.acknowledged.append(self.decider.trial_keys.pop(0))
+                await asyncio.sleep(pause_s if answer.status == 200 else 0.1)

@@ -66,7 +66,7 @@ def test_a_decision_is_stored_as_sent_and_traceable(live: LiveStudy, client: Tes
     visitor = Visitor(live)
     sent = message(visitor.trials[0].trial_key, choice="deny", n_blur=2, n_focus=3)
     response = client.post("/api/decisions", json=sent, headers=visitor.headers)
-    assert (response.status_code, response.json()) == (200, {"status": "recorded"})
+    assert (response.status_code, response.json()) == (200, {"status": "recorded", "place": "newest"})
     (row,) = live.store.decisions_frame("tiny_study", kind="simulated").to_dict("records")
     assert (row["choice"], row["response_time_ms"]) == ("deny", 812.5)
     assert row["bundle_hash"] == live.store.newest_round("tiny_study").bundle_hash
@@ -79,7 +79,7 @@ def test_a_replay_is_acknowledged_and_changes_nothing(live: LiveStudy, client: T
     client.post("/api/decisions", json=first, headers=visitor.headers)
     for again in (first, {**first, "choice": "deny", "idempotency_key": "another-one-0000"}):
         response = client.post("/api/decisions", json=again, headers=visitor.headers)
-        assert (response.status_code, response.json()) == (200, {"status": "already"})
+        assert (response.status_code, response.json()) == (200, {"status": "already", "place": "newest"})
     frame = live.store.decisions_frame("tiny_study", kind="simulated")
     assert list(frame["choice"]) == ["approve"]
 
@@ -114,12 +114,69 @@ def test_without_a_known_session_nothing_is_taken_or_shown(
     assert n_decisions(live) == 0
 
 
-def test_a_second_entry_takes_over_and_the_first_cookie_dies(live: LiveStudy, client: TestClient) -> None:
-    first, second = Visitor(live, "same"), Visitor(live, "same")
+def decided(client: TestClient, visitor: Visitor, number: int, **changes: Any) -> tuple[int, dict[str, Any]]:
+    """Send the decision on a trial; status and answer."""
+    sent = message(visitor.trials[number].trial_key, **changes)
+    response = client.post("/api/decisions", json=sent, headers=visitor.headers)
+    return response.status_code, response.json()
+
+
+def test_a_second_entry_takes_over_and_what_the_first_had_queued_counts_for_one_trial(
+    live: LiveStudy, client: TestClient
+) -> None:
+    first = Visitor(live, "same")
+    assert decided(client, first, 0) == (200, {"status": "recorded", "place": "newest"})
+    second = Visitor(live, "same")
     assert first.key == second.key
-    sent = message(first.trials[0].trial_key)
-    assert client.post("/api/decisions", json=sent, headers=first.headers).status_code == 401
-    assert client.post("/api/decisions", json=sent, headers=second.headers).status_code == 200
+    assert decided(client, first, 1) == (200, {"status": "recorded", "place": "older"})
+    status, told = decided(client, first, 2)
+    assert (status, told["reason"]) == (409, "older_place")
+    assert decided(client, second, 1) == (200, {"status": "already", "place": "newest"})
+    assert decided(client, second, 2) == (200, {"status": "recorded", "place": "newest"})
+    assert client.get(f"/faces/{first.trials[3].trial_key}", headers=first.headers).status_code == 401
+
+
+def place(client: TestClient, visitor: Visitor, name: str, *, take: bool) -> bool:
+    """Take or ask for a place."""
+    response = client.post("/api/places", json={"place": name, "take": take}, headers=visitor.headers)
+    assert response.status_code == 200
+    return bool(response.json()["is_newest"])
+
+
+def test_the_newest_tab_acts_and_the_older_one_is_told(live: LiveStudy, client: TestClient) -> None:
+    visitor = Visitor(live)
+    assert place(client, visitor, "first-tab", take=True)
+    assert place(client, visitor, "first-tab", take=True)  # asked again after a lost answer
+    assert decided(client, visitor, 0, place="first-tab")[1]["place"] == "newest"
+    assert place(client, visitor, "second-tab", take=True)
+    assert not place(client, visitor, "first-tab", take=False)
+    assert place(client, visitor, "second-tab", take=False)
+    assert decided(client, visitor, 1, place="first-tab") == (200, {"status": "recorded", "place": "older"})
+    assert decided(client, visitor, 2, place="first-tab")[1]["reason"] == "older_place"
+    assert decided(client, visitor, 2, place="second-tab")[1] == {"status": "recorded", "place": "newest"}
+    assert place(client, visitor, "first-tab", take=True)  # reloaded
+    assert decided(client, visitor, 3, place="first-tab")[1] == {"status": "recorded", "place": "newest"}
+
+
+def test_what_waited_at_the_older_tab_does_not_count_once_the_newer_one_went_on(
+    live: LiveStudy, client: TestClient
+) -> None:
+    visitor = Visitor(live)
+    place(client, visitor, "first-tab", take=True)
+    place(client, visitor, "second-tab", take=True)
+    assert decided(client, visitor, 0, place="second-tab", choice="deny")[0] == 200
+    assert decided(client, visitor, 0, place="first-tab")[1] == {"status": "already", "place": "older"}
+    assert decided(client, visitor, 1, place="first-tab")[0] == 409
+    assert list(live.store.decisions_frame("tiny_study", kind="simulated")["choice"]) == ["deny"]
+
+
+def test_nobody_takes_a_place_without_a_session_or_after_the_end(live: LiveStudy, client: TestClient) -> None:
+    visitor = Visitor(live)
+    wanted = {"place": "some-tab", "take": True}
+    assert client.post("/api/places", json=wanted).status_code == 401
+    assert client.post("/api/places", json={"place": "x"}, headers=visitor.headers).status_code == 400
+    live.store.set_status(visitor.key, "returned")
+    assert client.post("/api/places", json=wanted, headers=visitor.headers).status_code == 403
 
 
 @pytest.mark.parametrize("status", ["completed", "returned", "timed_out", "screened_out"])

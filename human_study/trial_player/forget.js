@@ -1,8 +1,9 @@
-// Removes what waits in localStorage: nothing of a participation that is over stays on a shared computer.
-export default function forget() {
+// Removes what waits in localStorage for others than the participant named by `keep` (nobody, where it is null):
+// nothing of a participation that is over, or of somebody else's, stays on a shared computer.
+export default function forget({ data }) {
   try {
     Object.keys(localStorage)
-      .filter((key) => key.startsWith("countenance.queue."))
+      .filter((key) => key.startsWith("countenance.queue.") && key !== `countenance.queue.${data?.keep}`)
       .forEach((key) => localStorage.removeItem(key));
   } catch {
     // Storage is blocked: nothing was kept.

@@ -1,6 +1,7 @@
 // Plays a block of trials in the browser: preloads faces, draws each trial, measures the response time from
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
-// before it answers. What is not yet acknowledged waits in localStorage under the participant's own key.
+// before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js);
+// only the newest of a participant's open pages sends (place.js). The three files are one module.
 //
 // `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
 // confidence_points (0: not asked), texts, trials (as `playable_trial` in playable.py makes them).
@@ -10,10 +11,8 @@
 const LOCK_OUT_MS = 300;
 const N_PRELOADED = 2;
 const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
-const REQUEST_TIMEOUT_MS = 10000;
 const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
-const QUEUE_PREFIX = "countenance.queue.";
 const MAX_REASON_LENGTH = 1000; // characters
 const ADDRESSES = { initial: "/api/initial-decisions", final: "/api/decisions" };
 const FEEDBACK_ADDRESS = "/api/feedback/";
@@ -22,14 +21,16 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retryDelay = (attempt) =>
   RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
 
-function randomKey() {
-  // crypto.randomUUID exists on secure origins only; a lab's plain http server is none.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 // A text with its words filled in: "{n} of {total}".
 function filled(text, words) {
   return text.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
+}
+
+// Calls back when what was drawn in this animation frame is painted: the first task after the frame's own.
+function afterPaint(callback) {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = callback;
+  channel.port2.postMessage(null);
 }
 
 function element(tag, attributes = {}, ...children) {
@@ -49,40 +50,6 @@ function closeConnectionDialog() {
   }
 }
 
-// Decisions taken but not yet acknowledged. Lab computers are shared: other participants' queues are removed.
-class DecisionQueue {
-  constructor(participant) {
-    this.storageKey = QUEUE_PREFIX + participant;
-    this.decisions = [];
-    try {
-      for (const key of Object.keys(localStorage)) {
-        if (key.startsWith(QUEUE_PREFIX) && key !== this.storageKey) localStorage.removeItem(key);
-      }
-      this.decisions = JSON.parse(localStorage.getItem(this.storageKey) ?? "[]");
-    } catch {
-      // Storage is blocked or holds something else: decisions then wait in memory alone.
-    }
-  }
-
-  get isEmpty() {
-    return this.decisions.length === 0;
-  }
-
-  holds(trialKey, stage) {
-    return this.decisions.some(({ decision, stage: sent }) => decision.trial_key === trialKey && sent === stage);
-  }
-
-  replace(decisions) {
-    this.decisions = decisions;
-    try {
-      if (this.isEmpty) localStorage.removeItem(this.storageKey);
-      else localStorage.setItem(this.storageKey, JSON.stringify(decisions));
-    } catch {
-      // As above.
-    }
-  }
-}
-
 class TrialPlayer {
   constructor(root, data) {
     this.listening = new AbortController();
@@ -91,6 +58,8 @@ class TrialPlayer {
     this.faces = new Map();
     this.trial = null;
     this.isSending = false;
+    this.place = Place.ofThisPage();
+    this.place.hasUnsent = () => !this.queue.isEmpty;
     this.isStopped = false;
     this.isOffline = false;
     this.isLoading = false;
@@ -106,6 +75,7 @@ class TrialPlayer {
     count("keydown", "n_key");
     count("paste", "n_paste");
     window.addEventListener("online", () => this.send(), options);
+    this.place.addEventListener("lost", () => this.stop(), { signal: this.listening.signal });
     this.dialogs = new MutationObserver(closeConnectionDialog);
     this.dialogs.observe(document.body, { childList: true });
   }
@@ -141,8 +111,20 @@ class TrialPlayer {
     this.data = data;
     this.setTriggerValue = setTriggerValue;
     this.remaining = data.trials.filter((trial) => this.stagesLeft(trial).length > 0);
+    if (this.place.isLost && !this.isStopped) this.stop();
+    if (this.isStopped) return;
     if (!this.isInFeedback && (!this.trial || this.remaining[0]?.key !== this.trial.key)) this.next();
+    this.takePlace();
     this.send();
+  }
+
+  async takePlace() {
+    for (let attempt = 0; !this.isStopped; attempt += 1) {
+      const status = await this.place.take();
+      if (status === "stopped") this.stop();
+      if (status !== "later") return;
+      await pause(retryDelay(attempt));
+    }
   }
 
   stagesLeft(trial) {
@@ -180,7 +162,7 @@ class TrialPlayer {
     for (let attempt = 0; !this.isStopped; attempt += 1) {
       try {
         const response = await fetch(trial.image, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-        if (response.status === 401) this.stop();
+        if (response.status === 401 || response.status === 403) this.stop();
         if (response.ok) {
           const image = element("img", { class: "face", alt: this.data.texts.face, width: "256", height: "256" });
           image.src = URL.createObjectURL(await response.blob());
@@ -228,11 +210,16 @@ class TrialPlayer {
     this.buttons.forEach((button) => { button.disabled = true; });
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.chosen = null;
-    this.onset = performance.now();
-    setTimeout(() => {
-      if (this.trial !== trial || this.currentStage !== stage || this.chosen) return;
-      this.buttons.forEach((button) => { button.disabled = false; });
-    }, LOCK_OUT_MS);
+    // Nothing is taken before the stage is painted and the lock-out over.
+    this.onset = Infinity;
+    afterPaint(() => {
+      if (this.trial !== trial || this.currentStage !== stage) return;
+      this.onset = performance.now();
+      setTimeout(() => {
+        if (this.trial !== trial || this.currentStage !== stage || this.chosen) return;
+        this.buttons.forEach((button) => { button.disabled = false; });
+      }, LOCK_OUT_MS);
+    });
   }
 
   promptFor(trial, stage) {
@@ -271,7 +258,7 @@ class TrialPlayer {
     const { trial } = this;
     // The event's own time is when the finger came down, on the same clock as performance.now().
     const responseTime = event.timeStamp - this.onset;
-    if (!trial || this.chosen || responseTime < LOCK_OUT_MS) return;
+    if (!trial || this.chosen || !(responseTime >= LOCK_OUT_MS)) return;
     this.chosen = { choice, response_time_ms: Math.round(responseTime * 10) / 10, at: performance.now() };
     if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
     else this.commit({});
@@ -402,11 +389,14 @@ class TrialPlayer {
     this.isSending = true;
     for (let attempt = 0; !this.queue.isEmpty && !this.isStopped;) {
       const status = await this.post(this.queue.decisions[0]);
-      if (status === "stored") {
+      // A newer page of this browser has the queue now, and sends it.
+      if (this.isStopped) break;
+      if (status === "stored" || status === "stored for the last time") {
         this.queue.replace(this.queue.decisions.slice(1));
         attempt = 0;
         this.isOffline = false;
         this.notify();
+        if (status !== "stored") this.giveUp();
       } else if (status === "later") {
         this.isOffline = attempt > 0;
         this.notify();
@@ -417,6 +407,8 @@ class TrialPlayer {
         this.queue.decisions.forEach(({ decision, stage }) => this.answered.delete(decision.trial_key + stage));
         this.queue.replace([]);
         this.setTriggerValue("changed", randomKey());
+      } else if (status === "older") {
+        this.giveUp();
       } else {
         this.stop();
       }
@@ -425,22 +417,32 @@ class TrialPlayer {
     if (!this.trial && !this.isInFeedback && this.remaining.length === 0) this.finish();
   }
 
-  // → "stored", "later" (try again), "refused" (never will be), "stopped" (this page may send nothing any more)
+  // The participant has gone on on another device: what waits here was not seen there, and counts no more.
+  giveUp() {
+    this.queue.replace([]);
+    this.place.lose();
+  }
+
+  // → "stored", "stored for the last time" (from an older page), "later" (try again), "refused" (never will be),
+  // "older" (a newer page acts for the participant), "stopped" (nothing is taken from this browser any more)
   async post({ decision, stage }) {
     try {
+      const place = await this.place.take();
+      if (place !== "taken") return place;
       const response = await fetch(ADDRESSES[stage], {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(decision),
+        body: JSON.stringify({ ...decision, place: this.place.id }),
         keepalive: true,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
       if (response.ok) {
-        const { status } = await response.json();
+        const { status, place: sender } = await response.json();
         if (status === "already") this.setTriggerValue("changed", randomKey());
-        return "stored";
+        return sender === "older" ? "stored for the last time" : "stored";
       }
       if (response.status === 401 || response.status === 403) return "stopped";
+      if (response.status === 409 && (await response.json()).reason === "older_place") return "older";
       return response.status >= 500 || response.status === 429 ? "later" : "refused";
     } catch {
       return "later";
@@ -461,6 +463,7 @@ class TrialPlayer {
 
   // The server no longer knows this page as the participant's; Python says why.
   stop() {
+    if (this.isStopped) return;
     this.isStopped = true;
     this.trial = null;
     this.buttons.forEach((button) => { button.disabled = true; });

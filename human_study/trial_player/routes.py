@@ -1,4 +1,4 @@
-"""The trial player's own routes beside Streamlit: decisions in, faces and feedback on practice out.
+"""The trial player's own routes beside Streamlit: decisions in, faces and feedback on practice out, places.
 
 A decision is durable before it is answered. A face has an address of its own for every trial, and answers
 only the participant whose trial it is, and only from the current trial on to a few ahead.
@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from data.records import Stage
+from human_study.decision_intake import DecisionIntake, Submission
 from human_study.group_commit import GroupCommit
 from human_study.live_study import LiveStudy, NotServedError
 from human_study.request_guard import read_body, refuse_other_sites, session_token
@@ -37,6 +39,7 @@ class DecisionMessage(BaseModel):
     n_key: _Count
     n_paste: _Count
     idempotency_key: _Token
+    place: _Token | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     followup_time_ms: float | None = Field(default=None, ge=0, le=30 * 24 * 3600 * 1000)
     reason: str | None = Field(default=None, max_length=2000)
@@ -48,6 +51,15 @@ class InitialDecisionMessage(DecisionMessage):
     reason: None = None
 
 
+class PlaceMessage(BaseModel):
+    """An open page says which it is, and either takes the participant's place or asks whether it has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    place: _Token
+    take: bool
+
+
 def trial_player_routes(live: LiveStudy) -> list[Route]:
     """Decisions in, faces and feedback on practice out, for one study.
 
@@ -56,23 +68,29 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     long, 503 the database does not answer.
     """
 
-    writing = GroupCommit(live.record_decisions)
+    writing = GroupCommit(DecisionIntake(live).take)
+
+    async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
+        token = session_token(request)
+        message = await _message(request, kind)
+        _require_asked(live, message)
+        fields = message.model_dump(exclude={"place"})
+        taken = await writing.submit(Submission(token, message.place, stage, fields))
+        if isinstance(taken, NotServedError):
+            raise taken
+        return JSONResponse({"status": taken.status, "place": taken.place}, headers=_NOT_KEPT)
 
     async def decisions(request: Request) -> Response:
-        token = session_token(request)
-        message = await _message(request, DecisionMessage)
-        _require_asked(live, message)
-        status = await writing.submit((token, message.model_dump()))
-        if isinstance(status, NotServedError):
-            raise status
-        return JSONResponse({"status": status}, headers=_NOT_KEPT)
+        return await decide(request, DecisionMessage, "final")
 
     async def initial_decisions(request: Request) -> Response:
+        return await decide(request, InitialDecisionMessage, "initial")
+
+    async def places(request: Request) -> Response:
         token = session_token(request)
-        message = await _message(request, InitialDecisionMessage)
-        _require_asked(live, message)
-        status = await run_in_threadpool(live.record_initial_decision, token, message.model_dump())
-        return JSONResponse({"status": status}, headers=_NOT_KEPT)
+        message = await _message(request, PlaceMessage)
+        is_newest = await run_in_threadpool(live.take_place, token, message.place, take=message.take)
+        return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 
     async def feedback(request: Request) -> Response:
         token = session_token(request)
@@ -88,16 +106,17 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     return [
         Route("/api/decisions", decisions, methods=["POST"]),
         Route("/api/initial-decisions", initial_decisions, methods=["POST"]),
+        Route("/api/places", places, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
     ]
 
 
-_Message = TypeVar("_Message", bound=DecisionMessage)
+_Message = TypeVar("_Message", bound=BaseModel)
 
 
 async def _message(request: Request, kind: type[_Message]) -> _Message:
-    """The checked body of a decision. Raises NotServedError 400, 403 or 413."""
+    """The checked body of a request. Raises NotServedError 400, 403 or 413."""
     refuse_other_sites(request)
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise NotServedError(400, "A decision is sent as application/json.")
@@ -105,7 +124,7 @@ async def _message(request: Request, kind: type[_Message]) -> _Message:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise NotServedError(400, "This is no decision on a trial.") from error
+        raise NotServedError(400, "The player sends no such message.") from error
 
 
 def _require_asked(live: LiveStudy, message: DecisionMessage) -> None:
@@ -121,4 +140,5 @@ def _require_asked(live: LiveStudy, message: DecisionMessage) -> None:
 
 async def not_served(_request: Request, error: NotServedError) -> Response:
     """Answer a request that the study refuses, with the refusal's status and sentence."""
-    return JSONResponse({"error": str(error)}, error.status, headers={"Cache-Control": "no-store"})
+    said = {"error": str(error), **({"reason": error.reason} if error.reason else {})}
+    return JSONResponse(said, error.status, headers=_NOT_KEPT)

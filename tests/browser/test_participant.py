@@ -38,10 +38,10 @@ def store(served: ServedStudy) -> Iterator[DecisionStore]:
         yield opened
 
 
-def begin(served: ServedStudy, context: BrowserContext) -> Page:
-    """Go as far as the first trial."""
+def begin(served: ServedStudy, context: BrowserContext, address: str = "") -> Page:
+    """Go as far as the first trial, from the study's own address or from a link."""
     page = context.new_page()
-    page.goto(served.url)
+    page.goto(address or served.url)
     page.get_by_role("button", name="Begin").click()
     for name in ("I agree", "Start with"):
         page.get_by_role("button", name=name).wait_for()

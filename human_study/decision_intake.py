@@ -1,0 +1,114 @@
+"""Taking decisions: who sends them, from which place, and what becomes of each.
+
+A place is an open page: a tab, a window, a device. The newest one acts for the participant. What an older one
+still had queued counts only for the trial that was due when the participant moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from data.records import Decision, InitialDecision, Participant, Stage
+from human_study.live_study import LiveStudy, NotServedError
+from human_study.protocol import DECIDING_STEPS
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A decision as it arrives: the cookie's secret, the page it comes from, and its checked fields."""
+
+    token: str
+    place: str | None
+    stage: Stage
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A decision that is stored, now or before, and whether the page it came from is still the newest."""
+
+    status: Literal["recorded", "already"]
+    place: Literal["newest", "older"] = "newest"
+
+
+class OlderPlaceError(NotServedError):
+    """The participant has gone on elsewhere, and this is not the trial that was due then."""
+
+    def __init__(self) -> None:
+        """Status 409."""
+        super().__init__(
+            409, "You have gone on in another window or on another device.", reason="older_place"
+        )
+
+
+class DecisionIntake:
+    """Takes decisions for one study, many in one durable commit."""
+
+    def __init__(self, live: LiveStudy) -> None:
+        """`live` says who takes part and writes the decisions."""
+        self._live = live
+        self._store = live.store
+
+    def take(self, submissions: Sequence[Submission]) -> list[Taken | NotServedError]:
+        """Write decisions durably; what is refused comes back as its NotServedError.
+
+        401 unknown session, 403 participation over, 404 not this participant's trial, 409 not its turn or an
+        older place's.
+        """
+        known = self._store.participants_by_session([submission.token for submission in submissions])
+        results: dict[int, Taken | NotServedError] = {}
+        decisions: dict[int, Decision | InitialDecision] = {}
+        older: set[int] = set()
+        for number, submission in enumerate(submissions):
+            try:
+                participant, is_older = self._sender(submission, known.get(submission.token))
+            except NotServedError as refusal:
+                results[number] = refusal
+                continue
+            decisions[number] = self._decision(submission, participant)
+            if is_older:
+                older.add(number)
+        outcomes = self._store.record_decisions(list(decisions.values()))
+        for (number, decision), outcome in zip(decisions.items(), outcomes, strict=True):
+            if outcome == "refused":
+                results[number] = self._why_refused(decision)
+            else:
+                results[number] = Taken(outcome, "older" if number in older else "newest")
+        return [results[number] for number in range(len(submissions))]
+
+    def _sender(self, submission: Submission, participant: Participant | None) -> tuple[Participant, bool]:
+        """Who sends it, and whether from an older place. Raises NotServedError."""
+        is_older = participant is None
+        if participant is None:
+            participant = self._store.participant_by_earlier_session(submission.token)
+        if participant is None or participant.study_name != self._live.study.name:
+            raise NotServedError(401, "Please begin at the welcome page.")
+        if participant.status == "active" and participant.step not in DECIDING_STEPS:
+            raise NotServedError(409, "Another step comes first.")
+        lease_id = participant.lease_id
+        is_older = is_older or (None not in (lease_id, submission.place) and submission.place != lease_id)
+        if is_older:
+            due = self._store.trial_due_at_move(participant.participant_key)
+            if submission.message["trial_key"] != due:
+                raise OlderPlaceError
+        return participant, is_older
+
+    def _decision(self, submission: Submission, participant: Participant) -> Decision | InitialDecision:
+        record = Decision if submission.stage == "final" else InitialDecision
+        kept = {name: value for name, value in submission.message.items() if name in record.model_fields}
+        return record(
+            **kept,
+            participant_key=participant.participant_key,
+            study_hash=self._live.study.study_hash,
+            bundle_hash=participant.bundle_hash,
+        )
+
+    def _why_refused(self, decision: Decision | InitialDecision) -> NotServedError:
+        if self._store.participant(decision.participant_key).status != "active":
+            return NotServedError(403, "This participation is over.")
+        own = self._store.trials(decision.participant_key)
+        if all(trial.trial_key != decision.trial_key for trial in own):
+            return NotServedError(404, "There is no such trial.")
+        return NotServedError(409, "Another trial comes first.")

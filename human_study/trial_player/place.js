@@ -1,0 +1,71 @@
+// Which open page acts for the participant: the newest one. The others are told, and send nothing more.
+// One a page, whatever is drawn on it; a reload makes a new one, and with it the newest.
+
+const PLACES_ADDRESS = "/api/places";
+const PLACE_CHANNEL = "countenance.place";
+const ASK_EVERY_MS = 20000;
+const REQUEST_TIMEOUT_MS = 10000;
+
+function randomKey() {
+  // crypto.randomUUID exists on secure origins only; a lab's plain http server is none.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+class Place extends EventTarget {
+  constructor() {
+    super();
+    this.id = randomKey();
+    this.isTaken = false;
+    this.isLost = false;
+    this.hasUnsent = () => false;
+    // Pages of this browser tell each other at once; whether another device took over is asked now and then.
+    if (typeof BroadcastChannel === "function") {
+      this.channel = new BroadcastChannel(PLACE_CHANNEL);
+      this.channel.addEventListener("message", () => this.lose());
+      this.channel.postMessage(this.id);
+    }
+    document.addEventListener("visibilitychange", () => this.ask());
+    setInterval(() => this.ask(), ASK_EVERY_MS);
+  }
+
+  static ofThisPage() {
+    window.countenancePlace ??= new Place();
+    return window.countenancePlace;
+  }
+
+  lose() {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.dispatchEvent(new Event("lost"));
+  }
+
+  // → "taken", "later" (no connection), "stopped" (the cookie is nobody's any more, or the participation over)
+  async take() {
+    if (this.isLost) return "stopped";
+    if (this.isTaken) return "taken";
+    const status = await this.post(true);
+    if (status === "taken") this.isTaken = true;
+    return status;
+  }
+
+  // What still waits to be sent is sent first: its answer tells as much, and its first one may count.
+  async ask() {
+    if (document.visibilityState !== "visible" || !this.isTaken || this.isLost || this.hasUnsent()) return;
+    if (await this.post(false) === "stopped") this.lose();
+  }
+
+  async post(take) {
+    try {
+      const response = await fetch(PLACES_ADDRESS, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ place: this.id, take }),
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
+      if (response.ok) return (await response.json()).is_newest ? "taken" : "stopped";
+      return response.status === 401 || response.status === 403 ? "stopped" : "later";
+    } catch {
+      return "later";
+    }
+  }
+}

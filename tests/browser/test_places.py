@@ -1,0 +1,163 @@
+"""Tabs, devices, shared computers and the back button: the newest place acts, the older one is told."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from data.store import DecisionStore
+from tests.browser.test_participant import N_TRIALS, await_trial, begin, key_of
+from tests.served_study import ServedStudy, wait_until
+from tests.tiny_study import write_study
+
+pytestmark = pytest.mark.browser
+NewVisitor = Callable[..., BrowserContext]
+TOLD = "This page is no longer the one in use."
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, serve_study: Callable[[Path], ServedStudy]
+) -> ServedStudy:
+    """A study on plain links, for all tests of this file."""
+    return serve_study(write_study(tmp_path_factory.mktemp("places"), conditions={"none": 1}))
+
+
+@pytest.fixture
+def store(served: ServedStudy) -> Iterator[DecisionStore]:
+    """The served study's database."""
+    with DecisionStore.open(served.database_url) as opened:
+        yield opened
+
+
+def press(page: Page, number: int, choice: str) -> None:
+    """Decide on the trial of that number."""
+    await_trial(page, number)
+    page.get_by_role("button", name=choice).click()
+
+
+def choices_of(store: DecisionStore, key: str) -> list[str]:
+    """The participant's stored choices, in order."""
+    frame = store.decisions_frame("tiny_study", kind="simulated")
+    return list(frame[frame["participant_key"] == key].sort_values("position")["choice"])
+
+
+def queues(page: Page) -> list[str]:
+    """What waits in this browser."""
+    return page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('countenance'))")
+
+
+def test_a_second_tab_takes_over_and_the_first_is_told(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
+) -> None:
+    context = new_visitor()
+    first = begin(served, context)
+    press(first, 1, "Approve")
+    await_trial(first, 2)
+    second = context.new_page()
+    second.goto(served.url)
+    await_trial(second, 2)
+    first.get_by_text(TOLD).wait_for()
+    assert first.get_by_role("button", name="Approve").is_disabled()
+    press(second, 2, "Deny")
+    await_trial(second, 3)
+    first.reload()
+    second.get_by_text(TOLD).wait_for()
+    press(first, 3, "Approve")
+    key = key_of(store, first)
+    wait_until(lambda: choices_of(store, key) == ["approve", "deny", "approve"], "three decisions")
+
+
+def test_what_another_device_had_queued_counts_for_the_first_unanswered_trial_only(
+    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
+) -> None:
+    served = serve_study(write_study(tmp_path, conditions={"none": 1}, recruitment={"platform": "prolific"}))
+    link = served.url + "/?PROLIFIC_PID=person-1"
+    old, new = new_visitor(), new_visitor()
+    first = begin(served, old, link)
+    press(first, 1, "Approve")
+    await_trial(first, 2)
+    with DecisionStore.open(served.database_url) as store:
+        key = key_of(store, first)
+        wait_until(lambda: len(choices_of(store, key)) == 1, "the first decision")
+        old.set_offline(True)
+        press(first, 2, "Approve")
+        press(first, 3, "Approve")
+        await_trial(first, 4)
+        second = new.new_page()
+        second.goto(link)
+        assert "person-1" not in second.locator("main").inner_text()
+        second.get_by_role("button", name="Begin").click()
+        await_trial(second, 2)
+        assert "PROLIFIC" not in second.url
+        old.set_offline(False)
+        wait_until(lambda: len(choices_of(store, key)) == 2, "the queued decision on the second trial")
+        first.get_by_role("heading", name="Please begin at the welcome page").wait_for()
+        press(second, 2, "Deny")
+        for number in range(3, N_TRIALS + 1):
+            press(second, number, "Deny")
+        second.get_by_role("heading", name="Thank you").wait_for()
+        assert choices_of(store, key) == ["approve", "approve"] + ["deny"] * (N_TRIALS - 2)
+        assert len(store.participants_frame("tiny_study", kind="simulated")) == 1
+
+
+def test_on_a_shared_computer_nobody_meets_what_somebody_else_left(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
+) -> None:
+    context = new_visitor()
+    first = begin(served, context)
+    left = key_of(store, first)
+    first.route("**/api/decisions", lambda route: route.abort())
+    press(first, 1, "Approve")
+    await_trial(first, 2)
+    assert len(queues(first)) == 1
+    second = context.new_page()
+    second.goto(served.url + "/welcome")
+    second.get_by_role("button", name="Begin as another person").click()
+    second.get_by_role("button", name="I agree").wait_for()
+    wait_until(lambda: queues(second) == [], "the other's decisions to be removed")
+    first.unroute("**/api/decisions")
+    for name in ("I agree", "Start with"):
+        second.get_by_role("button", name=name).click()
+    await_trial(second, 1)
+    first.get_by_text(TOLD).wait_for()
+    entered = key_of(store, second)
+    assert entered != left
+    press(second, 1, "Deny")
+    wait_until(lambda: choices_of(store, entered) == ["deny"], "the decision")
+    assert choices_of(store, left) == []
+
+
+def test_the_back_button_takes_nobody_back(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
+) -> None:
+    page = begin(served, new_visitor())
+    press(page, 1, "Approve")
+    press(page, 2, "Deny")
+    await_trial(page, 3)
+    page.go_back()
+    page.go_forward()
+    await_trial(page, 3)
+    press(page, 3, "Approve")
+    key = key_of(store, page)
+    wait_until(lambda: len(choices_of(store, key)) == 3, "three decisions")
+    assert choices_of(store, key) == ["approve", "deny", "approve"]
+
+
+@pytest.mark.parametrize("gap_ms", [10, 30, 100, 250, 400, 500])
+def test_a_second_click_decides_nothing_that_was_not_shown_for_300_ms(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, gap_ms: int
+) -> None:
+    page = begin(served, new_visitor())
+    await_trial(page, 1)
+    button = page.get_by_role("button", name="Approve")
+    button.evaluate("(button, gap) => { button.click(); setTimeout(() => button.click(), gap); }", gap_ms)
+    page.wait_for_timeout(gap_ms + 600)
+    key = key_of(store, page)
+    wait_until(lambda: len(choices_of(store, key)) >= 1, "the decision")
+    frame = store.decisions_frame("tiny_study", kind="simulated")
+    own = frame[frame["participant_key"] == key]
+    assert len(own) == 1 if gap_ms < 300 else len(own) <= 2
+    assert (own["response_time_ms"] >= 300).all()
+    expect(page.get_by_role("heading", name=f"Application {len(own) + 1} of {N_TRIALS}")).to_be_visible()

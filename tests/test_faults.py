@@ -1,0 +1,201 @@
+"""What breaks, breaks without losing an acknowledged decision: killed servers, a stopped database, a full disk."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from data.store import DecisionStore
+from tests.load_participants import Decider, Persistent, admit
+from tests.own_postgres import OwnPostgres, find_postgres
+from tests.served_study import ServedStudy, answers, wait_until
+from tests.tiny_study import write_study
+
+N_PEOPLE = 20
+N_TRIALS = 60
+N_KILLS = 20
+SECRET = "a-secret-that-all-replicas-share-0123456789"
+needs_postgres = pytest.mark.skipif(find_postgres() is None, reason="Debian's postgresql is not installed")
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A PostgreSQL of this test's own."""
+    postgres = OwnPostgres()
+    postgres.start()
+    try:
+        yield postgres
+    finally:
+        postgres.remove()
+
+
+@contextmanager
+def serving(folder: Path, database_url: str) -> Iterator[ServedStudy]:
+    """A study served from that database, by one process."""
+    is_postgres = database_url.startswith("postgresql")
+    trials = {"main": N_TRIALS, "test_share": 0.5}
+    study_path = write_study(folder, database=database_url, conditions={"none": 1}, trials=trials)
+    arguments = ["--replica"] if is_postgres else []
+    served = ServedStudy(study_path, *arguments, COUNTENANCE_COOKIE_SECRET=SECRET)
+    try:
+        yield served
+    finally:
+        served.stop(signal.SIGKILL)
+
+
+def play_through(
+    served: ServedStudy, people: list[Decider], trouble: Callable[[], None], pause_s: float
+) -> Counter[int]:
+    """Let everybody decide while `trouble` happens, and for as long as it takes; which statuses they met."""
+    persistent = [Persistent(served.port, person) for person in people]
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        playing = [asyncio.create_task(one.play(stop, pause_s)) for one in persistent]
+        await asyncio.to_thread(trouble)
+        stop.set()
+        await asyncio.gather(*playing)
+
+    asyncio.run(scenario())
+    return sum((one.statuses for one in persistent), Counter())
+
+
+def assert_nothing_lost_or_doubled(database_url: str, people: list[Decider]) -> None:
+    """All that was acknowledged is stored, in the order of trials and once; hardly anything else is."""
+    with DecisionStore.open(database_url) as store:
+        stored = store.decisions_frame("tiny_study", kind="simulated")
+    assert stored["trial_key"].is_unique
+    for person in people:
+        own = stored[stored["participant_key"] == person.participant_key].sort_values("position")
+        assert list(own["position"]) == list(range(len(own)))
+        kept = list(own["trial_key"])
+        assert kept[: len(person.acknowledged)] == person.acknowledged
+        assert len(kept) - len(person.acknowledged) <= 1  # written, and killed before the answer went out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def test_a_server_killed_twenty_times_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, database: str
+) -> None:
+    def kill_again_and_again() -> None:
+        for _ in range(N_KILLS):
+            served.start()
+            n_before = sum(len(person.acknowledged) for person in people)
+            wait_until(
+                lambda n=n_before: sum(len(person.acknowledged) for person in people) > n + 5,
+                "decisions to go on after the kill",
+            )
+            served.stop(signal.SIGKILL)
+
+    with own_postgres() if database == "postgres" else _no_server() as postgres:
+        url = postgres.url if postgres else f"sqlite:///{tmp_path / 'study.db'}"
+        with serving(tmp_path / "study", url) as served:
+            people = admit(served.study_path, N_PEOPLE)
+            statuses = play_through(served, people, kill_again_and_again, pause_s=0.3)
+            assert set(statuses) == {200}
+            assert_nothing_lost_or_doubled(url, people)
+
+
+@contextmanager
+def _no_server() -> Iterator[None]:
+    yield None
+
+
+@pytest.mark.slow
+@needs_postgres
+def test_a_database_that_stops_and_starts_again_costs_time_and_no_decision(tmp_path: Path) -> None:
+    def stop_and_start() -> None:
+        for _ in range(3):
+            n_before = sum(len(person.acknowledged) for person in people)
+            wait_until(
+                lambda n=n_before: sum(len(person.acknowledged) for person in people) > n + 5, "decisions"
+            )
+            postgres.stop()
+            assert not answers(served.url + "/ready")
+            postgres.start()
+
+    with own_postgres() as postgres, serving(tmp_path / "study", postgres.url) as served:
+        people = admit(served.study_path, N_PEOPLE)
+        served.start()
+        statuses = play_through(served, people, stop_and_start, pause_s=0.3)
+        assert set(statuses) <= {200, 503}
+        assert statuses[503] > 0
+        wait_until(lambda: answers(served.url + "/ready"), "the server to find its database again")
+        assert_nothing_lost_or_doubled(postgres.url, people)
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of that size; needs root."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room for a byte more."""
+    for size in (4096, 1):
+        with suppress(OSError), path.open("ab", buffering=0) as file:
+            while True:
+                file.write(b"x" * size)
+    assert os.statvfs(path).f_bavail == 0, "the disk is not full"
+
+
+def can_mount() -> bool:
+    """Whether this user, on this machine, may mount a file system."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        return False
+    probe = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_mount(), reason="mounting a small disk needs root")
+def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 6) as disk:
+        url = f"sqlite:///{disk / 'study.db'}"
+        with serving(tmp_path / "study", url) as served:
+            people = admit(served.study_path, N_PEOPLE)
+            served.start()
+            filler = disk / "filler"
+
+            def fill_and_free() -> None:
+                n_before = sum(len(person.acknowledged) for person in people)
+                wait_until(lambda: sum(len(p.acknowledged) for p in people) > n_before + 5, "decisions")
+                fill(filler)
+                wait_until(lambda: refused() > 0, "a refusal")
+                filler.unlink()
+                n_full = sum(len(person.acknowledged) for person in people)
+                wait_until(lambda: sum(len(p.acknowledged) for p in people) > n_full + 5, "more decisions")
+
+            persistent = [Persistent(served.port, person) for person in people]
+
+            def refused() -> int:
+                return sum(one.statuses[503] for one in persistent)
+
+            async def scenario() -> None:
+                stop = asyncio.Event()
+                playing = [asyncio.create_task(one.play(stop, 0.2)) for one in persistent]
+                await asyncio.to_thread(fill_and_free)
+                stop.set()
+                await asyncio.gather(*playing)
+
+            asyncio.run(scenario())
+            assert set().union(*(one.statuses for one in persistent)) <= {200, 503}
+            assert "Traceback" not in served.log()
+            assert_nothing_lost_or_doubled(url, people)
+            served.stop()
+            with sqlite3.connect(disk / "study.db") as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
