@@ -1,42 +1,41 @@
 """Who took part, who is analysed, and why the others are not: a flow as CONSORT 2010 draws it.
 
-Which participants are excluded is fixed here by their status; attention checks and speed are reported and
-exclude nobody unless the study file had said so before (the server then gives the status `screened_out`).
+Attention checks and speed are reported of everybody, and exclude nobody unless the study file had said so before.
 """
 
 import numpy as np
 import pandas as pd
 
 from human_study import finding_charts
+from human_study.declared_exclusions import REASONS, failed_checks
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.result_words import condition_label
-from human_study.study_results import EXCLUDED_STATUSES, StudyResults
+from human_study.study_results import StudyResults
 
 FAST_MS = 300.0
+NOTHING_DECIDED = "decided nothing"
 
 
 def flow_table(results: StudyResults) -> pd.DataFrame:
     """The flow, a row a condition (all rounds) and one for all: counts of participants.
 
-    Columns condition, began, returned, screened_out, nothing_decided (of the rest), analysed, completed,
-    timed_out, active (of those analysed).
+    Columns condition, began, one a reason of declared_exclusions, "decided nothing" (of the rest), analysed, and of
+    those analysed completed, timed_out, active.
     """
     people = results.participants
-    decided = set(results.decisions["participant_key"])
-    kept = ~people["status"].isin(EXCLUDED_STATUSES)
-    analysed = kept & people["participant_key"].isin(decided)
+    because = people["participant_key"].map(results.excluded)
+    analysed = because.isna() & people["participant_key"].isin(set(results.decisions["participant_key"]))
+    ended = {
+        status: analysed & (people["status"] == status) for status in ("completed", "timed_out", "active")
+    }
     flags = pd.DataFrame(
         {
             "condition": people["condition"],
             "began": True,
-            "returned": people["status"] == "returned",
-            "screened_out": people["status"] == "screened_out",
-            "nothing_decided": kept & ~analysed,
+            **{reason: because == reason for reason in REASONS},
+            NOTHING_DECIDED: because.isna() & ~analysed,
             "analysed": analysed,
-            **{
-                status: analysed & (people["status"] == status)
-                for status in ("completed", "timed_out", "active")
-            },
+            **ended,
         }
     )
     by_condition = flags.groupby("condition").sum()
@@ -65,15 +64,12 @@ def people_table(results: StudyResults) -> pd.DataFrame:
     table["share_approved"] = grouped["approved"].mean()
     table["longest_run"] = _longest_run(main)
     checks = decisions[(decisions["trial_kind"] == "attention") & decisions["asked_choice"].notna()]
-    failed = (checks["asked_choice"] == "approve") != checks["approved"].astype(bool)
     table["attention_shown"] = checks.groupby("participant_key").size().reindex(table.index, fill_value=0)
-    table["attention_failed"] = (
-        failed.groupby(checks["participant_key"]).sum().reindex(table.index, fill_value=0)
-    )
+    table["attention_failed"] = failed_checks(decisions).reindex(table.index, fill_value=0)
     table["time_drift"] = _time_drift(main)
     decided = table["n_decisions"] > 0
-    because = table["status"].map({"returned": "withdrew", "screened_out": "screened out"}).fillna("")
-    table["excluded_because"] = because.where((because != "") | decided, "decided nothing")
+    because = table.index.to_series().map(results.excluded).astype(object).fillna("")
+    table["excluded_because"] = because.where((because != "") | decided, NOTHING_DECIDED)
     table["analysed"] = table["excluded_because"] == ""
     return table.reset_index()
 
@@ -109,9 +105,7 @@ def exclusion_findings(results: StudyResults) -> Finding:
         for key, heading in {
             "label": "Condition",
             "began": "Began",
-            "returned": "Withdrew",
-            "screened_out": "Screened out",
-            "nothing_decided": "Decided nothing",
+            **{reason: reason.capitalize() for reason in (*REASONS, NOTHING_DECIDED) if flow[reason].any()},
             "analysed": "Analysed",
             "completed": "of them: completed",
             "timed_out": "timed out",

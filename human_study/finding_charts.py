@@ -64,21 +64,17 @@ def calibration_chart(
     return finished(layers, 380, 340, simulated)
 
 
-_LEFT_OUT = (
-    ("returned", "withdrew"),
-    ("screened_out", "screened out"),
-    ("nothing_decided", "decided nothing"),
-)
-
-
 def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     """The flow of participants as CONSORT draws it: began, left out and why, conditions, analysed.
 
-    `flow` is as from `exclusions.flow_table` with `label`; its first row counts all.
+    `flow` is as from `exclusions.flow_table` with `label`: its first row counts all, and the columns between `began`
+    and `analysed` are the reasons to be left out.
     """
     total, arms = flow.iloc[0], flow.iloc[1:].reset_index(drop=True)
     width = 1 / max(1, len(arms))
-    left_out = [f"{total[key]} {text}" for key, text in _LEFT_OUT]
+    columns = list(flow.columns)
+    reasons = columns[columns.index("began") + 1 : columns.index("analysed")]
+    left_out = [f"{total[reason]} {reason}" for reason in reasons if total[reason]]
     boxes = [(0.5, 0.0, 0.36, [f"Began: {total['began']}"])]
     boxes.append((0.82, 1.0, 0.32, [f"Left out: {total['began'] - total['analysed']}", *left_out]))
     lines = [(0.5, 0.0, 0.5, 2.0), (0.5, 1.0, 0.82, 1.0)]

@@ -24,9 +24,9 @@ ANALYSIS_FILES = (
         f"human_study/{name}.py"
         for name in (
             "clustered_regression", "condition_contrasts", "confidence", "consistency", "decision_statistics",
-            "equivalence", "exclusions", "face_leaks", "face_meaning", "gains", "group_audits", "pooled_shares",
-            "reason_codes", "reliance", "similar_faces", "steering", "study_advice", "study_cases", "study_results",
-            "trends",
+            "declared_exclusions", "equivalence", "exclusions", "face_leaks", "face_meaning", "gains",
+            "group_audits", "pooled_shares", "reason_codes", "reliance", "similar_faces", "steering",
+            "study_advice", "study_cases", "study_results", "trends",
         )
     ),
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """What a study has shown so far, read from store and bundles once, for the analyst app and the report.
 
 Which decisions count is said here and nowhere else: main trials of one kind of participant (people and
-simulated ones never mix), without those who withdrew or were screened out; accuracy on test applications
-only. Not responsible for the figures themselves (decision_statistics.py) nor for how they look.
+simulated ones never mix), without those who withdrew, were screened out, or fall under what the study file
+excludes (declared_exclusions.py); accuracy on test applications only. Not responsible for the figures
+themselves (decision_statistics.py) nor for how they look.
 """
 
 import json
@@ -17,9 +18,9 @@ from data.errors import BundleError
 from data.records import ParticipantKind, Study
 from data.store import DecisionStore
 from human_study import condition_contrasts, decision_statistics, study_advice
+from human_study.declared_exclusions import excluded_participants
 from human_study.study_cases import Cases, read_cases
 
-EXCLUDED_STATUSES = ("returned", "screened_out")
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
@@ -36,7 +37,8 @@ class StudyResults:
     """One study and one kind of participant, as analysed.
 
     `rounds`: one row a round (round_number, started_at, advisor, trained_on, machine_accuracy, bundle_hash,
-    bundle_path). `participants`: one row a participant of this kind, whatever became of them.
+    bundle_path). `participants`: one row a participant of this kind, whatever became of them. `excluded`:
+    participant key → why their decisions do not count.
 
     `all_decisions`: every decision of every participant of this kind, with `outcome` (1 = the good one;
     missing for practice), `machine_score` (the machine's probability of the good outcome), `advice` (see
@@ -50,6 +52,7 @@ class StudyResults:
     kind: ParticipantKind
     rounds: pd.DataFrame
     participants: pd.DataFrame
+    excluded: pd.Series
     all_decisions: pd.DataFrame
     decisions: pd.DataFrame
     accuracy: pd.DataFrame
@@ -104,8 +107,9 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     participants = store.participants_frame(study_name, kind=kind)
     readings = study_advice.face_readings(store.runs(study_name), kind)
     everything = _with_machine_and_advice(store.decisions_frame(study_name, kind=kind), rounds, readings)
-    excluded = participants.loc[participants["status"].isin(EXCLUDED_STATUSES), "participant_key"]
-    everything["counts"] = ~everything["participant_key"].isin(excluded)
+    declared = json.loads(study.study_file).get("exclusions") or {}
+    excluded = excluded_participants(declared, participants, everything)
+    everything["counts"] = ~everything["participant_key"].isin(excluded.index)
     main = everything["counts"] & (everything["trial_kind"] == "main")
     decisions = everything[main].drop(columns="counts").reset_index(drop=True)
     assert decisions["outcome"].notna().all(), (
@@ -118,6 +122,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         kind=kind,
         rounds=rounds,
         participants=participants,
+        excluded=excluded,
         all_decisions=everything,
         decisions=decisions,
         accuracy=decision_statistics.accuracy_table(on_test, _cells(study, rounds, participants)),

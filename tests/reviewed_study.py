@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,10 +86,15 @@ def write_reviewed_bundle(folder: Path, round_number: int = 1) -> Bundle:
 
 
 def open_reviewed_study(
-    store: DecisionStore, bundle: Bundle, kind: ParticipantKind = "people", name: str = STUDY
+    store: DecisionStore,
+    bundle: Bundle,
+    kind: ParticipantKind = "people",
+    name: str = STUDY,
+    exclusions: dict[str, Any] | None = None,
 ) -> None:
     """The study with its one round and nobody in it."""
     content = {"conditions": {"face": 1, "none": 1, "score": 1}, "allow_simulated_advisor": False}
+    content["exclusions"] = exclusions or {}
     store.create_study(
         Study(
             name=name,
@@ -111,6 +117,7 @@ def add_people(
     *,
     n_each: int = 6,
     n_stages: int = 2,
+    n_main: int = 30,
     status: str = "completed",
     kind: ParticipantKind = "people",
     heed: float = 1.5,
@@ -119,7 +126,7 @@ def add_people(
     with_words: bool = True,
     name: str = STUDY,
 ) -> list[Participant]:
-    """Participants of each condition, who decide on 30 applications, 5 of them twice, with 2 attention checks."""
+    """Participants of each condition, who decide on `n_main` applications, 5 of them twice, with 2 attention checks."""
     outcomes = bundle.outcomes()
     faces = bundle.images.set_index(["condition", "application_id"])
     people, trials, decisions, initial = [], [], [], []
@@ -133,7 +140,7 @@ def add_people(
             status=status,
         )
         people.append(person)
-        ids = list(rng.permutation(bundle.applications.index.to_numpy(object))[:30])
+        ids = list(rng.permutation(bundle.applications.index.to_numpy(object))[:n_main])
         plan = (
             [(i, "main") for i in ids]
             + [(i, "repeated") for i in ids[:5]]

@@ -135,7 +135,7 @@ def test_a_condition_that_nobody_finished_is_analysed_with_what_there_is(
         add_people(store, bundle, ("score",), np.random.default_rng(1), n_each=4, status="timed_out")
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
     flow = findings_of(database)["exclusions"].tables[0].frame.set_index("label")
-    assert list(flow.loc["Face", ["began", "returned", "analysed"]]) == [4, 4, 0]
+    assert list(flow.loc["Face", ["began", "withdrew", "analysed"]]) == [4, 4, 0]
     assert list(flow.loc["Score", ["analysed", "completed", "timed_out"]]) == [4, 0, 4]
     assert "0 Face 0 0 no decision on a test application yet" in text
 
@@ -148,6 +148,21 @@ def test_nothing_but_failed_attention_checks_is_said(database: str, tmp_path: Pa
     (_, attention) = findings_of(database)["exclusions"].sentences
     assert "12 of 12 attention checks were failed, by 6 participants" in attention
     assert "Every check was failed by everybody" in attention
+
+
+def test_what_the_study_file_declared_excludes_and_nothing_else_does(database: str, tmp_path: Path) -> None:
+    bundle = write_reviewed_bundle(tmp_path)
+    with DecisionStore.open(database) as store:
+        declared = {"failed_attention": 2, "median_response_time_ms": None, "one_choice_only": False}
+        open_reviewed_study(store, bundle, exclusions=declared)
+        add_people(store, bundle, ("none", "face"), np.random.default_rng(0), n_each=3)
+        add_people(store, bundle, ("face",), np.random.default_rng(1), n_each=2, fail_attention=1.0)
+        results = collect_results(store, STUDY, "people")
+    assert len(results.excluded) == 2
+    assert set(results.excluded) == {"failed attention checks"}
+    assert results.decisions["participant_key"].nunique() == 6
+    flow = findings_of(database)["exclusions"].tables[0].shown().set_index("Condition")
+    assert list(flow.loc["Face", ["Began", "Failed attention checks", "Analysed"]]) == ["5", "2", "3"]
 
 
 def test_a_participant_who_is_erased_is_gone_from_the_report_and_nothing_else_breaks(

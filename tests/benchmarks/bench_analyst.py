@@ -1,0 +1,78 @@
+"""What analysts wait for on a large study: opening it, and its report, with peak memory; and interval coverage.
+
+100,000 simulated decisions of 2,000 participants in a SQLite file. Each part runs in a process of its own, so that its
+peak memory is its own.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data.store import DecisionStore
+from human_study.report import write_report
+from human_study.study_results import collect_results
+from tests.interval_coverage import COVERAGES, coverage
+from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
+
+N_EACH, N_MAIN, CONDITIONS = 500, 50, ("none", "face", "score", "shuffled")
+REPORT_LIMIT_S, MEMORY_LIMIT_GIB, OPENING_LIMIT_S = 60.0, 2.0, 2.0
+N_STUDIES = 2000
+
+
+def build(folder: Path) -> str:
+    """Write the study; returns its database."""
+    url = f"sqlite:///{folder / 'large.db'}"
+    bundle = write_reviewed_bundle(folder)
+    with DecisionStore.open(url) as store:
+        open_reviewed_study(store, bundle, "simulated")
+        rng = np.random.default_rng(0)
+        for start in range(0, N_EACH, 50):
+            n_each = min(50, N_EACH - start)
+            add_people(store, bundle, CONDITIONS, rng, n_each=n_each, n_main=N_MAIN, kind="simulated")
+    return url
+
+
+def measure(part: str, url: str, folder: str) -> None:
+    """Do one part once and print seconds, GiB and the number of decisions."""
+    with DecisionStore.open(url, create=False) as store:
+        start = time.perf_counter()
+        if part == "opening":
+            n_decisions = len(collect_results(store, STUDY, "simulated").decisions)
+        else:
+            write_report(store, STUDY, kind="simulated", out=Path(folder) / "report.html")
+            n_decisions = 0
+        seconds = time.perf_counter() - start
+    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(seconds, peak_gib, n_decisions)
+
+
+def main() -> None:
+    """Print seconds and memory against their limits, then the coverage of every interval."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = build(Path(folder))
+        for part, limit_s in (("opening", OPENING_LIMIT_S), ("report", REPORT_LIMIT_S)):
+            command = [sys.executable, "-m", "tests.benchmarks.bench_analyst", part, url, folder]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            seconds, gib = float(answer[0]), float(answer[1])
+            print(
+                f"{part:8} {seconds:6.2f} s, {seconds / limit_s:4.0%} of {limit_s:.0f} s; {gib:.2f} GiB, "
+                f"{gib / MEMORY_LIMIT_GIB:4.0%} of {MEMORY_LIMIT_GIB:.0f} GiB"
+                + (f"; {int(answer[2]):,} decisions" if int(answer[2]) else "")
+            )
+    print(f"coverage of 95% intervals, 24 participants, {N_STUDIES} simulated studies")
+    for name in COVERAGES:
+        share = coverage(name, N_STUDIES, np.random.default_rng(1))
+        error = np.sqrt(share * (1 - share) / N_STUDIES)
+        print(f"  {name:20} {share:.1%} ± {error:.1%} (Monte Carlo standard error)")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        measure(*sys.argv[1:4])
+    else:
+        main()
