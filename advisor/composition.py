@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from data.errors import FacesError
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
 from models.encoder import FeatureDecoder, FeatureEncoder
+from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
 from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
 from models.perception import FacePerception
@@ -109,13 +111,24 @@ def usable_bounds(generator: FaceGenerator) -> Tensor:
 
     Advice on an axis that cannot be read would be noise, so neither exploration nor an encoder uses it. How
     well each axis is read on generated faces was measured when FacePerception was trained, and stands in its
-    weights file.
+    weights file; for adopted faces, in the generator's own.
+
+    Raises:
+        FacesError: no axis can be read.
     """
-    path = shipped_weights("face_perception")
-    _, facts = load_checkpoint(path, PERCEPTION_KIND)
-    r2 = facts["r_squared"]["generated"]
+    path = shipped_weights("face_generator")
+    _, facts = load_checkpoint(path, GENERATOR_KIND)
+    if "r_squared" in facts:
+        r2 = facts["r_squared"]
+    else:
+        r2 = load_checkpoint(shipped_weights("face_perception"), PERCEPTION_KIND)[1]["r_squared"]["generated"]
     readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
-    assert bool(readable.any()), f"{path} reads no axis of the shipped generator"
+    if not readable.any():
+        best = max(r2, key=lambda axis: r2[axis])
+        raise FacesError(
+            f"no expression can be read in the faces of {path}: the best, {best}, has R² {r2[best]:.2f} of "
+            f"{USABLE_AXIS_R2}; train the generator longer or on clearer faces"
+        )
     return generator.axis_bounds * readable[:, None]
 
 

@@ -41,8 +41,8 @@ def save_checkpoint(path: Path, kind: str, tensors: dict[str, torch.Tensor], fac
         raise
 
 
-def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Tensors (on the CPU) and facts that `save_checkpoint` wrote for the same `kind`.
+def load_checkpoint(path: Path, *kinds: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors (on the CPU) and facts that `save_checkpoint` wrote for one of these `kinds`.
 
     Raises:
         CheckpointError: no such file, a damaged or foreign one, or one of another kind.
@@ -59,9 +59,9 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
         ) from None
     if header.get("format") != FORMAT:
         raise CheckpointError(f"{path} was not written by this project; pass weights that it trained")
-    if header["kind"] != kind:
+    if header["kind"] not in kinds:
         raise CheckpointError(
-            f"{path} holds the weights of a {header['kind']}, not of a {kind}; pass another file"
+            f"{path} holds the weights of a {header['kind']}, not of a {' or a '.join(kinds)}; pass another file"
         )
     return tensors, json.loads(header["facts"])
 
@@ -110,7 +110,10 @@ def load_into(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: P
 
 
 def shipped_weights(name: str) -> Path:
-    """Path of a weights file that comes with the project."""
+    """Path of a weights file: in the folder that COUNTENANCE_WEIGHTS names if it is there, else the project's."""
+    own = Path(os.environ.get("COUNTENANCE_WEIGHTS", "")) / f"{name}.safetensors"
+    if "COUNTENANCE_WEIGHTS" in os.environ and own.is_file():
+        return own
     return Path(__file__).parent / "weights" / f"{name}.safetensors"
 
 

@@ -6,7 +6,6 @@ of them, frozen, with a fixed list of identities.
 """
 
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
 
 Shape = dict[str, Any]
@@ -41,6 +40,10 @@ WEIGHTS_KIND = "face generator"
 # the network normalises its input, and without the filler a strong expression would dim the identity.
 BLEND_SCALE, DONOR_SCALE, EXPRESSION_SCALE = 2.0, 1.0, 0.7
 INPUT_NORM_SQUARED = 12.0
+
+# What is known also reaches every layer's style directly, beside what the mapping network makes of it. A blend
+# is nearly linear in the pictures it is made of; without this the networks learn it half as fast.
+DIRECT_SCALE = 3.0
 
 
 class BlendNetwork(nn.Module):
@@ -86,7 +89,8 @@ class BlendNetwork(nn.Module):
         filler = (INPUT_NORM_SQUARED - known.square().sum(1, keepdim=True)).clamp(min=0.01).sqrt()
         latent = torch.cat([known, filler], dim=1)
         latent = F.pad(latent, (0, self.shape["latent_dim"] - latent.shape[1]))
-        styles = self.mapping(latent)
+        direct = F.pad(DIRECT_SCALE * known, (0, self.shape["latent_dim"] - known.shape[1]))
+        styles = self.mapping(latent) + direct
         images: Tensor = self.synthesis(styles[:, None].expand(-1, self.synthesis.num_layers, -1))
         return images
 
@@ -198,7 +202,7 @@ class FaceGenerator(nn.Module):
 
     @classmethod
     def load(cls, path: Path | None = None, dtype: torch.dtype | None = None) -> "FaceGenerator":
-        """The shipped generator, or one from a file that `save` wrote.
+        """The shipped generator (see `shipped_weights`), or one from a file that `save` wrote.
 
         `dtype` is what the synthesis network computes in: bfloat16 where the machine multiplies it in
         hardware, otherwise float32.
@@ -206,9 +210,7 @@ class FaceGenerator(nn.Module):
         Raises:
             CheckpointError: the file is absent, damaged, foreign, or of another size.
         """
-        if path is None:
-            with as_file(files("models") / "weights" / "face_generator.safetensors") as shipped:
-                return cls.load(shipped, dtype)
+        path = path or shipped_weights("face_generator")
         tensors, facts = load_checkpoint(path, WEIGHTS_KIND)
         network = NETWORKS[facts["network"]](**facts["shape"])
         codes = tensors.pop("identity_codes")

@@ -1,13 +1,12 @@
 """Pixels to the nine expression parameters: what the response model's head sees of a face."""
 
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.face_generator import EXPRESSION_AXES
 
 WEIGHTS_KIND = "face perception"
@@ -71,9 +70,7 @@ class FacePerception(nn.Module):
         Raises:
             CheckpointError: the file is absent, damaged, foreign, or of another size.
         """
-        if path is None:
-            with as_file(files("models") / "weights" / "face_perception.safetensors") as shipped:
-                return cls.load(shipped)
+        path = path or shipped_weights("face_perception")
         tensors, _ = load_checkpoint(path, WEIGHTS_KIND)
         perception = cls()
         load_into(perception, tensors, path)

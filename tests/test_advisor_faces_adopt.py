@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from advisor.cli import app
+from advisor.composition import usable_bounds
 from advisor.faces.adopt import adopt_generator, steering
+from data.errors import FacesError
 from models.checkpoint import CheckpointError
 from models.face_generator import EXPRESSION_AXES, FaceGenerator
 from models.perception import FacePerception
@@ -83,3 +87,31 @@ def test_transparent_or_absent_checkpoints_are_refused(tmp_path: Path) -> None:
     torch.save({"GAN": {"S.x": torch.zeros(1)}}, tmp_path / "empty.pt")
     with pytest.raises(CheckpointError, match="no averaged generator"):
         adopt_generator(tmp_path / "empty.pt", tmp_path / "out", perception=FacePerception())
+
+
+def test_ones_own_weights_are_used_by_everything_and_unreadable_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path / "model_3.pt")
+    mine = tmp_path / "weights"
+    adopted = CliRunner().invoke(
+        app,
+        [
+            "adopt-faces",
+            str(tmp_path / "model_3.pt"),
+            "--out",
+            str(mine),
+            "--identities",
+            "2",
+            "--samples",
+            "100",
+        ],
+    )
+    assert adopted.exit_code == 0, adopted.output
+    shipped = FaceGenerator.load()
+    monkeypatch.setenv("COUNTENANCE_WEIGHTS", str(mine))
+    generator = FaceGenerator.load()
+    assert (generator.n_identities, generator.image_size) == (2, 16) != (shipped.n_identities, 128)
+    assert FacePerception.load().axes == EXPRESSION_AXES  # what the folder lacks is the project's
+    with pytest.raises(FacesError, match="no expression can be read"):
+        usable_bounds(generator)

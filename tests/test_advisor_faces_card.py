@@ -1,5 +1,7 @@
 """The card says what was measured, and leaves nothing out that must be said."""
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,16 @@ def test_a_card_holds_figures_counts_and_attribution(tmp_path: Path) -> None:
     assert all(axis in card for axis in EXPRESSION_AXES)
     with pytest.raises(FacesError, match="no corpus"):
         write_card(tmp_path, weights)
+
+
+def test_the_shipped_identities_are_those_listed_and_nobody_is_in_more_than_three() -> None:
+    rows = json.loads(files("models").joinpath("weights/identities.json").read_text())
+    codes = FaceGenerator.load().identity_codes
+    weights = codes[:, : codes.shape[1] // 2]
+    assert [sorted(row["weights"].values()) for row in rows] == [
+        pytest.approx(sorted(w[w > 0].tolist()), abs=1e-3) for w in weights
+    ]
+    assert int((weights > 0).sum(0).max()) <= 3
+    assert (weights > 0).sum(1).min() >= 3
+    assert weights.max() <= 0.45
+    assert sum(row["gender"] == "female" for row in rows) * 2 == len(rows)

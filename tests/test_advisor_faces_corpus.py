@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.faces.corpus import build_corpus, draw_expression, load_corpus, read_identities, read_manifest
-from advisor.faces.identities import MAX_USES, MAX_WEIGHT, Identity, IdentitySampler, draw_weights
+from advisor.faces.identities import (
+    MAX_OTHER_GENDER,
+    MAX_WEIGHT,
+    Identity,
+    IdentitySampler,
+    NeighbourDistance,
+    draw_weights,
+)
 from advisor.faces.landmarks import (
     LOWER_INNER_LIP,
     PUPIL_DISTANCE,
@@ -19,6 +26,7 @@ from advisor.faces.landmarks import (
 )
 from advisor.faces.pictures import People, read_people
 from advisor.faces.render import FaceRenderer
+from advisor.faces.shipped_identities import MAX_USES, choose_identities
 from data.errors import FacesError, SetupError
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from tests.drawn_people import N_PEOPLE, face_points, write_people
@@ -87,6 +95,66 @@ def test_shipped_identities_keep_the_rules(corpus: Path) -> None:
         assert one.weights[one.donor] > 0
     donors = [row["gender"] for row in json.loads((corpus / "identities.json").read_text())]
     assert abs(donors.count("male") - donors.count("female")) <= 1
+
+
+def test_identities_keep_away_from_everyone_pictured_or_are_dropped(
+    people: People, renderer: FaceRenderer
+) -> None:
+    def choose(least: float) -> tuple[list[Identity], NeighbourDistance]:
+        # Somebody who sees the blend's weights: an even blend of many is the furthest from everybody.
+        distance = NeighbourDistance(lambda one: one.weights, np.eye(N_PEOPLE), least)
+        chosen = choose_identities(
+            people, renderer.skin_lab, np.arange(N_PEOPLE), 4, np.random.default_rng(0), distance, 60
+        )
+        return chosen, distance
+
+    anyhow, distance = choose(0.0)
+    reached = sorted(distance.facts(one)["nearest_picture"] for one in anyhow)
+    strict, distance = choose(reached[-1] - 1e-6)
+    genders = np.array(people.genders)
+    assert len(strict) < len(anyhow)
+    for one in strict:
+        assert distance.facts(one)["nearest_picture"] >= distance.least
+        assert one.weights[genders != genders[one.donor]].sum() <= MAX_OTHER_GENDER
+        assert one.weights.max() <= MAX_WEIGHT
+    assert choose(2.0)[0] == []
+
+
+def test_given_identities_are_taken_or_the_broken_rule_is_named(
+    pictures: Path, corpus: Path, tmp_path: Path
+) -> None:
+    def build(rows: object, out: str) -> Path:
+        (tmp_path / "mine.json").write_text(json.dumps(rows))
+        build_corpus(
+            pictures,
+            tmp_path / out,
+            n_images=30,
+            image_size=32,
+            n_processes=1,
+            shard_size=30,
+            identities=tmp_path / "mine.json",
+        )
+        return tmp_path / out
+
+    rows = json.loads((corpus / "identities.json").read_text())[:2]
+    assert [one.donor for one in read_identities(build(rows, "taken"))] == [
+        one.donor for one in read_identities(corpus)[:2]
+    ]
+    first, *others = rows[0]["weights"]
+    for weights, rule in (
+        ({first: 0.5, others[0]: 0.5}, "fewer than three"),
+        ({first: 0.6, others[0]: 0.2, others[1]: 0.2}, "weighs more than"),
+        ({first: 0.3, others[0]: 0.3, others[1]: 0.3}, "sum to 1"),
+        ({"nobody": 0.4, others[0]: 0.3, others[1]: 0.3}, "not among the pictures"),
+    ):
+        with pytest.raises(FacesError, match=rule):
+            build([rows[0] | {"weights": weights, "donor": next(iter(weights))}], "refused")
+    with pytest.raises(FacesError, match="more than 3 identities"):
+        build([rows[0]] * 4, "refused")
+    with pytest.raises(FacesError, match="no list of identities"):
+        build({"a": 1}, "refused")
+    with pytest.raises(FacesError, match="no file"):
+        build_corpus(pictures, tmp_path / "refused", identities=tmp_path / "absent.json")
 
 
 def test_pupils_are_levelled_and_centred() -> None:

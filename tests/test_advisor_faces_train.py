@@ -21,7 +21,7 @@ from advisor.faces.train_perception import (
     train_perception,
 )
 from data.errors import FacesError
-from models.checkpoint import CheckpointError, load_checkpoint
+from models.checkpoint import CheckpointError, load_checkpoint, shipped_weights
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator
 from models.perception import FacePerception
 from tests.drawn_people import write_people
@@ -93,7 +93,24 @@ def test_other_options_or_weights_that_do_not_fit_are_refused(
     with pytest.raises(FacesError, match="no corpus"):
         train_faces(tmp_path, tmp_path / "run", SMALL)
     with pytest.raises(CheckpointError, match="not of a face training run"):
-        train_faces(corpus, tmp_path / "run", SMALL, initial=run / "face_generator.safetensors")
+        train_faces(corpus, tmp_path / "run", SMALL, initial=shipped_weights("face_perception"))
+
+
+def test_a_run_goes_on_from_the_weights_that_another_one_shipped(
+    corpus: Path, run: Path, tmp_path: Path
+) -> None:
+    slow = SMALL.model_copy(
+        update={
+            "n_half_size_steps": 0,
+            "n_steps": 1,
+            "learning_rate": 1e-9,
+            "mapping_learning_rate": 1e-9,
+            "matrix_learning_rate": 1e-9,
+        }
+    )
+    theirs = train_faces(corpus, run, SMALL)
+    ours = train_faces(corpus, tmp_path, slow, initial=run / "face_generator.safetensors")
+    assert ours["psnr_db"] == pytest.approx(theirs["psnr_db"], abs=0.05)
 
 
 def test_loss_is_zero_for_the_picture_itself_and_grows_with_blur(corpus: Path) -> None:

@@ -13,8 +13,12 @@ import torch
 import torch.nn.functional as F
 
 from advisor.faces.corpus import load_corpus, read_identities, read_manifest
+from advisor.faces.identity_reader import IdentityReader, measure_shipped
 from advisor.faces.image_losses import fidelity
+from advisor.faces.pictures import People
+from advisor.faces.render import FaceRenderer
 from advisor.faces.train_perception import draw_faces_at_random, r_squared, to_images
+from data.errors import SetupError
 from models.checkpoint import load_checkpoint
 from models.face_generator import EXPRESSION_AXES, FaceGenerator
 from models.observer import WEIGHTS_KIND as OBSERVER_KIND
@@ -76,16 +80,17 @@ def write_card(corpus: Path, weights: Path) -> Path:
     _, recipe = load_checkpoint(paths["generator"], "face generator")
     figures = measure_generator(generator, corpus)
     readings = measure_perception(perception, generator, corpus)
+    apart = _measure_distances(generator, corpus)
     sizes = {name: path.stat().st_size / 1e6 for name, path in paths.items()}
     text = "\n\n".join(
         [
             "# The shipped weights",
             _generator_section(generator, recipe, figures, sizes["generator"]),
-            _identity_section(corpus),
+            _identity_section(corpus) + _distance_section(apart),
             _perception_section(readings, sizes["perception"]),
             *_section_on_the_rest(weights),
             _limits_section(figures, readings),
-            "## Not reached\n\n" + "\n".join(shortfalls(generator, figures, readings)),
+            "## Not reached\n\n" + "\n".join(shortfalls(generator, figures, readings, apart)),
             "## Attribution\n\n" + ATTRIBUTION,
         ]
     )
@@ -105,14 +110,25 @@ StyleGAN2 networks of the package stylegan2-pytorch, told what to draw: {generat
 {generator.n_identities} identities, {len(generator.axes)} expression axes, {n_parameters / 1e6:.2f} million
 parameters, fp16, {megabytes:.1f} MB. Shape: `{json.dumps(generator.network.shape)}`.
 
-Made by `advisor build-corpus` (its options and seed are in the corpus' manifest) and `advisor train-faces`
-with `{json.dumps(recipe.get("options", {}))}`; {recipe["step"]} steps at this size.
+Made by `advisor build-corpus` (its options and seed are in the corpus' manifest) and `advisor train-faces`:
+
+{_steps(recipe)}
 
 | on held-out faces (blends never trained on) | |
 |---|---|
 | PSNR | {figures["psnr_db"]:.2f} dB |
 | gradient energy against the pictures (mean absolute) | {figures["gradient_energy"]:.3f} |
 | gradient energy against the pictures (mean squared) | {figures["squared_gradient_energy"]:.3f} |"""
+
+
+def _steps(recipe: dict) -> str:
+    """One item a stage of training, the first one first."""
+    stages = [recipe]
+    while stages[0].get("started_from"):
+        stages.insert(0, stages[0]["started_from"])
+    return "\n".join(
+        f"1. {one['step']} steps with `{json.dumps(one.get('options') or {})}`" for one in stages
+    )
 
 
 def _identity_section(corpus: Path) -> str:
@@ -133,6 +149,29 @@ none above {max(float(one.weights.max()) for one in identities):.2f}; no picture
 | gender | group reported by the person whose skin tone and hair it has | identities |
 |---|---|---|
 {lines}"""
+
+
+def _measure_distances(generator: FaceGenerator, corpus: Path) -> dict[str, list[float]] | None:
+    """`measure_shipped`, or None where no reader of identities is installed."""
+    try:
+        reader = IdentityReader()
+    except SetupError:
+        return None
+    renderer = FaceRenderer(People.load(corpus / "people"), generator.image_size)
+    return measure_shipped(generator, renderer, reader)
+
+
+def _distance_section(apart: dict[str, list[float]] | None) -> str:
+    """How far shipped faces are from the people pictured."""
+    if apart is None:
+        return "\n\nHow far they are from the people pictured was not measured: the extra `faces` was not installed."
+    nearest, people = np.array(apart["nearest"]), np.array(apart["nearest_other"])
+    return f"""
+
+For an identity reader (dlib's residual network, which had no part in training), the neutral faces of the generator
+are {nearest.min():.3f} to {nearest.max():.3f} (median {np.median(nearest):.3f}) from the nearest picture of anybody,
+neutral or smiling. Pictured people are {people.min():.3f} to {people.max():.3f} (median {np.median(people):.3f}) from
+whoever of the others is nearest, and dlib takes two pictures for one person's below 0.6."""
 
 
 def _section_on_the_rest(weights: Path) -> list[str]:
@@ -178,7 +217,10 @@ A small convolutional network, pixels to the nine parameters, {megabytes:.1f} MB
 
 
 def shortfalls(
-    generator: FaceGenerator, figures: dict[str, float], readings: dict[str, dict[str, float]]
+    generator: FaceGenerator,
+    figures: dict[str, float],
+    readings: dict[str, dict[str, float]],
+    apart: dict[str, list[float]] | None,
 ) -> list[str]:
     """What the project asks of its faces and these weights do not reach, a line each."""
     lines = []
@@ -191,6 +233,15 @@ def shortfalls(
         short = [f"{axis} {r2:.2f}" for axis, r2 in readings[split].items() if r2 < least]
         if short:
             lines.append(f"- R² of at least {least} on `{split}` faces: {', '.join(short)}.")
+    if apart is not None:
+        least = apart["least"][0]
+        nearest, people = np.array(apart["nearest"]), np.array(apart["nearest_other"])
+        if (nearest < least).any():
+            lines.append(
+                f"- No identity nearer to a pictured person than {least:.3f}, the 5th percentile of the distances "
+                f"between pictured people: {int((nearest < least).sum())} of {len(nearest)} are, as are "
+                f"{np.mean(people < least):.0%} of the pictured people to one another."
+            )
     return lines or ["Nothing of what was measured here."]
 
 

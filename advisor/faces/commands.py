@@ -38,6 +38,16 @@ def build_corpus(
     images: Annotated[int, typer.Option(min=1, help="Training images.")] = 20_000,
     size: Annotated[int, typer.Option(help="Pixels, width and height.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    keep_apart: Annotated[
+        bool,
+        typer.Option(
+            "--keep-apart",
+            help="Keep shipped identities away from everyone pictured; needs the extra `faces`.",
+        ),
+    ] = False,
+    identities: Annotated[
+        Path | None, typer.Option(help="File of the identities to ship, instead of drawing them.")
+    ] = None,
 ) -> None:
     """Draw faces of people who do not exist, at known expressions, from pictures of people.
 
@@ -45,7 +55,7 @@ def build_corpus(
     """
     from advisor.faces.corpus import build_corpus as build
 
-    skipped = build(pictures, out, images, size, seed)
+    skipped = build(pictures, out, images, size, seed, keep_apart=keep_apart, identities=identities)
     for name, reason in skipped.items():
         print(f"skipped {name}: {reason}")
     print(f"{out}: {images} images, {len(skipped)} pictured people skipped")
@@ -54,16 +64,28 @@ def build_corpus(
 def train_faces(
     corpus: CorpusArgument,
     out: RunOption,
-    initial: Annotated[Path | None, typer.Option(help="Checkpoint of another run to start from.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Checkpoint of another run, or weights, to start from.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Learn from any folder of pictures, without expressions.")
+    ] = False,
     settings: SettingsOption = None,
 ) -> None:
-    """Train a generator on a corpus; under torchrun on several processes.
+    """Train a generator on a corpus, or with --plain on a folder of pictures; under torchrun on several processes.
 
     Example: advisor train-faces var/corpus --out var/runs/faces --set n_steps=8000
     """
     from advisor.faces.train import FaceTrainingOptions
     from advisor.faces.train import train_faces as train
+    from advisor.faces.train_plain import PlainTrainingOptions, train_plain
 
+    if plain:
+        skipped = train_plain(corpus, out, parse_config(PlainTrainingOptions, settings or []))
+        for name, reason in skipped.items():
+            print(f"skipped {name}: {reason}")
+        print(f"{out}: {len(skipped)} pictures skipped; `advisor adopt-faces` finds what can be read in it")
+        return
     print(train(corpus, out, parse_config(FaceTrainingOptions, settings or []), initial))
 
 
@@ -85,6 +107,31 @@ def train_perception(
 
     options = parse_config(PerceptionTrainingOptions, settings or [])
     print(train(corpus, FaceGenerator.load(generator), out, options))
+
+
+def adopt_faces(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="model_N.pt of stylegan2-pytorch, or the checkpoint of a --plain run.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of weights to write face_generator.safetensors in.")
+    ],
+    identities: Annotated[int, typer.Option(min=1, help="How many identities to draw.")] = 24,
+    samples: Annotated[int, typer.Option(min=100, help="Faces to read in looking for expressions.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Make a generator of a StyleGAN2 trained elsewhere: find the directions that move what can be read.
+
+    COUNTENANCE_WEIGHTS=FOLDER makes every command use it.
+
+    Example: advisor adopt-faces model_150.pt --out var/my_faces
+    """
+    from advisor.faces.adopt import adopt_generator
+
+    readable = adopt_generator(checkpoint, out / "face_generator.safetensors", identities, samples, seed)
+    for axis, r_squared in readable.items():
+        print(f"{axis}: R² {r_squared:.2f}")
+    print(f"{out}: use it with COUNTENANCE_WEIGHTS={out}")
 
 
 def train_observer(
@@ -120,5 +167,13 @@ def distil_percepts(
 
 def register(app: typer.Typer) -> None:
     """Add these subcommands to the command line."""
-    for command in (faces, build_corpus, train_faces, train_perception, train_observer, distil_percepts):
+    for command in (
+        faces,
+        build_corpus,
+        train_faces,
+        adopt_faces,
+        train_perception,
+        train_observer,
+        distil_percepts,
+    ):
         app.command()(command)

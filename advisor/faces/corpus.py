@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from advisor.faces.identities import MAX_IDENTITIES, Identity, IdentitySampler, choose_identities
+from advisor.faces.identities import Identity, IdentitySampler
 from advisor.faces.pictures import People, read_people
 from advisor.faces.render import FaceRenderer
+from advisor.faces.shipped_identities import drawn_identities, given_identities
 from data.errors import FacesError, SetupError
 from models.face_generator import EXPRESSION_AXES
 
@@ -62,16 +63,22 @@ def build_corpus(
     seed: int = 0,
     n_processes: int | None = None,
     shard_size: int = 500,
+    keep_apart: bool = False,
+    identities: Path | None = None,
 ) -> dict[str, str]:
     """Build, or finish, the corpus `out` from a folder of pictures; the people skipped, with reasons.
 
     Beside `n_images` for training it holds images of the identities to ship (an eighth as many), a
-    shard of blends never trained on, and a shard of blends of people who are in no other split.
+    shard of blends never trained on, and a shard of blends of people who are in no other split. Those
+    to ship are listed in the file `identities` (as `identities.json` of a corpus is), or drawn; with `keep_apart`
+    a reader of identities keeps drawn ones away from everyone pictured.
 
     Raises:
-        FacesError: unusable pictures, or `out` holds a corpus built with other options.
-        SetupError: too little disk space.
+        FacesError: unusable pictures or identities, or `out` holds a corpus built with other options.
+        SetupError: too little disk space, or no reader of identities.
     """
+    if identities is not None and not identities.is_file():
+        raise FacesError(f"there is no file {identities} of identities; leave the option away to draw them")
     _check_space(out, n_images, image_size)
     people, skipped = read_people(pictures)
     options = {
@@ -80,12 +87,19 @@ def build_corpus(
         "shard_size": shard_size,
         "axes": list(EXPRESSION_AXES),
         "people_sha256": _fingerprint(people),
+        "keep_apart": keep_apart,
+        "identities_sha256": hashlib.sha256(identities.read_bytes()).hexdigest() if identities else None,
     }
     _check_same_options(out, options)
     people.save(out / "people")
     people = People.load(out / "people")
     held_out = _held_out_people(people, seed)
-    _write_identities(out / "identities.json", people, FaceRenderer(people, image_size), held_out, seed)
+    if not (out / "identities.json").is_file():
+        if identities:
+            rows = given_identities(identities, people, held_out)
+        else:
+            rows = drawn_identities(FaceRenderer(people, image_size), held_out, seed, keep_apart)
+        _write_json(out / "identities.json", rows)
     counts = {
         "train": n_images,
         "shipped": n_images // 8,
@@ -166,25 +180,6 @@ def _held_out_people(people: People, seed: int) -> list[int]:
         if len(poor) >= HELD_OUT_A_GENDER:
             held_out += sorted(rng.choice(poor, HELD_OUT_A_GENDER, replace=False).tolist())
     return held_out
-
-
-def _write_identities(
-    path: Path, people: People, renderer: FaceRenderer, held_out: list[int], seed: int
-) -> None:
-    allowed = np.setdiff1d(np.arange(len(people.ids)), held_out)
-    chosen = choose_identities(
-        people, renderer.skin_lab, allowed, MAX_IDENTITIES, np.random.default_rng([seed, 98])
-    )
-    rows = [
-        {
-            "donor": people.ids[one.donor],
-            "gender": people.genders[one.donor],
-            "ethnicity_of_donor": people.ethnicities[one.donor],
-            "weights": {people.ids[n]: float(one.weights[n]) for n in np.nonzero(one.weights)[0]},
-        }
-        for one in chosen
-    ]
-    _write_json(path, rows)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Every blend is of 3 to 5 people, none weighs more than `MAX_WEIGHT`; hair, ears 
 them, the donor, who counts like the others. Weights are float32 [N people] and sum to 1.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from advisor.faces.pictures import People
 from data.errors import FacesError
 
 MAX_WEIGHT = 0.45
-MAX_USES = 3  # shipped identities that one pictured person may be part of
-MAX_IDENTITIES = 24
+SHIPPED_MAX_WEIGHT = 0.34  # of those to ship: even blends of many are the further from everyone pictured
+MAX_OTHER_GENDER = (
+    0.35  # weight that people of the other gender may have in an identity, where that leads away
+)
 SKIN_REACH = 14.0  # in L*a*b*: how unlike skins may be that are blended
 
 
@@ -31,10 +34,44 @@ def draw_weights(
 ) -> NDArray[np.float64]:
     """`n_parts` weights that sum to 1, none above `max_weight`, the first (the donor's) among the larger."""
     while True:
-        first = rng.uniform(0.25, max_weight)
+        first = rng.uniform(min(0.25, 0.8 * max_weight), max_weight)
         weights = np.r_[first, rng.dirichlet(np.full(n_parts - 1, 2.0)) * (1 - first)]
         if weights.max() <= max_weight and weights.min() >= 0.05:
             return weights
+
+
+@dataclass
+class NeighbourDistance:
+    """How far an identity is from whoever is nearest, for a reader of identities, and how far it must be.
+
+    `read` gives an identity's descriptor [D]; `pictures` [n, D] are those of the pictured people, and `least` is
+    the distance that a shipped identity must keep from them. Identities that were accepted are kept away from, too.
+    """
+
+    read: Callable[[Identity], NDArray[np.float64]]
+    pictures: NDArray[np.float64]
+    least: float
+    accepted: list[NDArray[np.float64]] = field(default_factory=list)
+
+    # Two identities of this project may be a little more alike than one of them and somebody real.
+    ACCEPTED_NEARER = 0.08
+
+    def __call__(self, identity: Identity) -> float:
+        """The distance, in the reader's own unit."""
+        descriptor = self.read(identity)
+        others = [float(np.linalg.norm(other - descriptor)) + self.ACCEPTED_NEARER for other in self.accepted]
+        return min([self._from_pictures(descriptor), *others])
+
+    def facts(self, identity: Identity) -> dict[str, float]:
+        """For the list of identities: the distance to the nearest picture, and what was asked for."""
+        return {"nearest_picture": self._from_pictures(self.read(identity)), "least_distance": self.least}
+
+    def _from_pictures(self, descriptor: NDArray[np.float64]) -> float:
+        return float(np.linalg.norm(self.pictures - descriptor, axis=1).min())
+
+    def accept(self, identity: Identity) -> None:
+        """Keep later identities away from this one."""
+        self.accepted.append(self.read(identity))
 
 
 class IdentitySampler:
@@ -54,7 +91,14 @@ class IdentitySampler:
         n_alike = int((self._genders[self._allowed] == self._genders[donor]).sum())
         return self.around(donor, max(3, min(n_parts, n_alike)), self._allowed, rng)
 
-    def around(self, donor: int, n_parts: int, pool: NDArray[np.int64], rng: np.random.Generator) -> Identity:
+    def around(
+        self,
+        donor: int,
+        n_parts: int,
+        pool: NDArray[np.int64],
+        rng: np.random.Generator,
+        max_weight: float = MAX_WEIGHT,
+    ) -> Identity:
         """An identity of a donor and others of `pool` (indices), likelier those of like skin.
 
         Raises:
@@ -68,80 +112,28 @@ class IdentitySampler:
         likely = np.exp(-self.skin_distance(donor, others) / SKIN_REACH) + 0.02
         chosen = rng.choice(others, n_parts - 1, replace=False, p=likely / likely.sum())
         weights = np.zeros(len(self._genders), np.float32)
-        weights[np.r_[donor, chosen]] = draw_weights(n_parts, rng)
+        weights[np.r_[donor, chosen]] = draw_weights(n_parts, rng, max_weight)
         return Identity(weights, donor)
+
+    def varied(
+        self, identity: Identity, pool: NDArray[np.int64], rng: np.random.Generator
+    ) -> Identity | None:
+        """The identity with one part exchanged, or weighed otherwise; None where that breaks a rule."""
+        weights, parts = identity.weights.copy(), np.nonzero(identity.weights)[0]
+        new = np.setdiff1d(pool, parts)
+        if rng.random() < 0.5 and len(new):
+            gone = rng.choice(parts[parts != identity.donor])
+            weights[rng.choice(new)], weights[gone] = weights[gone], 0
+        else:
+            weights[parts] *= np.exp(rng.normal(0, 0.35, len(parts))).astype(np.float32)
+            weights /= weights.sum()
+        shown = weights[weights > 0]
+        other = weights[self._genders != self._genders[identity.donor]].sum()
+        if shown.max() > SHIPPED_MAX_WEIGHT or shown.min() < 0.05 or other > MAX_OTHER_GENDER:
+            return None
+        return Identity(weights, identity.donor)
 
     def skin_distance(self, one: int, others: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances [n] in L*a*b* between a person's mean skin and others', hue counted more than light."""
         distance: NDArray[np.float64] = np.linalg.norm(self._skin[others] - self._skin[one], axis=1)
         return distance
-
-
-def choose_identities(
-    people: People,
-    skin_lab: NDArray[np.float64],
-    allowed: NDArray[np.int64],
-    n_identities: int,
-    rng: np.random.Generator,
-) -> list[Identity]:
-    """The identities to ship: donors spread over gender and skin, everyone in at most `MAX_USES` of them.
-
-    Donors are taken alternately of each gender and, within it, from the reported group that is rarest
-    among those chosen so far. Where people run out there are fewer identities rather than a broken rule.
-    """
-    sampler = IdentitySampler(people, skin_lab, allowed)
-    uses = np.full(len(people.ids), MAX_USES)
-    uses[allowed] = 0
-    chosen: list[Identity] = []
-    groups: dict[tuple[str, str], int] = {}
-    genders = sorted(set(people.genders))
-    exhausted: set[str] = set()
-    donated: set[int] = set()
-    while len(chosen) < min(n_identities, MAX_IDENTITIES) and len(exhausted) < len(genders):
-        gender = min(
-            (g for g in genders if g not in exhausted),
-            key=lambda g: sum(n for (of, _), n in groups.items() if of == g),
-        )
-        donors = [
-            n
-            for n in rng.permutation(len(people.ids))
-            if people.genders[n] == gender
-            and not people.poor_surround[n]
-            and n not in donated
-            and uses[n] < MAX_USES
-        ]
-        donors.sort(key=lambda n: groups.get((gender, people.ethnicities[n]), 0))
-        best = _most_distinct(donors[:8], chosen, uses, sampler, rng) if donors else None
-        if best is None:
-            exhausted.add(gender)
-            continue
-        chosen.append(best)
-        donated.add(best.donor)
-        uses += best.weights > 0
-        key = (gender, people.ethnicities[best.donor])
-        groups[key] = groups.get(key, 0) + 1
-    return chosen
-
-
-def _most_distinct(
-    donors: list[int],
-    chosen: list[Identity],
-    uses: NDArray[np.int64],
-    sampler: IdentitySampler,
-    rng: np.random.Generator,
-) -> Identity | None:
-    """Of many blends around the first donor that has partners left: even, of like skin, shared with nobody."""
-    free = np.nonzero(uses < MAX_USES)[0]
-
-    def cost(one: Identity) -> float:
-        parts = np.nonzero(one.weights)[0]
-        overlap = max((float(one.weights @ other.weights) for other in chosen), default=0.0)
-        unlike = float(one.weights[parts] @ sampler.skin_distance(one.donor, parts))
-        return overlap + unlike / 60 + max(0.0, float(one.weights.max()) - 0.38)
-
-    for donor in donors:
-        try:
-            return min((sampler.around(donor, 3 + k % 2, free, rng) for k in range(300)), key=cost)
-        except FacesError:
-            continue
-    return None

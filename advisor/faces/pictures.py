@@ -149,7 +149,7 @@ def _mediapipe_reader(folder: Path) -> LandmarkReader:
     except ImportError:
         raise SetupError(
             f"{folder} has no landmarks.npz, and mediapipe, which would find landmarks, is not installed; "
-            "add the file or `pip install mediapipe`"
+            "add the file, or `pip install -e .[faces]`"
         ) from None
     mesh = FaceMesh(static_image_mode=True, max_num_faces=2, refine_landmarks=True)
 

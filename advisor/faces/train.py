@@ -21,14 +21,15 @@ from torch import Tensor, nn
 from advisor.faces.adversary import Adversary
 from advisor.faces.corpus import Corpus, load_corpus, read_identities
 from advisor.faces.identities import Identity
-from advisor.faces.image_losses import feature_weights, fidelity, reconstruction_loss
+from advisor.faces.image_losses import feature_weights, fidelity, reconstruction_loss, sharpened
 from advisor.faces.landmarks import canonical_shape
+from advisor.faces.muon import Muon
 from advisor.faces.pictures import People
 from advisor.faces.run_state import RUN_KIND, keep_options, load_state, part, save_state
 from advisor.faces.sheet import write_sheet
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
-from models.face_generator import BlendNetwork, FaceGenerator, fast_dtype
+from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator, fast_dtype
 
 ADVERSARY_LEARNING_RATE = 2e-4
 ADVERSARY_R1_WEIGHT = 2.0
@@ -40,7 +41,7 @@ class FaceTrainingOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network_capacity: int = Field(16, ge=2, description="channels at full size are twice this")
-    fmap_max: int = Field(384, ge=16)
+    fmap_max: int = Field(256, ge=16)
     n_half_size_steps: int = Field(2000, ge=0, description="steps at half the size, before growing")
     n_steps: int = Field(8000, ge=1, description="supervised steps at full size")
     n_adversarial_steps: int = Field(0, ge=0, description="steps after those, with a discriminator")
@@ -48,7 +49,11 @@ class FaceTrainingOptions(BaseModel):
     batch_size: int = Field(16, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     mapping_learning_rate: float = Field(1e-2, gt=0)
+    matrix_learning_rate: float = Field(1e-2, gt=0, description="of kernels and styles, by Muon")
     texture_weight: float = Field(1.0, ge=0)
+    sharpening: float = Field(
+        0.12, ge=0, description="of the pictures to learn from: networks draw them softer"
+    )
     shipped_share: float = Field(0.2, ge=0, le=1, description="share of images of the identities to ship")
     average_decay: float = Field(0.998, ge=0, lt=1)
     snapshot_every: int = Field(250, ge=1)
@@ -60,8 +65,8 @@ def train_faces(
 ) -> dict[str, float]:
     """Train on a corpus into the run folder `out`, or go on with the run that is there.
 
-    `initial` is a checkpoint of another run whose averaged weights to start from. Returns the last figures
-    on held-out faces.
+    `initial` is a checkpoint of another run, whose average to start from, or a generator's weights file.
+    Returns the last figures on held-out faces.
 
     Raises:
         FacesError: no corpus, or `out` holds a run with other options.
@@ -157,14 +162,15 @@ class _Run:
             _carry_over(initial, self.network)
         self.average = BlendNetwork(**self.network.shape).requires_grad_(False).to(accelerator.device)
         self.average.load_state_dict(self.network.state_dict())
+        synthesis = [p for p in self.network.synthesis.parameters() if p.requires_grad]
+        matrices = [p for p in synthesis if p.ndim > 1 and len(p) > 3]
+        chosen = {id(p) for p in matrices}
         groups = [
-            {
-                "params": [p for p in self.network.synthesis.parameters() if p.requires_grad],
-                "peak": options.learning_rate,
-            },
+            {"params": [p for p in synthesis if id(p) not in chosen], "peak": options.learning_rate},
             {"params": list(self.network.mapping.parameters()), "peak": options.mapping_learning_rate},
         ]
         self.optimizer = torch.optim.Adam(groups, lr=options.learning_rate, betas=(0.9, 0.99), fused=True)
+        self.muon = Muon([{"params": matrices, "peak": options.matrix_learning_rate}], lr=0.01)
         self.adversary = (
             Adversary(
                 accelerator, min(64, stage.image_size), 4, 256, ADVERSARY_LEARNING_RATE, ADVERSARY_R1_WEIGHT
@@ -172,8 +178,9 @@ class _Run:
             if stage.n_adversarial_steps
             else None
         )
+        self.started_from = _facts(initial) if initial else None
         self.step = load_state(stage.checkpoint, *self._parts())
-        self.model, self.prepared = accelerator.prepare(self.network, self.optimizer)
+        self.model, *self.prepared = accelerator.prepare(self.network, self.optimizer, self.muon)
         self.weights = feature_weights(data.shape, stage.image_size).to(accelerator.device)
 
     def train(self) -> dict[str, float]:
@@ -199,7 +206,7 @@ class _Run:
         # --- learning rate: a short warm-up, then a cosine to nearly nothing
         done = min(1.0, self.step / self.stage.n_steps)
         scale = min(1.0, done / 0.03 + 0.02) * (0.5 * (1 + np.cos(np.pi * done)) * 0.98 + 0.02)
-        for group in self.prepared.param_groups:
+        for group in (group for optimizer in self.prepared for group in optimizer.param_groups):
             group["lr"] = group["peak"] * scale
         # --- batch
         rng = np.random.default_rng(
@@ -211,16 +218,19 @@ class _Run:
             _pick(self.data.train, self.options.batch_size - n_shipped, rng),
         ]
         pictures, known = self._tensors([np.concatenate(column) for column in zip(*parts, strict=True)])
+        pictures = sharpened(pictures, self.options.sharpening)
         # --- gradients
         drawn = self.model(*known)
         loss, _ = reconstruction_loss(drawn, pictures, self.weights, self.options.texture_weight)
         if self.adversary is not None and self.step >= self.stage.n_steps:
             self.adversary.learn(drawn, pictures, self.step, rng)
             loss = loss + self.options.adversarial_weight * self.adversary.generator_loss(drawn, rng)
-        self.prepared.zero_grad()
+        for optimizer in self.prepared:
+            optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.prepared.step()
+        for optimizer in self.prepared:
+            optimizer.step()
         # --- average
         decay = min(self.options.average_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -254,6 +264,7 @@ class _Run:
             save_state(self.stage.checkpoint, *self._parts(), self.step)
             generator = FaceGenerator(self.average, self.data.identity_codes)
             facts = {"step": self.step, "options": self.options.model_dump(), **figures}
+            facts["started_from"] = self.started_from
             generator.save(self.stage.folder / "face_generator.safetensors", facts)
             write_sheet(generator, self.stage.folder / "sheets" / f"step-{self.step:06d}.png", n_identities=6)
             with (self.stage.folder / "statistics.jsonl").open("a") as file:
@@ -263,7 +274,7 @@ class _Run:
 
     def _parts(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
         modules: dict[str, nn.Module] = {"network": self.network, "average": self.average}
-        optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": self.optimizer}
+        optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": self.optimizer, "muon": self.muon}
         if self.adversary is not None:
             modules["adversary"], optimizers["adversary"] = self.adversary.network, self.adversary.optimizer
         return modules, optimizers
@@ -284,14 +295,20 @@ def _take(corpus: Corpus, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
     return corpus.images[chosen], corpus.weights[chosen], corpus.donors[chosen], corpus.expressions[chosen]
 
 
+def _facts(path: Path) -> dict:
+    """What a checkpoint or weights file says about its own training, so that a card can tell all of it."""
+    _, facts = load_checkpoint(path, RUN_KIND, WEIGHTS_KIND)
+    return {name: facts.get(name) for name in ("step", "options", "started_from")}
+
+
 def _carry_over(path: Path, network: BlendNetwork) -> None:
     """Start from the averaged weights of another run, as far as the shapes agree.
 
     A network grown by a block starts with that block's colours nearly off.
     """
-    tensors, _ = load_checkpoint(path, RUN_KIND)
+    tensors, _ = load_checkpoint(path, RUN_KIND, WEIGHTS_KIND)
     own = network.state_dict()
-    average = part(tensors, "average")
+    average = part(tensors, "network" if "identity_codes" in tensors else "average")
     fitting = {name: t for name, t in average.items() if name in own and own[name].shape == t.shape}
     if not fitting:
         raise FacesError(

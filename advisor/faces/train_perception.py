@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
 from advisor.faces.corpus import draw_expression, load_corpus
+from advisor.faces.muon import Muon
 from advisor.faces.run_state import keep_options, load_state, save_state
 from advisor.faces.sheet import to_pixels
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator, fast_dtype
@@ -29,6 +30,7 @@ class PerceptionTrainingOptions(BaseModel):
     n_steps: int = Field(5000, ge=1)
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(2e-3, gt=0)
+    matrix_learning_rate: float = Field(1e-2, gt=0, description="of kernels, by Muon")
     n_generated: int = Field(8000, ge=0, description="faces drawn by the generator to learn from")
     generated_share: float = Field(0.4, ge=0, le=1)
     snapshot_every: int = Field(250, ge=1)
@@ -50,9 +52,9 @@ def train_perception(
     accelerator = Accelerator(mixed_precision="bf16" if fast_dtype() == torch.bfloat16 else "no")
     torch.manual_seed(options.seed)
     perception = FacePerception().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(perception.parameters(), lr=options.learning_rate, weight_decay=0.02)
-    step = load_state(out / "checkpoint.safetensors", {"perception": perception}, {"optimizer": optimizer})
-    model, prepared = accelerator.prepare(perception, optimizer)
+    optimizers = _optimizers(perception, options)
+    step = load_state(out / "checkpoint.safetensors", {"perception": perception}, optimizers)
+    model, *prepared = accelerator.prepare(perception, *optimizers.values())
 
     # --- what to learn from, and what to be measured on
     data = _Faces.gather(corpus, generator, options)
@@ -63,17 +65,19 @@ def train_perception(
         while step < options.n_steps:
             # --- learning rate and batch
             done = step / options.n_steps
-            for group in prepared.param_groups:
-                group["lr"] = options.learning_rate * min(1, done / 0.05 + 0.02) * (1 - done) ** 1.5
+            for group in (group for optimizer in prepared for group in optimizer.param_groups):
+                group["lr"] = group["peak"] * min(1, done / 0.05 + 0.02) * (1 - done)
             rng = np.random.default_rng([options.seed, 3, step, accelerator.process_index])
             pixels, expressions = data.batch(options.batch_size, options.generated_share, rng)
             images = degrade(to_images(pixels), rng).to(accelerator.device)
             # --- gradients
             wrong = (model(images) - torch.from_numpy(expressions).to(accelerator.device)) / scale
             loss = wrong.square().mean()
-            prepared.zero_grad()
+            for optimizer in prepared:
+                optimizer.zero_grad()
             accelerator.backward(loss)
-            prepared.step()
+            for optimizer in prepared:
+                optimizer.step()
             step += 1
             progress.update(task, completed=step, note=f"loss {loss.item():.4f}")
             # --- save
@@ -83,15 +87,24 @@ def train_perception(
                 perception.eval()
                 figures = {name: r_squared(perception, *test) for name, test in data.tests.items()}
                 perception.save(out / "face_perception.safetensors", {"step": step, "r_squared": figures})
-                save_state(
-                    out / "checkpoint.safetensors", {"perception": perception}, {"optimizer": optimizer}, step
-                )
+                save_state(out / "checkpoint.safetensors", {"perception": perception}, optimizers, step)
                 with (out / "statistics.jsonl").open("a") as file:
                     file.write(json.dumps({"step": step, "loss": loss.item(), **figures}) + "\n")
                 worst = {name: round(min(values.values()), 3) for name, values in figures.items()}
                 progress.console.print(f"step {step}: lowest R² {worst}")
                 perception.train()
     return figures
+
+
+def _optimizers(
+    perception: FacePerception, options: PerceptionTrainingOptions
+) -> dict[str, torch.optim.Optimizer]:
+    matrices = [p for p in perception.parameters() if p.ndim > 1]
+    rest = [p for p in perception.parameters() if p.ndim == 1]
+    return {
+        "optimizer": torch.optim.Adam([{"params": rest, "peak": options.learning_rate}], lr=0.001),
+        "muon": Muon([{"params": matrices, "peak": options.matrix_learning_rate}], lr=0.01),
+    }
 
 
 @dataclass(frozen=True)
