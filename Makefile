@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test check lint format bench
+.PHONY: setup chromium demo test check lint format bench bench-learning
 
 setup: .venv/installed
 
@@ -42,3 +42,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+
+# Resumable: cells that were run stand in var/learning. Writes docs/learning.md.
+bench-learning: setup
+	$(BIN)/python -m tests.benchmarks.learning

@@ -13,10 +13,11 @@ from advisor.bundle import Check
 from advisor.composition import pixel_path
 from advisor.config import PublishConfig
 from advisor.decisions import even_sample
+from advisor.learn_response import load_response
 from advisor.pictures import as_images
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
-from advisor.train_advisor import encoder_features, load_response
+from advisor.train_advisor import encoder_features
 from data.applications import Applications, Standardiser
 from models.encoder import FeatureEncoder
 from models.face_generator import EXPRESSION_BOUNDS, FaceGenerator
@@ -25,6 +26,7 @@ from models.perception import FacePerception
 N_CHECKED_FACES = 512
 USED_AXIS_SHARE = 0.2  # of an axis's range; what moves less carries no advice
 CHECK_BATCH = 64
+N_PERMUTATIONS = 20
 
 
 def axis_r2(expressions: np.ndarray, readings: np.ndarray) -> np.ndarray:
@@ -48,6 +50,12 @@ def identity_dependence(identities: np.ndarray, features: np.ndarray) -> float:
     assert n > p + 1, f"{n} faces cannot tell about {p} features"
     r2 = 1 - ((indicators - fitted) ** 2).sum() / max((indicators**2).sum(), 1e-9)
     return float(1 - (1 - r2) * (n - 1) / (n - p - 1))
+
+
+def dependence_beyond_chance(identities: np.ndarray, features: np.ndarray, rng: np.random.Generator) -> float:
+    """`identity_dependence` less what chance alone reaches in a pool of this size (3 SD over permutations)."""
+    by_chance = [identity_dependence(rng.permutation(identities), features) for _ in range(N_PERMUTATIONS)]
+    return identity_dependence(identities, features) - 3 * float(np.std(by_chance))
 
 
 def between_group_share(values: np.ndarray, groups: np.ndarray) -> float:
@@ -103,8 +111,10 @@ def face_checks(
             at_least=True,
         ),
         Check(
-            name="identity explained by the application (adjusted R²)",
-            value=identity_dependence(identities.numpy(), features),
+            name="identity explained by the application beyond chance (adjusted R²)",
+            value=dependence_beyond_chance(
+                identities.numpy(), features, np.random.default_rng([config.seed, 5])
+            ),
             threshold=config.max_identity_dependence,
             at_least=False,
         ),

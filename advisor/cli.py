@@ -164,12 +164,51 @@ def train(
         f" {summary['held_out_log_loss']:.3f} nats (application alone {summary['application_alone_log_loss']:.3f},"
         f" constant {summary['constant_log_loss']:.3f})"
     )
+    predicted = run.read_json("summary.json")["predicted_accuracy"]
+    print(
+        f"  balanced accuracy of {kind} with these faces, predicted before anybody sees them:"
+        f" {predicted['value']:.3f} ({predicted['ci_low']:.3f}, {predicted['ci_high']:.3f})"
+    )
 
 
 def _participant_kind(text: str) -> ParticipantKind:
     if text not in ("people", "simulated"):
         raise TrainingError(f"--participants is {text!r}; give people or simulated.")
     return text  # type: ignore[return-value]
+
+
+@app.command()
+def sweep(
+    task: TaskOption,
+    study: Annotated[str, typer.Option("--study", help="Study in the database to learn from.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the sweep; workers join it by this name.")],
+    out: OutOption,
+    decisions: Annotated[str, typer.Option("--decisions", help="Database URL.")] = DEFAULT_DATABASE_URL,
+    trials: Annotated[int, typer.Option(min=1, help="Finished trials, of all workers together.")] = 20,
+    participants: Annotated[str, typer.Option(help="people or simulated; never both.")] = "people",
+    seed: SeedOption = 0,
+    settings: SettingsOption = None,
+) -> None:
+    """Search for training options; any number of workers join by giving the same command.
+
+    Example: advisor sweep --task lending_club --study pilot --name first --trials 20 --out var/sweeps/first
+    """
+    from advisor.decisions import decisions_of_study
+    from advisor.sweep import sweep as take_part
+    from data.store import DecisionStore
+    from data.task import load_task
+
+    kind, loaded = _participant_kind(participants), load_task(task)
+    with DecisionStore.open(decisions, create=False) as store:
+        learned_from = decisions_of_study(store, study, loaded, kind)
+    with progress_bars() as report:
+        best, accuracy = take_part(
+            loaded, learned_from, settings or [], decisions, name, trials, seed, out, report
+        )
+    print(
+        f"best of {trials} trials: {accuracy:.4f} balanced accuracy of {kind}, predicted on validation applications"
+    )
+    print("  advisor train … " + " ".join(f"--set {setting}" for setting in best))
 
 
 @app.command()
@@ -285,7 +324,12 @@ def evaluate(
 
     Example: advisor evaluate var/runs/00000 --study pilot
     """
-    from advisor.evaluate import evaluate_run, measured_accuracy, response_log_loss_on_study
+    from advisor.evaluate import (
+        evaluate_run,
+        measured_accuracy,
+        prediction_and_outcome,
+        response_log_loss_on_study,
+    )
     from data.store import DecisionStore
 
     for name, figure in evaluate_run(run).rows():
@@ -297,6 +341,9 @@ def evaluate(
             loss = response_log_loss_on_study(run, store, study, kind)
         print(f"\nMeasured, participants: {kind}")
         print(measured.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        print("\nThis run's faces, balanced accuracy on test applications:")
+        side_by_side = prediction_and_outcome(run, measured)
+        print(side_by_side.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         if loss is not None:
             print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")
 

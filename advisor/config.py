@@ -17,11 +17,11 @@ class ResponseConfig(BaseModel):
 
     n_members: int = Field(5, ge=2, le=50, description="ensemble members; each holds out other participants")
     hidden: int = Field(16, ge=1, le=512, description="width of each member's perceptron")
-    advice_prior_sd: float = Field(1.5, gt=0)
-    feature_prior_sd: float = Field(0.5, gt=0)
-    square_prior_sd: float = Field(0.1, gt=0)
-    perceptron_prior_sd: float = Field(0.1, gt=0)
-    learning_rate: float = Field(0.03, gt=0)
+    advice_prior_sd: float = Field(1.0, gt=0, description="the loosest tried; held-out participants choose")
+    feature_prior_sd: float = Field(0.5, gt=0, description="likewise")
+    square_prior_sd: float = Field(0.05, gt=0)
+    perceptron_prior_sd: float = Field(0.05, gt=0)
+    learning_rate: float = Field(0.01, gt=0)
     max_steps: int = Field(400, ge=10)
     patience_steps: int = Field(
         80, ge=10, description="stop a member when its held-out log-loss has not improved"
@@ -60,6 +60,10 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
+    side_information: bool = Field(
+        True,
+        description="leave room for what only people see (`human_only` columns); false ignores it, to compare",
+    )
     response: ResponseConfig = ResponseConfig()
     encoder: EncoderConfig = EncoderConfig()
 

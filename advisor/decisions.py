@@ -16,13 +16,16 @@ from data.records import ParticipantKind
 from data.store import DecisionStore
 from data.task import DecisionTask
 
+COLUMNS = ["participant", "application_id", "approved", "image_sha256", "round_number", "propensity"]
+
 
 @dataclass(frozen=True)
 class TrainingDecisions:
     """Decisions that were taken on faces.
 
     Attributes:
-        frame: one row a decision: participant, application_id, approved (0/1), image_sha256, round_number.
+        frame: one row a decision: participant, application_id, approved (0/1), image_sha256, round_number, propensity
+            (chance with which the face was drawn; NaN where that is not known).
         read_image: SHA-256 → PNG bytes.
         participants: whose decisions these are.
         source: study or file they come from, for the run's record.
@@ -69,9 +72,8 @@ def decisions_of_study(
         return bundles[bundle_hash].image_bytes(image)
 
     frame = frame.rename(columns={"participant_key": "participant"})
-    columns = ["participant", "application_id", "approved", "image_sha256", "round_number"]
     return _checked(
-        TrainingDecisions(frame[columns].reset_index(drop=True), read_image, participants, study_name, store)
+        TrainingDecisions(frame[COLUMNS].reset_index(drop=True), read_image, participants, study_name, store)
     )
 
 
@@ -99,15 +101,27 @@ def decisions_of_files(
     frame["image_sha256"] = frame["image"]
     frame["approved"] = (frame["choice"] == "approve").astype(int)
     frame["round_number"] = export.round_number
-    columns = ["participant", "application_id", "approved", "image_sha256", "round_number"]
+    frame["propensity"] = _exported_propensities(frame, export.bundle_path)
     return _checked(
         TrainingDecisions(
-            frame[columns].reset_index(drop=True),
+            frame[COLUMNS].reset_index(drop=True),
             lambda image: (trials / image).read_bytes(),
             participants,
             decisions_file.name,
         )
     )
+
+
+def _exported_propensities(frame: pd.DataFrame, bundle_path: str) -> np.ndarray:
+    """Chance with which each exported face was drawn, float [N]; NaN where the bundle is not here any more."""
+    try:
+        images = load_bundle(bundle_path).images
+    except BundleError:
+        return np.full(len(frame), np.nan)
+    known = images.set_index(["application_id", "condition", "image"])["propensity"]
+    known = known[~known.index.duplicated()]
+    keys = pd.MultiIndex.from_frame(frame[["application_id", "condition", "image"]])
+    return known.reindex(keys).to_numpy(dtype=float)
 
 
 def _checked(decisions: TrainingDecisions) -> TrainingDecisions:

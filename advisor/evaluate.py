@@ -13,10 +13,11 @@ from advisor.accuracy import balanced_accuracy
 from advisor.bundle import CONDITIONS, load_bundle
 from advisor.checks import expected_accuracy
 from advisor.composition import pixel_path
+from advisor.learn_response import load_response
 from advisor.pictures import read_percepts
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
-from advisor.train_advisor import encoder_features, load_encoder, load_response
+from advisor.train_advisor import encoder_features, load_encoder
 from advisor.train_response import log_loss
 from data.applications import Standardiser, read_applications
 from data.records import ParticipantKind
@@ -24,6 +25,27 @@ from data.store import DecisionStore
 from data.task import load_task
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
+
+
+def prediction_and_outcome(run_path: Path, measured: pd.DataFrame) -> pd.DataFrame:
+    """What was predicted of a run's faces before they were shown, beside what people then reached.
+
+    `measured` is what `measured_accuracy` returns; the run's faces were shown in the first round after those that
+    it learned from. Columns: what, round_number, accuracy, ci_low, ci_high; two rows (prediction, then outcome;
+    the outcome's figures are NaN until people have decided on these faces).
+    """
+    summary = RunDirectory.open(run_path).read_json("summary.json")
+    shown_in = max(summary["rounds_learned_from"]) + 1
+    predicted = summary["predicted_accuracy"]
+    found = measured
+    if len(measured):
+        found = measured[(measured["round_number"] == shown_in) & (measured["condition"] == "face")]
+    outcome = [np.nan] * 3 if found.empty else found[["accuracy", "ci_low", "ci_high"]].iloc[0].to_list()
+    rows = [
+        ["predicted before", shown_in, *(predicted[name] for name in ("value", "ci_low", "ci_high"))],
+        ["measured after", shown_in, *outcome],
+    ]
+    return pd.DataFrame(rows, columns=["what", "round_number", "accuracy", "ci_low", "ci_high"])
 
 
 @dataclass(frozen=True)

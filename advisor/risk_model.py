@@ -6,6 +6,7 @@ targets. Outcomes are weighted to 50/50, as in every pool, so that 0.5 is the th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,10 @@ class RiskModel:
     bias: float
 
     @classmethod
-    def fit(cls, applications: Applications) -> RiskModel:
+    def fit(cls, applications: Applications, columns: Sequence[str] | None = None) -> RiskModel:
         """Fit on the training split; the penalty is chosen on the validation split.
+
+        `columns` are those to read: by default the task's features, which is all that the machine may see.
 
         Raises TrainingError where one of the two splits lacks an outcome.
         """
@@ -43,7 +46,7 @@ class RiskModel:
                     f"The task {applications.task.name} has too few applications: a split holds only one outcome;"
                     " add rows of the rarer outcome."
                 )
-        standardiser = Standardiser.fit(applications.task, train.frame)
+        standardiser = Standardiser.fit(applications.task, train.frame, columns)
         X, y = standardiser.transform(train.frame), train.outcomes.to_numpy()
         X_val, y_val = standardiser.transform(validation.frame), validation.outcomes.to_numpy()
         weight, weight_val = (compute_sample_weight("balanced", labels) for labels in (y, y_val))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import PartialState
+from torch import Tensor
 
 from advisor.composition import (
     N_DISTILLED_FACES,
@@ -19,12 +22,14 @@ from advisor.composition import (
 )
 from advisor.config import TrainConfig
 from advisor.decisions import TrainingDecisions
-from advisor.pictures import Progress, no_progress, read_percepts
+from advisor.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
+from advisor.off_policy import PredictedAccuracy
+from advisor.pictures import Progress, no_progress
+from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.run_participants import enter_participants
 from advisor.train_encoder import EncoderData, train_encoder
-from advisor.train_response import ResponseFit, fit_response, log_loss
 from data.applications import Applications, Standardiser, read_applications
 from data.errors import TrainingError
 from data.task import DecisionTask
@@ -34,7 +39,6 @@ from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.response import ResponseModel
 
-RESPONSE_FILE = "response.safetensors"
 ENCODER_FILE = "encoder.safetensors"
 DISTILLED_FILE = "distilled_percept.safetensors"
 
@@ -54,6 +58,8 @@ def train_advisor(
 ) -> RunDirectory:
     """Refit ĥ and retrain the encoder; the run folder `out` is continued where it was interrupted.
 
+    Under torchrun every process calls this alike: the first one fits ĥ and writes, all train the encoder.
+
     Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or `out` holds
     something else.
     """
@@ -62,69 +68,132 @@ def train_advisor(
             "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
             " set it to 1."
         )
-    run = RunDirectory.start(
-        out,
-        {
-            "task": str(task.path),
-            "task_hash": task.task_hash,
-            "source": decisions.source,
-            "participants": decisions.participants,
-            "n_decisions": len(decisions.frame),
-            **config.model_dump(mode="json"),
-        },
-    )
-    people = list(decisions.frame["participant"].unique())
-    entered = enter_participants(run, decisions.participants, decisions.source, people, decisions.store)
+    processes = PartialState()
+    with processes.main_process_first():
+        run = RunDirectory.start(
+            out,
+            {
+                "task": str(task.path),
+                "task_hash": task.task_hash,
+                "source": decisions.source,
+                "participants": decisions.participants,
+                "n_decisions": len(decisions.frame),
+                **config.model_dump(mode="json"),
+            },
+        )
+        people = list(decisions.frame["participant"].unique())
+        entered = enter_participants(run, decisions.participants, decisions.source, people, decisions.store)
     if run.has("summary.json"):
         return run
     applications = read_applications(task)
+    generator = FaceGenerator.load()
     risk_model = RiskModel.fit(applications)
-    seen = Standardiser.fit(task, applications.select("train").frame, columns=task.shown_columns)
-    generator, perception = FaceGenerator.load(), FacePerception.load()
-    run.write_json("risk_model.json", risk_model.to_dict())
-    run.write_json("seen_features.json", seen.to_dict())
-
-    fit, baselines = _fit_response(applications, seen, perception, decisions, config, on_progress)
-    run.log("response", {**fit.metrics, **baselines})
-    save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
-    run.write_json("response_table.json", response_table(fit.model, generator.axes))
-
-    if decisions.store is not None:
-        response_sha256 = file_sha256(run.file(RESPONSE_FILE))
-        decisions.store.set_run(entered.run_key, response_sha256=response_sha256)
-    path, distillation = _percept_path(generator, perception, run, config, on_progress)
-    data = _encoder_data(applications.select("train"), risk_model, seen)
-    metrics = _train_encoder(data, generator, fit.model, path, config, run, on_progress)
-    run.write_json(
-        "summary.json",
-        {
-            "axes": list(generator.axes),
-            "rounds_learned_from": sorted(int(k) for k in decisions.frame["round_number"].unique()),
-            "response": {**fit.metrics, **baselines},
-            "distillation_r2": distillation,
-            "encoder": metrics,
-            "machine_balanced_accuracy": risk_model.balanced_accuracy(applications.select("test")),
-            "weights": weights_of_run(run),
-        },
-    )
+    known = seen_columns(task, config.side_information)
+    seen = Standardiser.fit(task, applications.select("train").frame, columns=known)
+    with processes.main_process_first():
+        if processes.is_main_process:
+            if not run.has(FIGURES_FILE):  # else ĥ was fitted before an interrupt
+                run.write_json("risk_model.json", risk_model.to_dict())
+                run.write_json("seen_features.json", seen.to_dict())
+                learn_response(run, applications, seen, decisions, config, on_progress)
+            if decisions.store is not None:
+                response_sha256 = file_sha256(run.file(RESPONSE_FILE))
+                decisions.store.set_run(entered.run_key, response_sha256=response_sha256)
+            _percept_path(generator, run, config, on_progress)
+    response, figures = load_response(run), run.read_json(FIGURES_FILE)
+    path, distillation = _percept_path(generator, run, config, on_progress)
+    data = encoder_data(applications.select("train"), risk_model, seen)
+    if config.side_information and _has_side_information(task):
+        data = data.with_scores(scores_of_all_that_is_known(applications))
+    metrics = _train_encoder(data, generator, response, path, config, run, on_progress)
+    if processes.is_main_process:
+        predicted = {
+            split: asdict(
+                _predicted(run, applications, split, risk_model, seen, response, path, generator, config)
+            )
+            for split in ("validation", "test")
+        }
+        run.write_json(
+            "summary.json",
+            {
+                "axes": list(generator.axes),
+                "rounds_learned_from": sorted(int(k) for k in decisions.frame["round_number"].unique()),
+                "response": figures,
+                "distillation_r2": distillation,
+                "encoder": metrics,
+                "predicted_accuracy": predicted["test"],
+                "predicted_validation_accuracy": predicted["validation"],
+                "machine_balanced_accuracy": risk_model.balanced_accuracy(applications.select("test")),
+                "weights": weights_of_run(run),
+            },
+        )
+    processes.wait_for_everyone()
     return run
 
 
-def _percept_path(
-    generator: FaceGenerator,
-    perception: FacePerception,
+def seen_columns(task: DecisionTask, side_information: bool) -> list[str]:
+    """What ĥ is told of an application: all that people see, or (to compare) what the machine sees of it too."""
+    return [
+        name for name in task.shown_columns if side_information or task.columns[name].role != "human_only"
+    ]
+
+
+def _has_side_information(task: DecisionTask) -> bool:
+    return any(column.role == "human_only" for column in task.columns.values())
+
+
+def scores_of_all_that_is_known(applications: Applications) -> Tensor:
+    """P(repaid) given what machine and people know together, float [N] of the training split.
+
+    Only a target: what people alone see never reaches the encoder, but where it speaks against the machine the
+    face must leave room for it, and these scores say where.
+    """
+    task = applications.task
+    together = [
+        name for name, c in task.columns.items() if name in task.feature_columns or c.role == "human_only"
+    ]
+    model = RiskModel.fit(applications, together)
+    return torch.tensor(model.score(applications.select("train").frame), dtype=torch.float32)
+
+
+def _predicted(
     run: RunDirectory,
+    applications: Applications,
+    split: Literal["validation", "test"],
+    risk_model: RiskModel,
+    seen: Standardiser,
+    response: ResponseModel,
+    path: PerceptPath,
+    generator: FaceGenerator,
     config: TrainConfig,
-    on_progress: Progress,
+) -> PredictedAccuracy:
+    """What people will reach with these faces, predicted before anybody sees them."""
+    return predict_outcome(
+        pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str}),
+        applications,
+        applications.select(split),
+        load_encoder(run),
+        response,
+        path,
+        generator.n_identities,
+        torch.from_numpy(encoder_features(risk_model, applications.frame)),
+        torch.from_numpy(seen.transform(applications.frame)),
+        np.random.default_rng([config.seed, 3]),
+    )
+
+
+def _percept_path(
+    generator: FaceGenerator, run: RunDirectory, config: TrainConfig, on_progress: Progress
 ) -> tuple[PerceptPath, list[float] | None]:
     """The path that the options name, and the distilled one's R² per axis (None for the exact path)."""
     if config.encoder.path == "pixels":
-        return pixel_path(generator, perception), None
+        return pixel_path(generator, FacePerception.load()), None
     cache = run.path.parent / DISTILLED_FILE
     return distilled_path(cache, lambda n: on_progress("distilling the face path", n, N_DISTILLED_FACES))
 
 
-def _encoder_data(train: Applications, risk_model: RiskModel, seen: Standardiser) -> EncoderData:
+def encoder_data(train: Applications, risk_model: RiskModel, seen: Standardiser) -> EncoderData:
+    """What the encoder learns from, of training applications."""
     return EncoderData(
         torch.from_numpy(encoder_features(risk_model, train.frame)),
         torch.from_numpy(seen.transform(train.frame)),
@@ -156,41 +225,9 @@ def _train_encoder(
         run,
         lambda n: on_progress("encoder", n, config.encoder.n_steps),
     )
-    save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
+    if PartialState().is_main_process:
+        save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
     return dict(metrics)
-
-
-def _fit_response(
-    applications: Applications,
-    seen: Standardiser,
-    perception: FacePerception,
-    decisions: TrainingDecisions,
-    config: TrainConfig,
-    on_progress: Progress,
-) -> tuple[ResponseFit, dict[str, float]]:
-    """ĥ, and the log-losses on held-out participants that it must beat."""
-    frame = decisions.frame
-    images = list(frame["image_sha256"].unique())
-    contents = [decisions.read_image(sha256) for sha256 in images]
-    percepts = read_percepts(perception, contents, lambda n: on_progress("reading faces", n, len(images)))
-    advice = pd.DataFrame(percepts, index=images).loc[frame["image_sha256"]].to_numpy()
-    missing = set(frame["application_id"]) - set(applications.frame.index)
-    if missing:
-        raise TrainingError(
-            f"Decisions are on the application {sorted(missing)[0]!r}, which the task's table lacks; restore the table."
-        )
-    features = seen.transform(applications.frame.loc[frame["application_id"]])
-    approved, people = frame["approved"].to_numpy(), frame["participant"].to_numpy()
-    rng = np.random.default_rng([config.seed, 1])
-    fit = fit_response(advice, features, approved, people, config.response, rng)
-    rng = np.random.default_rng([config.seed, 1])
-    alone = fit_response(advice[:, :0], features, approved, people, config.response, rng)
-    constant = np.array([approved[people != person].mean() for person in people])
-    on_progress("response model", 1, 1)
-    return fit, {
-        "application_alone_log_loss": alone.held_out_log_loss,
-        "constant_log_loss": log_loss(constant, approved),
-    }
 
 
 def weights_of_run(run: RunDirectory) -> dict[str, str]:
@@ -209,36 +246,3 @@ def load_encoder(run: RunDirectory) -> FeatureEncoder:
     encoder = FeatureEncoder(config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"])
     load_into(encoder, tensors, run.file(ENCODER_FILE))
     return encoder.eval().requires_grad_(False)
-
-
-def load_response(run: RunDirectory) -> ResponseModel:
-    """The run's ĥ, frozen."""
-    tensors, config = load_checkpoint(run.file(RESPONSE_FILE), "response")
-    signs = tuple(config.pop("monotone_signs"))
-    response = ResponseModel(**config, monotone_signs=signs)
-    load_into(response, tensors, run.file(RESPONSE_FILE))
-    return response.eval().requires_grad_(False)
-
-
-def response_table(response: ResponseModel, axes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What ĥ believes people read in each axis: approval as the axis alone moves from -1 to +1 sd, and its range."""
-    rows = []
-    n_advice = len(axes)
-    for k, axis in enumerate(axes):
-        inputs = response.input_mean.repeat(2, 1)
-        step = response.input_scale[k]
-        inputs[0, k] -= step
-        inputs[1, k] += step
-        assert n_advice <= inputs.shape[1]
-        with torch.no_grad():
-            low, high = response.member_probabilities(inputs).T
-        effect = (high - low).numpy()
-        rows.append(
-            {
-                "axis": axis,
-                "approval_change": float(effect.mean()),
-                "lowest_member": float(effect.min()),
-                "highest_member": float(effect.max()),
-            }
-        )
-    return rows

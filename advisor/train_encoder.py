@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ class EncoderData:
     seen_features: Tensor
     outcomes: Tensor
     risk_scores: Tensor
+
+    def with_scores(self, scores: Tensor) -> EncoderData:
+        """The same with other scores [N] as soft targets."""
+        return replace(self, risk_scores=scores)
 
 
 def _draw(

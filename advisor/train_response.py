@@ -7,12 +7,14 @@ stopping. What the members say of the people they never saw is the honest figure
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from advisor.config import ResponseConfig
+from advisor.linear_start import linear_start
 from models.response import ResponseModel
 
 EVALUATION_STEPS = 10
@@ -27,12 +29,21 @@ class ResponseFit:
         held_out_probabilities: float [N], P(approve) of every decision by members that held its person out.
         held_out_log_loss: nats a decision.
         metrics: figures for the run's statistics.
+        held_rows: which member held which decision's person out, bool [M, N].
     """
 
     model: ResponseModel
     held_out_probabilities: np.ndarray
     held_out_log_loss: float
     metrics: dict[str, float]
+    held_rows: np.ndarray
+
+    def held_out(self, inputs: np.ndarray) -> np.ndarray:
+        """P(approve), float [N], by the members that held each decision's person out; `inputs` [N, A + F]."""
+        with torch.no_grad():
+            members = self.model.member_probabilities(torch.tensor(inputs, dtype=torch.float32))
+        share = torch.from_numpy(self.held_rows).float()
+        return ((members * share).sum(0) / share.sum(0)).double().numpy()
 
 
 def log_loss(probabilities: np.ndarray, approved: np.ndarray) -> float:
@@ -97,6 +108,7 @@ def fit_response(
     person = torch.tensor(participant, dtype=torch.long)
     held_out = participant_folds(n_participants, config.n_members, rng)
 
+    held_rows = torch.tensor(held_out)[:, person]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         model = ResponseModel(
@@ -105,10 +117,14 @@ def fit_response(
     with torch.no_grad():
         model.input_mean.copy_(inputs.mean(0))
         model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
-        model.bias.fill_(float(np.log(approved.mean() / (1 - approved.mean()))))
+        standardised = ((inputs - model.input_mean) / model.input_scale).double().numpy()
+        start = linear_start(standardised, approved, held_rows.numpy(), advice.shape[1], config)
+        model.start_from(torch.tensor(start.weights), torch.tensor(start.biases))
+    config = config.model_copy(
+        update={"advice_prior_sd": start.advice_prior_sd, "feature_prior_sd": start.feature_prior_sd}
+    )
 
     kept = torch.tensor(~held_out, dtype=torch.float32)
-    held_rows = torch.tensor(held_out)[:, person]
     n_kept = (~held_rows).sum(1).clamp(min=1)
     best, stopped_at = _train(model, inputs, y, person, kept, n_kept, held_rows, config)
 
@@ -125,8 +141,27 @@ def fit_response(
         "offset_sd": model.offset_sd.mean().item(),
         "mean_steps": float(np.mean(stopped_at)),
         "best_member_log_loss": float(best.min()),
+        "advice_prior_sd": start.advice_prior_sd,
+        "feature_prior_sd": start.feature_prior_sd,
     }
-    return ResponseFit(model.eval().requires_grad_(False), held_out_p, loss, metrics)
+    return ResponseFit(model.eval().requires_grad_(False), held_out_p, loss, metrics, held_rows.numpy())
+
+
+def _at_the_pace_of_their_priors(model: ResponseModel, config: ResponseConfig) -> list[dict[str, Any]]:
+    """Parameter groups whose learning rates are as their priors' spreads.
+
+    Adam moves every weight at the same pace. Early stopping would then let curves and interactions, of which the
+    prior believes little, grow as far as the linear weights.
+    """
+    linear = max(config.advice_prior_sd, config.feature_prior_sd)
+    pace = {
+        "square": config.square_prior_sd / linear,
+        "output_weight": config.perceptron_prior_sd / linear,
+    }
+    return [
+        {"params": [parameter], "lr": config.learning_rate * pace.get(name, 1.0)}
+        for name, parameter in model.named_parameters()
+    ]
 
 
 def _train(
@@ -140,7 +175,7 @@ def _train(
     config: ResponseConfig,
 ) -> tuple[Tensor, np.ndarray]:
     """Train all members together; leave each at its own best step. Returns best losses [M] and steps [M]."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(_at_the_pace_of_their_priors(model, config))
     M, n_participants = kept.shape
     best = torch.full((M,), float("inf"))
     best_step = np.zeros(M, dtype=int)

@@ -86,6 +86,14 @@ class ResponseModel(nn.Module):
     nodes: Tensor
     log_weights: Tensor
 
+    def start_from(self, weights: Tensor, biases: Tensor) -> None:
+        """Set the linear part: weights [M, A + F] on standardised inputs, biases [M]; signed columns keep signs."""
+        with torch.no_grad():
+            along = (weights * self.signs).clamp(min=0.02)
+            signed = torch.log(torch.expm1(along))
+            self.linear.copy_(torch.where(self.signs == 0, weights, signed))
+            self.bias.copy_(biases)
+
     @property
     def lapse_rate(self) -> Tensor:
         """[M], share of decisions taken without looking."""

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.checks import axis_r2, between_group_share, identity_dependence
+from advisor.checks import (
+    axis_r2,
+    between_group_share,
+    dependence_beyond_chance,
+    identity_dependence,
+)
 
 
 @given(seed=st.integers(0, 1000))
@@ -38,3 +43,14 @@ def test_readability_falls_with_noise_bias_and_mirrored_axes() -> None:
     assert (axis_r2(drawn, drawn + rng.normal(0, 0.3, drawn.shape)) < 0.9).all()
     assert (axis_r2(drawn, drawn + 0.5) < 0.5).all()
     assert (axis_r2(drawn, -drawn) < 0).all()
+
+
+def test_a_small_pool_is_not_refused_for_what_chance_does_but_for_a_rule() -> None:
+    rng = np.random.default_rng(1)
+    by_chance, by_rule = [], []
+    for _ in range(60):
+        features = rng.normal(size=(48, 20))
+        by_chance.append(dependence_beyond_chance(rng.integers(24, size=48), features, rng))
+        by_rule.append(dependence_beyond_chance(np.digitize(features[:, 3], [-0.5, 0.5]), features, rng))
+    assert np.mean(np.array(by_chance) > 0.05) < 0.02
+    assert np.mean(np.array(by_rule) > 0.05) > 0.9

@@ -4,13 +4,20 @@ import json
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+import pandas as pd
 import pytest
 from torch import Tensor
 
 from advisor import losses
 from advisor.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.decisions import decisions_of_study
-from advisor.evaluate import evaluate_run, measured_accuracy, response_log_loss_on_study
+from advisor.evaluate import (
+    evaluate_run,
+    measured_accuracy,
+    prediction_and_outcome,
+    response_log_loss_on_study,
+)
 from advisor.publish import publish_run
 from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
 from advisor.simulate import population
@@ -93,6 +100,36 @@ def test_evaluation_predicts_and_measures(simulation: Path) -> None:
     assert abs(measured.at[(1, "face"), "accuracy"] - predicted.predicted_accuracy) < 0.08
     assert loss is not None
     assert 0.4 < loss < 0.7
+    both = prediction_and_outcome(run, measured.reset_index()).set_index("what")
+    assert (both["round_number"] == 1).all()
+    assert both.at["measured after", "accuracy"] == measured.at[(1, "face"), "accuracy"]
+    assert abs(both["accuracy"].diff().iloc[1]) < 0.1
+
+
+def test_a_run_says_what_it_learned_of_people_in_tables_and_predicts_before_it_is_shown(
+    simulation: Path,
+) -> None:
+    run = simulation / "round_1" / "run"
+    calibration = pd.read_csv(run / "response_calibration.csv")
+    assert list(calibration.columns) == ["predicted", "observed", "n_decisions"]
+    assert calibration["n_decisions"].sum() == 600
+    assert np.corrcoef(calibration["predicted"], calibration["observed"])[0, 1] > 0.7
+    importance = pd.read_csv(run / "response_importance.csv").set_index("name")
+    assert list(importance.columns) == ["kind", "importance", "ci_low", "ci_high"]
+    assert importance.at["smile", "kind"] == "axis"
+    assert importance.at["smile", "ci_low"] > 0
+    assert importance.at["income", "kind"] == "feature"
+    faces = pd.read_csv(run / "face_readings.csv")
+    assert faces["approve_probability"].between(0, 1).all()
+    participants = pd.read_csv(run / "training_participants.csv")["participant"]
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        trained_on = store.decisions_frame(STUDY_NAME, kind="simulated", split="train")
+    trained_on = trained_on[trained_on["round_number"] == 0]
+    assert set(participants) == set(trained_on["participant_key"])
+    assert set(faces["image_sha256"]) == set(trained_on["image_sha256"])
+    predicted = json.loads((run / "summary.json").read_text())["predicted_accuracy"]
+    assert predicted["ci_low"] < predicted["value"] < predicted["ci_high"]
+    assert predicted["effective_decisions"] > 20
 
 
 def test_a_flipped_sign_in_the_loss_is_caught_before_anything_is_published(

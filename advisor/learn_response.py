@@ -1,0 +1,137 @@
+"""The first half of a learning step: fit ĥ to decisions, and write down what it says of people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from advisor.config import TrainConfig
+from advisor.decisions import TrainingDecisions
+from advisor.pictures import Progress, read_percepts
+from advisor.predict_outcome import HELD_OUT_FILE, held_out_table
+from advisor.response_report import (
+    CALIBRATION_FILE,
+    FACE_READINGS_FILE,
+    IMPORTANCE_FILE,
+    PARTICIPANTS_FILE,
+    calibration_table,
+    face_readings,
+    importance_table,
+)
+from advisor.run_dir import RunDirectory
+from advisor.train_response import fit_response, log_loss
+from data.applications import Applications, Standardiser
+from data.errors import TrainingError
+from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.face_generator import EXPRESSION_AXES
+from models.perception import FacePerception
+from models.response import ResponseModel
+
+RESPONSE_FILE = "response.safetensors"
+FIGURES_FILE = "response_figures.json"
+
+
+def learn_response(
+    run: RunDirectory,
+    applications: Applications,
+    seen: Standardiser,
+    decisions: TrainingDecisions,
+    config: TrainConfig,
+    on_progress: Progress,
+) -> None:
+    """Fit ĥ and write it, its figures and its tables into the run; `response_figures.json` comes last.
+
+    Raises TrainingError where decisions are on applications that the table lacks.
+    """
+    frame = decisions.frame
+    missing = set(frame["application_id"]) - set(applications.frame.index)
+    if missing:
+        raise TrainingError(
+            f"Decisions are on the application {sorted(missing)[0]!r}, which the task's table lacks; restore the table."
+        )
+    images = list(frame["image_sha256"].unique())
+    contents = [decisions.read_image(sha256) for sha256 in images]
+    percepts = read_percepts(
+        FacePerception.load(), contents, lambda n: on_progress("reading faces", n, len(images))
+    )
+    advice = pd.DataFrame(percepts, index=images).loc[frame["image_sha256"]].to_numpy()
+    features = seen.transform(applications.frame.loc[frame["application_id"]])
+    approved, people = frame["approved"].to_numpy(), frame["participant"].to_numpy()
+    fit = fit_response(
+        advice, features, approved, people, config.response, np.random.default_rng([config.seed, 1])
+    )
+    alone = fit_response(
+        advice[:, :0], features, approved, people, config.response, np.random.default_rng([config.seed, 1])
+    )
+    constant = np.array([approved[people != person].mean() for person in people])
+    on_progress("response model", 1, 1)
+    figures = {
+        **fit.metrics,
+        "application_alone_log_loss": alone.held_out_log_loss,
+        "constant_log_loss": log_loss(constant, approved),
+    }
+    run.log("response", figures)
+    save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
+    run.write_json("response_table.json", response_table(fit.model, EXPRESSION_AXES))
+    held_out = held_out_table(frame, fit.held_out_probabilities, advice, EXPRESSION_AXES)
+    tables = {
+        HELD_OUT_FILE: held_out,
+        CALIBRATION_FILE: calibration_table(fit.held_out_probabilities, approved),
+        IMPORTANCE_FILE: importance_table(
+            fit,
+            np.hstack([advice, features]),
+            approved,
+            people,
+            _named_columns(seen),
+            np.random.default_rng([config.seed, 4]),
+        ),
+        FACE_READINGS_FILE: face_readings(fit.model, percepts, images),
+        PARTICIPANTS_FILE: pd.DataFrame({"participant": sorted(set(people))}),
+    }
+    for name, table in tables.items():
+        table.to_csv(run.file(name), index=False)
+    run.write_json(FIGURES_FILE, figures)
+
+
+def _named_columns(seen: Standardiser) -> list[tuple[str, str, list[int]]]:
+    """Name, kind and columns of what ĥ reads: each axis, and each column of the table with all its features."""
+    n_axes, columns = len(EXPRESSION_AXES), np.array(seen.column_of_feature)
+    axes = [(axis, "axis", [k]) for k, axis in enumerate(EXPRESSION_AXES)]
+    named = dict.fromkeys(seen.column_of_feature)
+    return axes + [(c, "feature", list(n_axes + np.flatnonzero(columns == c))) for c in named]
+
+
+def load_response(run: RunDirectory) -> ResponseModel:
+    """The run's ĥ, frozen."""
+    tensors, config = load_checkpoint(run.file(RESPONSE_FILE), "response")
+    signs = tuple(config.pop("monotone_signs"))
+    response = ResponseModel(**config, monotone_signs=signs)
+    load_into(response, tensors, run.file(RESPONSE_FILE))
+    return response.eval().requires_grad_(False)
+
+
+def response_table(response: ResponseModel, axes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What ĥ believes people read in each axis: approval as the axis alone moves from -1 to +1 sd, and its range."""
+    rows = []
+    n_advice = len(axes)
+    for k, axis in enumerate(axes):
+        inputs = response.input_mean.repeat(2, 1)
+        step = response.input_scale[k]
+        inputs[0, k] -= step
+        inputs[1, k] += step
+        assert n_advice <= inputs.shape[1]
+        with torch.no_grad():
+            low, high = response.member_probabilities(inputs).T
+        effect = (high - low).numpy()
+        rows.append(
+            {
+                "axis": axis,
+                "approval_change": float(effect.mean()),
+                "lowest_member": float(effect.min()),
+                "highest_member": float(effect.max()),
+            }
+        )
+    return rows

@@ -1,0 +1,171 @@
+"""One cell of the learning benchmark: a population, a table and a seed, through three learning rounds.
+
+    python -m tests.benchmarks.learning_cell POPULATION TABLE SEED --out FOLDER
+
+Each round is the product's own: its exploration, its `train_advisor`, its publication checks. What is left out
+is the database and the faces that nobody would look at. Accuracy is evaluated apart from all of it: the chance
+of a right decision under the simulator's own probabilities for fresh people on test applications.
+All participants are simulated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from advisor.advised_faces import risk_to_smile
+from advisor.checks import advisor_checks
+from advisor.decisions import TrainingDecisions
+from advisor.run_dir import RunDirectory, git_revision
+from advisor.train_advisor import load_encoder, train_advisor
+from tests.benchmarks.learning_evaluation import (
+    advised_expressions,
+    balanced,
+    bootstrap,
+    evaluated_chances,
+    oracle_encoder,
+    predicted_accuracy,
+    response_quality,
+)
+from tests.benchmarks.learning_people import expected_correct
+from tests.benchmarks.learning_world import N_FEW_PEOPLE, N_ROUNDS, Cell, collect, fingerprint
+
+
+def learn(cell: Cell, decisions: pd.DataFrame, name: str) -> tuple[RunDirectory, float]:
+    """One learning step of the product, and the seconds it took."""
+    start = time.perf_counter()
+    learned_from = TrainingDecisions(decisions, cell.faces.content, "simulated", "benchmark")
+    config = cell.config.model_copy(update={"seed": cell.seed})
+    run = train_advisor(cell.task, learned_from, config, cell.folder / name)
+    return run, time.perf_counter() - start
+
+
+def refusal(cell: Cell, run: RunDirectory) -> str:
+    """Why the advisor would not be published, or ""."""
+    checks = advisor_checks(
+        run,
+        run.read_json("summary.json"),
+        cell.applications,
+        cell.risk_model,
+        load_encoder(run),
+        cell.generator,
+        cell.publish,
+    )
+    return "; ".join(check.sentence() for check in checks if not check.passed)
+
+
+def run_cell(population: str, table: str, seed: int, folder: Path) -> dict[str, Any]:
+    """All rounds, the few-data round, the baselines and the oracle of one cell."""
+    started = time.perf_counter()
+    cell = Cell(population, table, seed, folder)
+    correct = unlearned_conditions(cell)
+    rounds: list[dict[str, Any]] = []
+    collected: list[pd.DataFrame] = []
+    shown: RunDirectory | None = None  # whose faces people see; the one before where a run is refused
+    for round_number in range(1, N_ROUNDS + 1):
+        collected.append(collect(cell, round_number - 1, shown))
+        decisions = pd.concat(collected, ignore_index=True)
+        run, seconds = learn(cell, decisions, f"round_{round_number}")
+        reason = refusal(cell, run)
+        shown = shown if reason else run
+        record = {"round": round_number, "seconds": seconds, "n_decisions": len(decisions), "refused": reason}
+        if shown is not None:
+            expressions = advised_expressions(cell, load_encoder(run))
+            chances, readings = evaluated_chances(cell, expressions)
+            correct[f"face_{round_number}"] = chances if not reason else correct[f"face_{round_number - 1}"]
+            record |= {
+                "accuracy": balanced(chances, cell.outcomes),
+                **predicted_accuracy(cell, run),
+                **response_quality(cell, run, expressions, readings),
+            }
+        else:
+            correct[f"face_{round_number}"] = correct["none"]
+        rounds.append(record)
+    people = collected[0]["participant"].unique()[:N_FEW_PEOPLE]
+    few, _ = learn(cell, collected[0][collected[0]["participant"].isin(people)], "few")
+    few_refused = refusal(cell, few)
+    correct["face_few"] = (
+        correct["none"]
+        if few_refused
+        else evaluated_chances(cell, advised_expressions(cell, load_encoder(few)))[0]
+    )
+    learned = correct[f"face_{N_ROUNDS}"]
+    donor = shuffled_places(cell)
+    if shown is not None:
+        expressions = advised_expressions(cell, load_encoder(shown))[torch.from_numpy(donor)]
+        correct["shuffled"] = evaluated_chances(cell, expressions)[0]
+    correct["face"] = learned
+    correct["oracle"] = evaluated_chances(cell, advised_expressions(cell, oracle_encoder(cell)))[0]
+    result = {
+        "participants": "simulated",
+        "population": population,
+        "table": table,
+        "seed": seed,
+        "git_revision": git_revision(),
+        "accuracy": {name: balanced(chances, cell.outcomes) for name, chances in correct.items()},
+        "machine": cell.risk_model.balanced_accuracy(cell.evaluated),
+        "bootstrap": bootstrap(cell, correct),
+        "rounds": rounds,
+        "few_refused": few_refused,
+        "distillation_r2": {"perception": cell.percept_r2, "observer": cell.observer_r2},
+        "axes_in_use": [a for a, b in zip(cell.generator.axes, cell.bounds, strict=True) if bool(b.any())],
+        "seconds": time.perf_counter() - started,
+        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+    shutil.rmtree(folder)
+    return result
+
+
+def unlearned_conditions(cell: Cell) -> dict[str, np.ndarray]:
+    """Chances of a right decision without advice, with the score, and with the risk drawn as a smile."""
+    scores = cell.risk_model.score(cell.evaluated.frame)
+    train_scores = cell.risk_model.score(cell.applications.select("train").frame)
+    smiles = risk_to_smile(scores, train_scores, cell.generator.axes)
+    return {
+        "none": expected_correct(cell.sample.probabilities(), cell.outcomes),
+        "score": expected_correct(cell.sample.probabilities(scores=scores), cell.outcomes),
+        "risk_to_smile": evaluated_chances(cell, smiles)[0],
+    }
+
+
+def shuffled_places(cell: Cell) -> np.ndarray:
+    """Whose face each evaluated application gets in `shuffled`: another one's, [N]."""
+    order = np.random.default_rng([cell.seed, 904]).permutation(len(cell.outcomes))
+    donor = np.empty_like(order)
+    donor[order] = np.roll(order, 1)
+    return donor
+
+
+def main() -> None:
+    """Run one cell and write its JSON file, whole or not at all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("population")
+    parser.add_argument("table")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--out", type=Path, required=True, help="folder of all cells")
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # cells run side by side, one a core
+    target = cell_file(options.out, options.population, options.table, options.seed)
+    result = run_cell(options.population, options.table, options.seed, target.with_suffix(""))
+    partial = target.with_suffix(".partial")
+    partial.write_text(json.dumps(result) + "\n")
+    partial.replace(target)
+
+
+def cell_file(out: Path, population: str, table: str, seed: int) -> Path:
+    """Where a cell's result stands; another one once weights or default options change."""
+    out.mkdir(parents=True, exist_ok=True)
+    return out / f"{population}-{table.replace('/', '_fold_')}-{seed}-{fingerprint()}.json"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What a cell's advisors are worth, evaluated apart from all training, and the oracle they are held against."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from advisor.composition import AdviceComposition
+from advisor.decisions import even_sample
+from advisor.learn_response import load_response
+from advisor.pictures import read_percepts
+from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
+from advisor.run_dir import RunDirectory
+from advisor.train_advisor import encoder_data, load_encoder
+from advisor.train_encoder import train_encoder
+from models.encoder import FeatureDecoder, FeatureEncoder
+from models.perception import FacePerception
+from tests.benchmarks.learning_people import SimulatedPopulation, expected_correct
+from tests.benchmarks.learning_world import N_EVALUATED, Cell
+
+N_BOOTSTRAP = 400
+N_ORACLE_PEOPLE, ORACLE_STEPS, N_ORACLES = 400, 1500, 3
+
+
+def oracle_encoder(cell: Cell) -> FeatureEncoder:
+    """The encoder trained against the simulated population itself: the best of some, by people it never saw.
+
+    It sees what ĥ would have to learn, through the observer's own (distilled) eyes; the applications that it
+    learns from are the same.
+    """
+    population_seen = SimulatedPopulation(cell.people(N_ORACLE_PEOPLE, 800))
+    train, validation = cell.applications.select("train"), cell.applications.select("validation")
+    data = encoder_data(train, cell.risk_model, cell.seen)
+    held = even_sample(validation.outcomes.to_numpy(), N_EVALUATED, np.random.default_rng(6))
+    frame, outcomes = validation.frame.iloc[held], validation.outcomes.to_numpy()[held]
+    identities = torch.tensor(np.arange(len(held)) % cell.generator.n_identities)
+    best: tuple[float, FeatureEncoder] | None = None
+    for k in range(N_ORACLES):
+        config = cell.config.encoder.model_copy(
+            update={"n_steps": ORACLE_STEPS, "soft_target_weight": (1.0, 0.8, 0.5)[k % 3]}
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(cell.seed * 100 + k)
+            encoder = FeatureEncoder(data.features.shape[1], cell.bounds, config.hidden)
+            decoder = FeatureDecoder(len(cell.generator.axes), data.features.shape[1])
+        composition = AdviceComposition(encoder, decoder, population_seen, cell.observer_path)
+        run = RunDirectory.start(cell.folder / f"oracle_{k}", {"oracle": k})
+        train_encoder(composition, data, cell.generator.n_identities, config, cell.seed, run)
+        with torch.no_grad():
+            p = composition(cell.encoder_input(frame), cell.seen_features(frame), identities)
+        accuracy = float(
+            np.mean(
+                [
+                    expected_correct(p.member_probabilities.numpy(), outcomes)[:, outcomes == y].mean()
+                    for y in (0, 1)
+                ]
+            )
+        )
+        if best is None or accuracy > best[0]:
+            best = (accuracy, encoder)
+    assert best is not None
+    return best[1]
+
+
+def evaluated_chances(cell: Cell, expressions: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of a right decision, float [P, N], with faces of these expressions [N, K]; and the observer's readings."""
+    _, readings = cell.faces.readings(cell.evaluated_identities, expressions)
+    return expected_correct(cell.sample.probabilities(readings), cell.outcomes), readings
+
+
+def advised_expressions(cell: Cell, encoder: FeatureEncoder) -> Tensor:
+    """What an encoder advises on the evaluated applications, float [N, K]."""
+    with torch.no_grad():
+        return encoder(cell.encoder_input(cell.evaluated.frame))
+
+
+def predicted_accuracy(cell: Cell, run: RunDirectory) -> dict[str, float]:
+    """The run's off-policy prediction for the evaluated applications, made before its faces are shown."""
+    predicted = predict_outcome(
+        pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str}),
+        cell.applications,
+        cell.evaluated,
+        load_encoder(run),
+        load_response(run),
+        cell.percept_path,
+        cell.generator.n_identities,
+        cell.encoder_input(cell.applications.frame),
+        cell.seen_features(cell.applications.frame),
+        np.random.default_rng([cell.seed, 905]),
+    )
+    return {
+        "predicted": predicted.value,
+        "predicted_low": predicted.ci_low,
+        "predicted_high": predicted.ci_high,
+        "predicted_by_model": predicted.by_model,
+        "effective_decisions": predicted.effective_decisions,
+    }
+
+
+def balanced(correct: np.ndarray, outcomes: np.ndarray) -> float:
+    """Balanced accuracy of chances [P, N]."""
+    return float(np.mean([correct[:, outcomes == y].mean() for y in (0, 1)]))
+
+
+def bootstrap(cell: Cell, correct: dict[str, np.ndarray]) -> dict[str, list[float]]:
+    """Balanced accuracy by condition under resampled people and applications, the same draws in every condition.
+
+    Applications are resampled alike in all seeds of a table, since these are the same applications.
+    """
+    people_rng = np.random.default_rng([cell.seed, 902])
+    cases_rng = np.random.default_rng(903)
+    n_people, n = len(next(iter(correct.values()))), len(cell.outcomes)
+    person_weights = people_rng.multinomial(n_people, np.full(n_people, 1 / n_people), size=N_BOOTSTRAP)
+    case_weights = np.zeros((N_BOOTSTRAP, n))
+    for y in (0, 1):
+        where = np.flatnonzero(cell.outcomes == y)
+        drawn = cases_rng.multinomial(len(where), np.full(len(where), 1 / len(where)), size=N_BOOTSTRAP)
+        case_weights[:, where] = drawn / len(where) / 2
+    return {
+        name: [round(float(v), 6) for v in ((person_weights / n_people) @ chance * case_weights).sum(1)]
+        for name, chance in correct.items()
+    }
+
+
+def response_quality(
+    cell: Cell, run: RunDirectory, expressions: Tensor, readings: np.ndarray
+) -> dict[str, float]:
+    """Expected log-loss of ĥ on fresh people and unseen applications, against the population's own average."""
+    faces = cell.faces.readings(cell.evaluated_identities, expressions)[0]
+    percepts = read_percepts(FacePerception.load(), [cell.faces.content(name) for name in faces])
+    inputs = torch.cat([torch.from_numpy(percepts), cell.seen_features(cell.evaluated.frame)], 1).float()
+    with torch.no_grad():
+        members = load_response(run).member_probabilities(inputs).double().numpy()
+    truth = cell.sample.probabilities(readings).mean(0)
+
+    def cross_entropy(p: np.ndarray, q: np.ndarray) -> float:
+        return float(-(p * np.log(q) + (1 - p) * np.log(1 - q)).mean())
+
+    return {
+        "response_log_loss": cross_entropy(truth, members.mean(0)),
+        "population_log_loss": cross_entropy(truth, truth),
+    }
