@@ -199,9 +199,8 @@ def sweep(
     from data.task import load_task
 
     kind, loaded = _participant_kind(participants), load_task(task)
-    with DecisionStore.open(decisions, create=False) as store:
+    with DecisionStore.open(decisions, create=False) as store, progress_bars() as report:
         learned_from = decisions_of_study(store, study, loaded, kind)
-    with progress_bars() as report:
         best, accuracy = take_part(
             loaded, learned_from, settings or [], decisions, name, trials, seed, out, report
         )

@@ -16,7 +16,6 @@ from advisor.response_report import (
     CALIBRATION_FILE,
     FACE_READINGS_FILE,
     IMPORTANCE_FILE,
-    PARTICIPANTS_FILE,
     calibration_table,
     face_readings,
     importance_table,
@@ -89,7 +88,6 @@ def learn_response(
             np.random.default_rng([config.seed, 4]),
         ),
         FACE_READINGS_FILE: face_readings(fit.model, percepts, images),
-        PARTICIPANTS_FILE: pd.DataFrame({"participant": sorted(set(people))}),
     }
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)

@@ -29,9 +29,12 @@ def held_out_table(
         percepts: what FacePerception read, float [N, K].
         axes: their names.
     """
+    # A number tells people apart as well, and nothing in here names anybody who may have to be erased.
+    numbered = pd.factorize(decisions["participant"])[0]
     read = pd.DataFrame(percepts, columns=[f"{PERCEPT_PREFIX}{axis}" for axis in axes])
-    columns = ["participant", "application_id", "image_sha256", "round_number", "propensity", "approved"]
-    return pd.concat([decisions[columns].reset_index(drop=True), read], axis=1).assign(predicted=predicted)
+    columns = ["application_id", "image_sha256", "round_number", "propensity", "approved"]
+    table = pd.concat([decisions[columns].reset_index(drop=True), read], axis=1)
+    return table.assign(predicted=predicted, participant=numbered)
 
 
 def predict_outcome(

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from advisor.config import ResponseConfig
-from advisor.train_response import fit_response
+from advisor.response_report import importance_table
+from advisor.train_response import ResponseFit, fit_response, log_loss
+
+N_FOLDS = 5
+LEAST_DECISIONS_TO_BOOST = 200
+LEAST_GAIN = 0.001  # nats a decision on held-out people; below it ĥ stands alone
 
 
 class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
@@ -26,7 +33,16 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         hidden: width of each member's perceptron.
         monotone_signs: +1, -1 or 0 (free) per advice column, or None.
         max_steps: training steps at most.
+        boosting: let gradient-boosted trees have a say, as far as they predict held-out *people* better than ĥ
+            alone: for advice that people take in steps, or on conditions.
         random_state: seed of folds and initial weights.
+
+    Attributes (after `fit`):
+        model_: ĥ.
+        held_out_log_loss_: of ĥ alone on people that the member speaking never saw, nats a decision.
+        boosting_share_: weight of the trees in `predict_proba`, 0 to 1.
+        importance_: what people decide by, a table of name, kind ("axis" for advice, or "feature"), importance,
+            ci_low, ci_high: how much worse ĥ predicts unseen people once a column says nothing.
     """
 
     def __init__(
@@ -36,6 +52,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         hidden: int = 16,
         monotone_signs: tuple[int, ...] | None = None,
         max_steps: int = 400,
+        boosting: bool = True,
         random_state: int = 0,
     ) -> None:
         self.n_advice = n_advice
@@ -43,6 +60,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         self.hidden = hidden
         self.monotone_signs = monotone_signs
         self.max_steps = max_steps
+        self.boosting = boosting
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> HumanResponseEstimator:
@@ -81,7 +99,36 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         )
         self.model_ = fit.model
         self.held_out_log_loss_ = fit.held_out_log_loss
+        self.importance_ = importance_table(
+            fit, X, approved, people, self._named_columns(), np.random.default_rng(self.random_state)
+        )
+        self._fit_trees(fit, X, approved, people)
         return self
+
+    def _named_columns(self) -> list[tuple[str, str, list[int]]]:
+        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
+        return [(str(name), "axis" if k < self.n_advice else "feature", [k]) for k, name in enumerate(names)]
+
+    def _trees(self) -> Any:
+        if self.monotone_signs is None:
+            return GradientBoostingClassifier(random_state=self.random_state)
+        signs = list(self.monotone_signs) + [0] * (self.n_features_in_ - self.n_advice)
+        return HistGradientBoostingClassifier(random_state=self.random_state, monotonic_cst=signs)
+
+    def _fit_trees(self, fit: ResponseFit, X: np.ndarray, approved: np.ndarray, people: np.ndarray) -> None:
+        """Fit the trees, with the share that predicts held-out people best; none where that gains next to nothing."""
+        self.boosting_share_, self.trees_ = 0.0, None
+        n_folds = min(N_FOLDS, len(np.unique(people)))
+        if not self.boosting or len(X) < LEAST_DECISIONS_TO_BOOST:
+            return
+        held_out = cross_val_predict(
+            self._trees(), X, approved, groups=people, cv=GroupKFold(n_folds), method="predict_proba"
+        )[:, 1]
+        shares = np.linspace(0, 1, 11)
+        losses = [log_loss((1 - s) * fit.held_out_probabilities + s * held_out, approved) for s in shares]
+        if min(losses) < losses[0] - LEAST_GAIN:
+            self.boosting_share_ = float(shares[int(np.argmin(losses))])
+            self.trees_ = self._trees().fit(X, approved)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """float [N, 2]: probabilities of `classes_`, averaged over people and over members."""
@@ -89,6 +136,8 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
             p = self.model_(torch.tensor(X, dtype=torch.float32)).double().numpy()
+        if self.trees_ is not None:
+            p = (1 - self.boosting_share_) * p + self.boosting_share_ * self.trees_.predict_proba(X)[:, 1]
         return np.column_stack([1 - p, p])
 
     def predict_spread(self, X: Any) -> np.ndarray:

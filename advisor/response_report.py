@@ -3,7 +3,6 @@
 response_calibration.csv     predicted, observed, n_decisions: approval on participants that ĥ never saw
 response_importance.csv      name, kind, importance, ci_low, ci_high: what people decide by
 face_readings.csv            image_sha256, approve_probability: each face beside an average application
-training_participants.csv    participant: whose decisions are in here, so that the erased can be found
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from models.response import ResponseModel
 CALIBRATION_FILE = "response_calibration.csv"
 IMPORTANCE_FILE = "response_importance.csv"
 FACE_READINGS_FILE = "face_readings.csv"
-PARTICIPANTS_FILE = "training_participants.csv"
 N_BINS = 10
 
 

@@ -118,8 +118,10 @@ def fit_response(
         model.input_mean.copy_(inputs.mean(0))
         model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
         standardised = ((inputs - model.input_mean) / model.input_scale).double().numpy()
-        start = linear_start(standardised, approved, held_rows.numpy(), advice.shape[1], config)
-        model.start_from(torch.tensor(start.weights), torch.tensor(start.biases))
+        start = linear_start(standardised, approved, participant, held_rows.numpy(), advice.shape[1], config)
+        model.start_from(
+            torch.tensor(start.weights), torch.tensor(start.biases), torch.tensor(start.slope_variance)
+        )
     config = config.model_copy(
         update={"advice_prior_sd": start.advice_prior_sd, "feature_prior_sd": start.feature_prior_sd}
     )

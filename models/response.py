@@ -2,10 +2,12 @@
 
 An ensemble whose members are trained side by side as one batch of small networks. A person's choice is
 
-    P(approve) = λ/2 + (1 - λ) · σ(f(advice, features) + b),    b ~ N(0, τ²) once a person
+    P(approve) = λ/2 + (1 - λ) · σ(f(advice, features) + b + s·z),    b ~ N(0, τ²), s ~ N(0, diag(v)) once a person
 
-with a lapse rate λ and a participant offset b that is integrated out by Gauss-Hermite quadrature, both when
-the model is fitted (marginal likelihood) and when it stands in for people it never saw.
+with a lapse rate λ, a participant offset b and slopes s on the standardised inputs z, in which people differ. The
+offset is integrated out by Gauss-Hermite quadrature, both when the model is fitted (marginal likelihood) and when
+it stands in for people it never saw; the slopes by the probit approximation σ(f / sqrt(1 + π/8 · v·z²)) (MacKay
+1992, eq. 26). An axis that people read in opposite ways makes them unpredictable, and ĥ knows that it does.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ class ResponseModel(nn.Module):
         self.n_advice, self.n_inputs, self.n_members = n_advice, width, M
         self.register_buffer("input_mean", torch.zeros(width))
         self.register_buffer("input_scale", torch.ones(width))
+        self.register_buffer("slope_variance", torch.zeros(width))
         self.register_buffer("signs", torch.tensor(signs + (0,) * n_features, dtype=torch.float32))
         self.bias = nn.Parameter(torch.zeros(M))
         self.linear = nn.Parameter(torch.zeros(M, width))
@@ -82,13 +85,18 @@ class ResponseModel(nn.Module):
 
     input_mean: Tensor
     input_scale: Tensor
+    slope_variance: Tensor
     signs: Tensor
     nodes: Tensor
     log_weights: Tensor
 
-    def start_from(self, weights: Tensor, biases: Tensor) -> None:
-        """Set the linear part: weights [M, A + F] on standardised inputs, biases [M]; signed columns keep signs."""
+    def start_from(self, weights: Tensor, biases: Tensor, slope_variance: Tensor) -> None:
+        """Set the linear part: weights [M, A + F] on standardised inputs, biases [M], variance of slopes [A + F].
+
+        Signed columns keep their sign.
+        """
         with torch.no_grad():
+            self.slope_variance.copy_(slope_variance)
             along = (weights * self.signs).clamp(min=0.02)
             signed = torch.log(torch.expm1(along))
             self.linear.copy_(torch.where(self.signs == 0, weights, signed))
@@ -117,13 +125,18 @@ class ResponseModel(nn.Module):
         hidden = torch.tanh(torch.einsum("mhw,nw->mnh", self.hidden_weight, zf) + self.hidden_bias[:, None])
         return f + torch.einsum("mnh,mh->mn", hidden, self.output_weight)
 
+    def attenuation(self, inputs: Tensor) -> Tensor:
+        """By how much people's differing slopes dampen the log odds of the average person, float [N], at most 1."""
+        z = (inputs - self.input_mean) / self.input_scale
+        return torch.rsqrt(1 + math.pi / 8 * (z.square() @ self.slope_variance))
+
     def member_probabilities(self, inputs: Tensor, offsets: Tensor | None = None) -> Tensor:
         """P(approve), float [M, N]; averaged over people, or for people with known `offsets` float [M, N]."""
-        f, lapse = self.logits(inputs), self.lapse_rate[:, None]
+        f, lapse, dampened = self.logits(inputs), self.lapse_rate[:, None], self.attenuation(inputs)
         if offsets is not None:
-            p = torch.sigmoid(f + offsets)
+            p = torch.sigmoid((f + offsets) * dampened)
         else:
-            shifted = f[..., None] + self.offset_sd[:, None, None] * self.nodes
+            shifted = (f[..., None] + self.offset_sd[:, None, None] * self.nodes) * dampened[:, None]
             p = (torch.sigmoid(shifted) * self.log_weights.exp()).sum(-1)
         return lapse / 2 + (1 - lapse) * p
 
@@ -143,6 +156,7 @@ class ResponseModel(nn.Module):
         """
         lapse = self.lapse_rate[:, None, None]
         shifted = self.logits(inputs)[..., None] + self.offset_sd[:, None, None] * self.nodes
+        shifted = shifted * self.attenuation(inputs)[:, None]
         p = lapse / 2 + (1 - lapse) * torch.sigmoid(shifted)
         p = p.clamp(1e-6, 1 - 1e-6)
         log_p = torch.where(approved[None, :, None] > 0.5, p.log(), (1 - p).log())

@@ -83,3 +83,20 @@ def test_twelve_decisions_and_a_constant_column_give_a_modest_model() -> None:
     p = fitted.predict_proba(X)[:, 1]
     assert np.isfinite(p).all()
     assert np.abs(p - 0.5).max() < 0.4
+
+
+def test_it_says_what_people_decide_by_and_how_surely() -> None:
+    X, y, person = people(40, 30, offset_sd=0.5, seed=3)
+    table = HumanResponseEstimator(n_advice=3).fit(X, y, groups=person).importance_.set_index("name")
+    assert list(table.columns) == ["kind", "importance", "ci_low", "ci_high"]
+    assert table.at["x0", "kind"] == "axis" and table.at["x3", "kind"] == "feature"
+    assert table.at["x0", "ci_low"] > table.at["x3", "importance"] > 0
+    assert table.at["x2", "ci_low"] < 0.005  # says nothing
+    assert (table["ci_low"] < table["importance"]).all()
+
+
+def test_trees_have_a_say_only_where_people_are_predicted_better_with_them() -> None:
+    X, y, person = people(40, 30, offset_sd=0.5, seed=4)
+    assert HumanResponseEstimator(n_advice=3).fit(X, y, groups=person).boosting_share_ <= 0.2
+    stepwise = ((X[:, 0] > 0) != (X[:, 3] > 0)).astype(int)
+    assert HumanResponseEstimator(n_advice=3).fit(X, stepwise, groups=person).boosting_share_ > 0.5

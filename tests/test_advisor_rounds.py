@@ -121,11 +121,11 @@ def test_a_run_says_what_it_learned_of_people_in_tables_and_predicts_before_it_i
     assert importance.at["income", "kind"] == "feature"
     faces = pd.read_csv(run / "face_readings.csv")
     assert faces["approve_probability"].between(0, 1).all()
-    participants = pd.read_csv(run / "training_participants.csv")["participant"]
     with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
         trained_on = store.decisions_frame(STUDY_NAME, kind="simulated", split="train")
     trained_on = trained_on[trained_on["round_number"] == 0]
-    assert set(participants) == set(trained_on["participant_key"])
+    held_out = (run / "held_out_decisions.csv").read_text()
+    assert not any(key in held_out for key in trained_on["participant_key"].unique())
     assert set(faces["image_sha256"]) == set(trained_on["image_sha256"])
     predicted = json.loads((run / "summary.json").read_text())["predicted_accuracy"]
     assert predicted["ci_low"] < predicted["value"] < predicted["ci_high"]
