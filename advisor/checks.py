@@ -53,9 +53,9 @@ def identity_dependence(identities: np.ndarray, features: np.ndarray) -> float:
 
 
 def dependence_beyond_chance(identities: np.ndarray, features: np.ndarray, rng: np.random.Generator) -> float:
-    """`identity_dependence` less what chance alone reaches in a pool of this size (3 SD over permutations)."""
+    """`identity_dependence` less what chance alone reaches in a pool of this size (2 SD over permutations)."""
     by_chance = [identity_dependence(rng.permutation(identities), features) for _ in range(N_PERMUTATIONS)]
-    return identity_dependence(identities, features) - 3 * float(np.std(by_chance))
+    return identity_dependence(identities, features) - 2 * float(np.std(by_chance))
 
 
 def between_group_share(values: np.ndarray, groups: np.ndarray) -> float:

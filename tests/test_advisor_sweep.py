@@ -51,6 +51,7 @@ def test_two_workers_one_killed_finish_every_trial_beside_our_own_tables(tmp_pat
     assert doomed.stdout.readline().startswith("started")
     doomed.send_signal(signal.SIGKILL)
     doomed.wait()
+    doomed.stdout.close()
     time.sleep(4)  # its heartbeat has been silent for longer than the grace period
     survivor = worker(url, 2, 0.0)
     survivor.communicate(timeout=120)
