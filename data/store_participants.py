@@ -230,16 +230,24 @@ class ParticipantStore(AnalysisStore):
                     .values(values)
                 )
 
-    def release_timed_out(self, study_name: str, older_than: timedelta) -> int:
-        """Time out active participants not heard of for so long; returns how many. Frees their places."""
+    def release_timed_out(
+        self, study_name: str, older_than: timedelta, began_before: timedelta | None = None
+    ) -> int:
+        """Time out active participants not heard of for `older_than`, or who began `began_before` ago.
+
+        Frees their places; returns how many.
+        """
         columns, moment = tables.participant.c, now()
+        is_over = columns.last_seen_at < moment - older_than
+        if began_before is not None:
+            is_over |= columns.created_at < moment - began_before
         statement = (
             update(tables.participant)
-            .where(columns.study_name == study_name, columns.status == "active")
-            .where(columns.last_seen_at < moment - older_than)
+            .where(columns.study_name == study_name, columns.status == "active", is_over)
+            .values(status="timed_out", ended_at=moment)
         )
         with self._writing() as connection:
-            return connection.execute(statement.values(status="timed_out", ended_at=moment)).rowcount
+            return connection.execute(statement).rowcount
 
     # Recruitment and payment: the only readers of ids elsewhere
 

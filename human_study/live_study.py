@@ -27,6 +27,7 @@ from data.records import (
     Stage,
     Study,
     Trial,
+    now,
 )
 from data.store import DecisionStore
 from data.task import load_task
@@ -165,12 +166,23 @@ class LiveStudy:
                 self._served[bundle_hash] = ServedBundle.of(bundle, self.study.study_hash)
             return self._served[bundle_hash]
 
+    def release_timed_out(self) -> int:
+        """Give the places of those whose time is over back; returns how many."""
+        limits = self.study.time_limits
+        idle = timedelta(minutes=limits.idle_minutes)
+        return self.store.release_timed_out(self.study.name, idle, self._total_limit)
+
+    @property
+    def _total_limit(self) -> timedelta | None:
+        minutes = self.study.time_limits.total_minutes
+        return None if minutes is None else timedelta(minutes=minutes)
+
     def begin(self, external: Recruitment) -> str:
         """Take a slot, or find the participant again who has one; returns the secret for their cookie.
 
         Raises StudyError where the study takes nobody any more.
         """
-        self.store.release_timed_out(self.study.name, timedelta(minutes=self.study.time_limits.idle_minutes))
+        self.release_timed_out()
         participant = self.store.add_participant(
             self.study.name, self.study.participants, self._plan, external=external
         )
@@ -310,6 +322,9 @@ class LiveStudy:
         if participant.status != "active":
             return participant
         key = participant.participant_key
+        if self._total_limit is not None and now() - participant.created_at > self._total_limit:
+            self.store.set_status(key, "timed_out")
+            return self.store.participant(key)
         due = self.store.due(key) if participant.step in DECIDING_STEPS else None
         if participant.step in DECIDING_STEPS and (
             due is None or step_of_trial(due[0].kind) != participant.step

@@ -21,6 +21,11 @@ def _live_study(study_path: str, database_url: str) -> LiveStudy:
 def _show(live: LiveStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
     screen = live.protocol.screen_to_show(participant.status, participant.step)
+    _draw(live, participant, screen)
+    screens.arrive(live, screen)  # last, so that the title that it goes to is there
+
+
+def _draw(live: LiveStudy, participant: Participant, screen: str) -> None:
     if screen in DECIDING_STEPS:
         screens.trials(live, participant, live.trials_to_play(participant))
         screens.withdrawal(live, partial(live.withdraw, participant))

@@ -29,6 +29,7 @@ _STYLE = """<style>
 .st-key-card { max-width: 42rem; margin: 2rem auto 0; padding: 1.6rem 2.2rem 2rem; background: #fff;
   border: 1px solid #d3dbe3; border-radius: .6rem; }
 .st-key-card p, .st-key-card li { font-size: 1.05rem; line-height: 1.6; }
+[data-testid="stMain"] h1:focus { outline: none; }
 .step { color: #4a5968; margin: 0; }
 [data-testid="stMain"] h1 { padding: 0 0 .6rem; }
 .code { font-size: 2rem; font-weight: 600; letter-spacing: .12em; padding: 1rem; text-align: center;
@@ -57,6 +58,11 @@ def frame(live: LiveStudy) -> None:
     st.html(_STYLE.replace("OFFLINE", live.messages.text("page.offline").replace('"', "'")))
     if live.study.participants == "simulated":
         st.html(f'<div class="banner" role="note">{escape(live.messages.text("page.simulated"))}</div>')
+
+
+def arrive(live: LiveStudy, screen: str) -> None:
+    """Tell the browser the page's language, and begin a new screen at its top."""
+    _component("page")(key="page", data={"language": live.study.language, "step": screen})
 
 
 def card() -> AbstractContextManager[Any]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from data.errors import BundleError, StudyError
-from data.records import Decision, Recruitment
+from data.records import Answer, Decision, Recruitment
 from data.store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.live_study import LiveStudy, NotServedError
 from human_study.study_file import load_study_file
 from tests.tiny_study import write_study, write_tiny_bundle
 
@@ -98,6 +98,88 @@ def test_a_place_of_somebody_not_seen_for_long_is_given_away(tmp_path: Path, sto
     second = arrive(live, "second")
     assert store.participant(first).status == "timed_out"
     assert store.participant(second).status == "active"
+
+
+def test_nobody_goes_on_beyond_the_total_time(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, time_limits={"total_minutes": 1e-9}), store)
+    first = arrive(live, "first")
+    assert live.brought_up_to_date(store.participant(first)).status == "timed_out"
+    second = arrive(live, "second")
+    arrive(live, "third")
+    assert store.participant(second).status == "timed_out"
+
+
+def test_a_full_study_takes_nobody_until_a_place_returns(tmp_path: Path, store: DecisionStore) -> None:
+    conditions = {"face": {"share": 1, "quota": 1}, "none": {"share": 1, "quota": 1}}
+    live = prepared(write_study(tmp_path, conditions=conditions), store)
+    first = arrive(live, "first")
+    arrive(live, "second")
+    with pytest.raises(StudyError, match="closed or full"):
+        arrive(live, "third")
+    live.withdraw(store.participant(first))
+    third = store.participant(arrive(live, "third"))
+    left = store.participant(first)
+    assert (third.condition, third.slot) == (left.condition, left.slot)
+    old, new = (
+        [trial.application_id for trial in store.trials(key)] for key in (first, third.participant_key)
+    )
+    assert sorted(old) == sorted(new)  # the slot's applications, in an order of their own
+
+
+def test_screening_ends_a_participation_with_its_answers(tmp_path: Path, store: DecisionStore) -> None:
+    questions = [{"id": "adult", "question": "Adult?", "options": ["Yes", "No"], "accept": ["Yes"]}]
+    live = prepared(write_study(tmp_path, screening=questions), store)
+    key = arrive(live, "young")
+    live.go_on(store.participant(key))
+    assert store.participant(key).step == "screening"
+    answer = Answer(participant_key=key, kind="screening", question="adult", value="No")
+    live.screen_out(store.participant(key), [answer])
+    assert store.participant(key).status == "screened_out"
+    assert store.answers(key)[0].value == "No"
+    live.go_on(store.participant(key))
+    assert store.participant(key).status == "screened_out"
+
+
+def test_a_second_click_neither_skips_a_step_nor_completes_early(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    live = prepared(write_study(tmp_path), store)
+    key = arrive(live, "a")
+    stale = store.participant(key)
+    live.go_on(stale)
+    live.go_on(stale)
+    assert store.participant(key).step == "instructions"
+    assert store.participant(key).consented_at is not None
+
+
+def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    live = prepared(write_study(tmp_path, trials={"main": 2, "practice": 2}), store)
+    token = live.begin(Recruitment(platform="link", external_id="a"))
+    participant = live.participant(token)
+    assert participant is not None
+    key = participant.participant_key
+    practice, second, main, _ = store.trials(key)
+    store.set_step(key, "practice")
+    for trial, status in ((practice, 409), (main, 404)):
+        with pytest.raises(NotServedError) as refused:
+            live.feedback(token, trial.trial_key)
+        assert refused.value.status == status
+    for trial in (practice, second):
+        store.record_decision(
+            Decision(
+                trial_key=trial.trial_key,
+                participant_key=key,
+                choice="approve",
+                study_hash=live.study.study_hash,
+                bundle_hash=trial.bundle_hash,
+            )
+        )
+    is_good = bool(live.applications.outcomes.loc[practice.application_id])
+    outcome = "repaid" if is_good else "defaulted"
+    assert live.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
+    assert live.brought_up_to_date(store.participant(key)).step == "trials"
 
 
 def test_a_closed_study_takes_nobody_new(tmp_path: Path, store: DecisionStore) -> None:

@@ -1,5 +1,6 @@
 """Study files: what is valid, and the one sentence for everything that is not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 
 from data.errors import StudyError
 from human_study.cli import init
-from human_study.study_file import StudyFile, load_study_file
+from human_study.study_file import StudyFile, load_study_file, require_ethics
 
 VALID = {
     "name": "pilot",
@@ -50,6 +51,35 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ({"name": "My study"}, "use lower-case letters"),
         ({"title": "  "}, "title is wrong: it is empty"),
         ({"recruitment": {"platform": "paper"}}, "recruitment.platform is wrong"),
+        ({"trials": {"main": 10, "repeated": 6}}, "only the first half of 10 main trials"),
+        ({"trials": {"stages": 3}}, "trials.stages is wrong"),
+        ({"conditions": {"face": {"quota": 0}}}, "conditions.face.quota is wrong"),
+        ({"payment": {"curency": "EUR"}}, "there is no key payment.curency; did you mean currency"),
+        (
+            {"payment": {"bonus_per_correct": 1}, "conditions": {"face": 1, "score": 1}},
+            "needs the condition none",
+        ),
+        ({"language": "fr"}, "language is wrong"),
+        (
+            {
+                "screening": [
+                    {"id": "adult", "question": "Are you?", "options": [True, False], "accept": ["Yes"]}
+                ]
+            },
+            "put quotes around",
+        ),
+        (
+            {
+                "screening": [
+                    {"id": "adult", "question": "Are you?", "options": ["Yes", "No"], "accept": ["Si"]}
+                ]
+            },
+            '"Si" is none of the options',
+        ),
+        (
+            {"questionnaire": [{"id": "a", "question": "?"}, {"id": "a", "question": "??"}]},
+            "two questions with the id a",
+        ),
         ({"recruitment": {"completion_url": "javascript:alert(1)"}}, "recruitment.completion_url is wrong"),
     ],
 )
@@ -95,6 +125,35 @@ def test_paths_are_looked_for_beside_the_file_first(tmp_path: Path, monkeypatch:
     assert load_study_file("study.yaml").bundle == Path("round_0/bundle")
     monkeypatch.chdir("/")
     assert load_study_file(path).bundle == tmp_path / "round_0" / "bundle"
+
+
+def test_people_are_not_recruited_without_knowing_what_they_have_a_right_to(tmp_path: Path) -> None:
+    said = {"approval": "Board, 2026-1", "contact": "Ada", "retention_days": 30, "withdrawal": "erased"}
+    for lacking in said:
+        ethics = {key: value for key, value in said.items() if key != lacking}
+        study = load_study_file(write(tmp_path, ethics=ethics))
+        with pytest.raises(StudyError, match=f"ethics.{lacking}") as caught:
+            require_ethics(study)
+        assert "\n" not in str(caught.value)
+    require_ethics(load_study_file(write(tmp_path, ethics=said)))
+    exempt = {**said, "exemption": "No board is needed, says the dean", "approval": None}
+    require_ethics(load_study_file(write(tmp_path, ethics=exempt)))
+    require_ethics(load_study_file(write(tmp_path, participants="simulated")))
+
+
+def test_the_written_file_names_every_key_and_asks_for_ethics_before_people_come(tmp_path: Path) -> None:
+    path = tmp_path / "pilot.yaml"
+    init(path)
+    study = load_study_file(path)
+    text = path.read_text()
+    for section, model in (("", StudyFile), *((name, type(getattr(study, name))) for name in SECTIONS)):
+        for key in model.model_fields:
+            assert re.search(rf"(^|[\s{{#]){key}:", text), f"{section} {key} is not in the template"
+    with pytest.raises(StudyError, match="ethics.approval or ethics.exemption, ethics.contact"):
+        require_ethics(study)
+
+
+SECTIONS = ("trials", "payment", "recruitment", "time_limits", "exclusions", "texts", "ethics")
 
 
 def test_init_writes_a_valid_study_file_that_says_what_was_asked(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
+from human_study.messages import Messages
+from human_study.shipped_questions import comprehension_questions
 from tests.served_study import ServedStudy
 
 # A study with everything in it: every step, and every kind of trial.
@@ -25,6 +27,13 @@ WHOLE_STUDY = {
     "screening": [
         {"id": "adult", "question": "Are you 18 or older?", "options": ["Yes", "No"], "accept": ["Yes"]}
     ],
+}
+_WORDS = {"noun": "application", "positive": "repaid", "negative": "defaulted"}
+RIGHT_ANSWERS = {
+    question.right
+    for language in ("en", "de")
+    for condition in ("face", "score")
+    for question in comprehension_questions(Messages(language, _WORDS), condition)
 }
 LookOn = Callable[[str, Page], None]
 
@@ -77,22 +86,27 @@ class Walk:
         self.trials("practice")
 
     def comprehension(self) -> None:
-        """Answer everything, at first wrongly where the first option is wrong, until nothing is left to explain."""
+        """Answer the first question wrongly, read the explanation, and answer it rightly."""
         page = self.page
-        page.locator("[data-testid=stRadio]").first.wait_for()
+        radios = page.locator("[data-testid=stRadio]")
+        radios.first.wait_for()
         self.look("comprehension")
-        for attempt in range(3):  # each question has three options
-            self._stand_still()
-            for question in page.locator("[data-testid=stRadio]").all():
-                question.locator("[role=radiogroup] label").nth(attempt).click()
-            n_before = page.locator("[data-testid=stRadio]").count()
-            self._submit()
-            page.wait_for_function(
-                "n => document.querySelectorAll('[data-testid=stRadio]').length < n", arg=n_before
-            )
-            if page.locator("[data-testid=stRadio]").count() == 0:
-                break
-            self.look("comprehension explained")
+        for number, question in enumerate(radios.all()):
+            self._answer(question, rightly=number > 0)
+        self._submit()
+        page.wait_for_function("document.querySelectorAll('[data-testid=stRadio]').length === 1")
+        page.locator("[data-testid=stAlert]").wait_for()
+        self.look("comprehension explained")
+        self._answer(radios.first, rightly=True)
+        self._submit()
+        radios.wait_for(state="detached")
+
+    def _answer(self, question: Locator, *, rightly: bool) -> None:
+        for option in question.locator("[role=radiogroup] label").all():
+            if (option.inner_text().strip() in RIGHT_ANSWERS) == rightly:
+                option.click()
+                return
+        raise AssertionError(f"no such option under {question.inner_text()!r}")
 
     def trials(self, block: str) -> None:
         """Decide on one block of trials, whatever each of them asks for, until the block is gone."""
@@ -109,16 +123,17 @@ class Walk:
         self.page.wait_for_function(
             """() => {
               const root = [...document.querySelectorAll('*')].map((node) => node.shadowRoot)
-                .find((shadow) => shadow?.querySelector('.player'));
+                .find((shadow) => shadow?.querySelector('.player:not(.done)'));
               if (!root) return Boolean(document.querySelector('[data-testid=stForm], .code'));
               const shown = (selector) => [...root.querySelectorAll(selector)]
                 .some((node) => !node.disabled && node.offsetParent);
-              return !root.querySelector('.done') && shown('.choices button, .points button, .go-on');
+              return shown('.choices button, .points button, .go-on');
             }"""
         )
-        if self.page.locator(".player").count() == 0:
+        heading = self.page.locator(".player:not(.done) h2")
+        if heading.count() == 0:
             return False
-        is_practice = self.page.locator(".player h2").inner_text().startswith(("Practice", "Zum Üben"))
+        is_practice = heading.inner_text().startswith(("Practice", "Zum Üben"))
         return is_practice == (block == "practice")
 
     def _do_what_is_asked(self, block: str) -> None:
