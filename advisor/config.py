@@ -52,6 +52,9 @@ class EncoderConfig(BaseModel):
         description="pixels: exact, through the generator; distilled: expression → percept, much faster",
     )
     checkpoint_steps: int = Field(100, ge=1)
+    tracker: Literal["none", "aim", "tensorboard"] = Field(
+        "none", description="also send statistics there; metrics.jsonl in the run is written always"
+    )
 
 
 class TrainConfig(BaseModel):

@@ -72,7 +72,7 @@ def decisions_of_study(
         return bundles[bundle_hash].image_bytes(image)
 
     frame = frame.rename(columns={"participant_key": "participant"})
-    return _checked(
+    return checked(
         TrainingDecisions(frame[COLUMNS].reset_index(drop=True), read_image, participants, study_name, store)
     )
 
@@ -102,7 +102,7 @@ def decisions_of_files(
     frame["approved"] = (frame["choice"] == "approve").astype(int)
     frame["round_number"] = export.round_number
     frame["propensity"] = _exported_propensities(frame, export.bundle_path)
-    return _checked(
+    return checked(
         TrainingDecisions(
             frame[COLUMNS].reset_index(drop=True),
             lambda image: (trials / image).read_bytes(),
@@ -124,7 +124,8 @@ def _exported_propensities(frame: pd.DataFrame, bundle_path: str) -> np.ndarray:
     return known.reindex(keys).to_numpy(dtype=float)
 
 
-def _checked(decisions: TrainingDecisions) -> TrainingDecisions:
+def checked(decisions: TrainingDecisions) -> TrainingDecisions:
+    """The same decisions; TrainingError where nothing can be learned from them."""
     frame = decisions.frame
     if frame.empty:
         raise TrainingError(

@@ -27,7 +27,9 @@ class LoggedDecisions:
     Attributes:
         participants: who decided, [N].
         approved: 0 or 1, float [N].
-        outcomes: 1 = repaid, [N].
+        repaid: chance that the application is repaid, given all that anybody sees of it, float [N]. A decision can
+            depend on nothing else, so the chance serves as well as the outcome, and with less noise; and advisors
+            and their risk model were fitted to these very outcomes, which the applications to come were not.
         predicted: P(approve) by members of ĥ that never saw the participant, float [N].
         log_odds_shown: ĥ's log odds with the face shown, float [N].
         log_odds_new: ĥ's log odds with the new advisor's face for the same application, float [N].
@@ -36,7 +38,7 @@ class LoggedDecisions:
 
     participants: np.ndarray
     approved: np.ndarray
-    outcomes: np.ndarray
+    repaid: np.ndarray
     predicted: np.ndarray
     log_odds_shown: np.ndarray
     log_odds_new: np.ndarray
@@ -108,11 +110,10 @@ def _correction(logged: LoggedDecisions) -> tuple[float, float, float]:
     weight = weights(logged)
     error = logged.approved - logged.predicted
     people, person = np.unique(logged.participants, return_inverse=True)
-    total, variance = 0.0, 0.0
+    total = 0.0
     influence = np.zeros(len(people))
-    for outcome, sign in ((1, 0.5), (0, -0.5)):
-        chosen = logged.outcomes == outcome
-        w = np.where(chosen, weight, 0.0)
+    for chance, sign in ((logged.repaid, 0.5), (1 - logged.repaid, -0.5)):
+        w = chance * weight
         mass = w.sum()
         if mass < 1.0:  # nothing shown was near the new faces: ĥ stands alone
             continue

@@ -47,6 +47,7 @@ def predict_outcome(
     n_identities: int,
     encoder_input: Tensor,
     seen_features: Tensor,
+    repaid: np.ndarray,
     rng: np.random.Generator,
 ) -> PredictedAccuracy:
     """The advisor's balanced accuracy with people, on `evaluated`, before it is shown.
@@ -55,6 +56,7 @@ def predict_outcome(
         held_out: as `held_out_table` made it.
         applications: all of the task's; `encoder_input` [N, F + 1] and `seen_features` [N, G] are theirs, in order.
         evaluated: the applications to predict for.
+        repaid: chance of repayment at even odds, of all the task's applications, float [N].
         encoder, response, percept_path, n_identities: the advisor, ĥ, and how a face is perceived.
         rng: draws identities.
     """
@@ -89,7 +91,7 @@ def predict_outcome(
     logged = LoggedDecisions(
         participants=held_out["participant"].to_numpy(),
         approved=held_out["approved"].to_numpy(float),
-        outcomes=applications.outcomes.to_numpy()[shown_at],
+        repaid=repaid[shown_at],
         predicted=held_out["predicted"].to_numpy(float),
         log_odds_shown=_logit(shown.mean(0)),
         log_odds_new=_logit(new_faces(unique).mean(0))[back],

@@ -148,12 +148,17 @@ def scores_of_all_that_is_known(applications: Applications) -> Tensor:
     Only a target: what people alone see never reaches the encoder, but where it speaks against the machine the
     face must leave room for it, and these scores say where.
     """
+    known = risk_of_all_that_is_known(applications)
+    return torch.tensor(known.score(applications.select("train").frame), dtype=torch.float32)
+
+
+def risk_of_all_that_is_known(applications: Applications) -> RiskModel:
+    """The machine alone on its own features and on what only people see."""
     task = applications.task
     together = [
         name for name, c in task.columns.items() if name in task.feature_columns or c.role == "human_only"
     ]
-    model = RiskModel.fit(applications, together)
-    return torch.tensor(model.score(applications.select("train").frame), dtype=torch.float32)
+    return RiskModel.fit(applications, together)
 
 
 def _predicted(
@@ -168,6 +173,9 @@ def _predicted(
     config: TrainConfig,
 ) -> PredictedAccuracy:
     """What people will reach with these faces, predicted before anybody sees them."""
+    known = (
+        risk_of_all_that_is_known(applications) if _has_side_information(applications.task) else risk_model
+    )
     return predict_outcome(
         pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str}),
         applications,
@@ -178,6 +186,7 @@ def _predicted(
         generator.n_identities,
         torch.from_numpy(encoder_features(risk_model, applications.frame)),
         torch.from_numpy(seen.transform(applications.frame)),
+        known.score(applications.frame),
         np.random.default_rng([config.seed, 3]),
     )
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
 from advisor.composition import AdviceComposition
 from advisor.config import EncoderConfig
 from advisor.losses import encoder_loss
 from advisor.run_dir import RunDirectory
+from data.errors import TrainingError
 from models.checkpoint import load_checkpoint, save_checkpoint
 
 CHECKPOINT_FILE = "encoder_checkpoint.safetensors"
@@ -105,7 +107,7 @@ def train_encoder(
 
     Returns the last step's metrics.
     """
-    accelerator = Accelerator()
+    accelerator = _accelerator(config, run)
     trained = _trained(composition)
     optimizer = torch.optim.AdamW(trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     step = _resume(run, composition, optimizer)
@@ -137,9 +139,29 @@ def train_encoder(
         if step % config.checkpoint_steps == 0 or step == config.n_steps:
             if accelerator.is_main_process:
                 run.log("encoder", {"step": step, **metrics})
+                accelerator.log(metrics, step=step)
                 _save(run, composition, optimizer, step)
             accelerator.wait_for_everyone()
+    if config.tracker != "none":
+        accelerator.end_training()
     return metrics or _last_metrics(run)
+
+
+def _accelerator(config: EncoderConfig, run: RunDirectory) -> Accelerator:
+    """The processes that train together, with the tracker that was asked for; it writes below the run's folder.
+
+    Raises TrainingError where the tracker is not installed.
+    """
+    if config.tracker == "none":
+        return Accelerator()
+    if config.tracker not in {str(tracker) for tracker in get_available_trackers()}:
+        raise TrainingError(
+            f"The tracker {config.tracker} is not installed here; `pip install {config.tracker}`, or set"
+            " encoder.tracker=none (metrics.jsonl is written always)."
+        )
+    accelerator = Accelerator(log_with=config.tracker, project_dir=str(run.path))
+    accelerator.init_trackers(run.path.name, config=config.model_dump(exclude={"tracker", "path"}))
+    return accelerator
 
 
 def _last_metrics(run: RunDirectory) -> dict[str, float]:

@@ -20,7 +20,7 @@ from human_study.analyst_pages import (
     reasons,
     response_model,
 )
-from human_study.analyst_pages.choice import Choice, page_of_study
+from human_study.analyst_pages.choice import Choice, choose, page_of_study
 from human_study.analyst_pages.drawing import plain
 from human_study.analyst_pages.sections import section_page
 
@@ -45,13 +45,19 @@ def main() -> None:
         ("Reasons", "reasons", reasons.draw),
         ("Audits", "audits", section_page("audits")),
     ]
-    page = st.navigation(
-        [
-            st.Page(partial(page_of_study, body), title=title, url_path=path, default=path == "overview")
-            for title, path, body in pages
-        ]
-    )
     try:
+        choice = choose()
+        page = st.navigation(
+            [
+                st.Page(
+                    partial(page_of_study, body, choice),
+                    title=title,
+                    url_path=path,
+                    default=path == "overview",
+                )
+                for title, path, body in pages
+            ]
+        )
         page.run()
     except CountenanceError as error:
         st.error(plain(str(error)))

@@ -18,7 +18,11 @@ from human_study.playable import player_data
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
-_SCRIPTS = {"player": ("place.js", "decision_queue.js", "player.js"), "forget": ("forget.js",)}
+_SCRIPTS = {
+    "player": ("place.js", "decision_queue.js", "player.js"),
+    "forget": ("forget.js",),
+    "page": ("page.js",),
+}
 
 _STYLE = """<style>
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stStatusWidget"],

@@ -29,7 +29,7 @@ def predicted(
     logged = LoggedDecisions(
         participants=person,
         approved=approved,
-        outcomes=outcome,
+        repaid=outcome.astype(float),
         predicted=sigmoid(believed * face),
         log_odds_shown=believed * face,
         log_odds_new=believed * new_face,
@@ -57,7 +57,7 @@ def test_where_nothing_near_was_shown_the_model_stands_alone() -> None:
     logged = LoggedDecisions(
         participants=np.arange(n) // 4,
         approved=np.ones(n),
-        outcomes=np.arange(n) % 2,
+        repaid=np.arange(n) % 2.0,
         predicted=np.full(n, 0.5),
         log_odds_shown=np.where(np.arange(n) < 2, 0.0, 9.0),
         log_odds_new=np.full(n, -9.0),
@@ -79,7 +79,7 @@ def test_rare_faces_count_more() -> None:
     logged = LoggedDecisions(
         participants=np.arange(n) // 40,
         approved=(rng.random(n) < 0.5 + error).astype(float),
-        outcomes=np.arange(n) % 2,
+        repaid=np.arange(n) % 2.0,
         predicted=np.full(n, 0.5),
         log_odds_shown=np.zeros(n),
         log_odds_new=np.zeros(n),

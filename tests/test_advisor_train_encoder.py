@@ -1,5 +1,8 @@
 """The encoder learns to help the people that ĥ describes, whatever they read in a face."""
 
+import importlib.util
+import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +121,25 @@ def test_the_decision_loss_falls_as_people_decide_better() -> None:
 def test_a_wrong_option_is_named(setting: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         parse_config(TrainConfig, [setting])
+
+
+def test_statistics_are_json_lines_always_and_go_to_a_tracker_when_asked(tmp_path: Path) -> None:
+    learned = composition(response_that_trusts([2.0, 0.0]))
+    config = CONFIG.model_copy(update={"n_steps": 50, "tracker": "aim"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Aim's own
+        train_encoder(learned, data(), 3, config, 0, run_in(tmp_path / "run"))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [50]
+    assert "expected_error" in lines[0]
+    assert (tmp_path / "run" / ".aim").is_dir()
+
+
+def test_a_tracker_that_is_not_installed_is_one_sentence(tmp_path: Path) -> None:
+    if importlib.util.find_spec("tensorboard") or importlib.util.find_spec("tensorboardX"):
+        pytest.skip("it is installed here")
+    config = CONFIG.model_copy(update={"tracker": "tensorboard"})
+    with pytest.raises(TrainingError, match="tensorboard is not installed"):
+        train_encoder(
+            composition(response_that_trusts([1.0, 0.0])), data(), 3, config, 0, run_in(tmp_path / "run")
+        )

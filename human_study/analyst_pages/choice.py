@@ -81,9 +81,8 @@ def _findings(choice: Choice, state: tuple[object, ...], section: str) -> list[F
     return wanted.findings(_results(choice, state))
 
 
-def page_of_study(body: Callable[[Choice], None]) -> None:
+def page_of_study(body: Callable[[Choice], None], choice: Choice | None) -> None:
     """A page of the chosen study, drawn again every few seconds while the study is open."""
-    choice = _choose()
     if choice is None:
         st.info("There is no study in this database yet: start one with `human-study serve study.yaml`.")
         return
@@ -105,8 +104,11 @@ def page_of_study(body: Callable[[Choice], None]) -> None:
     st.fragment(draw, run_every=REFRESH_EVERY_S if is_open else None)()
 
 
-def _choose() -> Choice | None:
-    """The sidebar: study, participants, rounds, conditions."""
+def choose() -> Choice | None:
+    """The sidebar: study, participants, rounds, conditions. None in a database without a study.
+
+    To be drawn by the app itself, not by a page: what was chosen then holds on every page.
+    """
     url = os.environ.get(DATABASE_VARIABLE, DEFAULT_DATABASE_URL)
     store = open_store(url)
     names = [study.name for study in store.studies()]

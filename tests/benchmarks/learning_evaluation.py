@@ -88,6 +88,7 @@ def predicted_accuracy(cell: Cell, run: RunDirectory) -> dict[str, float]:
         cell.generator.n_identities,
         cell.encoder_input(cell.applications.frame),
         cell.seen_features(cell.applications.frame),
+        cell.risk_model.score(cell.applications.frame),
         np.random.default_rng([cell.seed, 905]),
     )
     return {

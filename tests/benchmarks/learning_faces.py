@@ -22,7 +22,7 @@ from models.distilled_percept import DistilledPercept
 from models.face_generator import FaceGenerator
 from models.observer import SimulatedObserver
 
-N_DISTILLED_FACES = 6000
+N_DISTILLED_FACES = 4000
 KIND = "distilled_observer"
 
 
