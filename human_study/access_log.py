@@ -1,6 +1,7 @@
 """The access log: method, path, status and duration. Never a query string, a cookie or an address of a person.
 
-A query string names a participant on a recruitment platform; what follows /faces/ is a participant's own.
+A query string names a participant on a recruitment platform; what follows /faces/ and /api/feedback/ is a
+participant's own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_PRIVATE_BELOW = ("/faces/",)
+_PRIVATE_BELOW = ("/faces/", "/api/feedback/")
 
 
 def shown_path(path: str) -> str:
