@@ -6,7 +6,7 @@ group are fairlearn's metrics (Weerts et al. 2023), their intervals are over par
 
 import numpy as np
 import pandas as pd
-from fairlearn.metrics import (  # type: ignore[import-untyped]
+from fairlearn.metrics import (
     MetricFrame,
     demographic_parity_difference,
     equalized_odds_difference,

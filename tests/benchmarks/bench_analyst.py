@@ -38,17 +38,17 @@ def build(folder: Path) -> str:
 
 
 def measure(part: str, url: str, folder: str) -> None:
-    """Do one part once and print seconds, GiB and the number of decisions."""
+    """Do one part once and print seconds, GiB, the number of decisions, and seconds of processor time."""
     with DecisionStore.open(url, create=False) as store:
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         if part == "opening":
             n_decisions = len(collect_results(store, STUDY, "simulated").decisions)
         else:
             write_report(store, STUDY, kind="simulated", out=Path(folder) / "report.html")
             n_decisions = 0
-        seconds = time.perf_counter() - start
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(seconds, peak_gib, n_decisions)
+    print(seconds, peak_gib, n_decisions, cpu_seconds)
 
 
 def main() -> None:
@@ -60,7 +60,8 @@ def main() -> None:
             answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
             seconds, gib = float(answer[0]), float(answer[1])
             print(
-                f"{part:8} {seconds:6.2f} s, {seconds / limit_s:4.0%} of {limit_s:.0f} s; {gib:.2f} GiB, "
+                f"{part:8} {seconds:6.2f} s, {seconds / limit_s:4.0%} of {limit_s:.0f} s "
+                f"({float(answer[3]):.2f} s of processor time); {gib:.2f} GiB, "
                 f"{gib / MEMORY_LIMIT_GIB:4.0%} of {MEMORY_LIMIT_GIB:.0f} GiB"
                 + (f"; {int(answer[2]):,} decisions" if int(answer[2]) else "")
             )
