@@ -6,15 +6,14 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from data.store import DecisionStore
-from tests.load_participants import Decider, Persistent, admit
+from tests.load_participants import Persistent, admit
 from tests.own_postgres import OwnPostgres, find_postgres
 from tests.served_study import ServedStudy, answers, wait_until
 from tests.tiny_study import write_study
@@ -51,29 +50,46 @@ def serving(folder: Path, database_url: str) -> Iterator[ServedStudy]:
         served.stop(signal.SIGKILL)
 
 
-def play_through(
-    served: ServedStudy, people: list[Decider], trouble: Callable[[], None], pause_s: float
-) -> Counter[int]:
+def play_through(people: list[Persistent], trouble: Callable[[], None]) -> set[int]:
     """Let everybody decide while `trouble` happens, and for as long as it takes; which statuses they met."""
-    persistent = [Persistent(served.port, person) for person in people]
 
     async def scenario() -> None:
         stop = asyncio.Event()
-        playing = [asyncio.create_task(one.play(stop, pause_s)) for one in persistent]
+        playing = [asyncio.create_task(one.play(stop, pause_s=0.3)) for one in people]
         await asyncio.to_thread(trouble)
         stop.set()
         await asyncio.gather(*playing)
 
     asyncio.run(scenario())
-    return sum((one.statuses for one in persistent), Counter())
+    return set().union(*(one.statuses for one in people))
 
 
-def assert_nothing_lost_or_doubled(database_url: str, people: list[Decider]) -> None:
+def n_refused(people: list[Persistent]) -> int:
+    """How often anybody was told that the database does not answer."""
+    return sum(one.statuses[503] for one in people)
+
+
+def await_decisions(people: list[Persistent], n: int = 5) -> None:
+    """Wait until so many more decisions are acknowledged."""
+
+    def acknowledged() -> int:
+        return sum(len(one.decider.acknowledged) for one in people)
+
+    n_before = acknowledged()
+    wait_until(lambda: acknowledged() > n_before + n, "decisions to go on")
+
+
+def persistent_people(served: ServedStudy) -> list[Persistent]:
+    """Participants who send again until they are heard."""
+    return [Persistent(served.port, person) for person in admit(served.study_path, N_PEOPLE)]
+
+
+def assert_nothing_lost_or_doubled(database_url: str, people: list[Persistent]) -> None:
     """All that was acknowledged is stored, in the order of trials and once; hardly anything else is."""
     with DecisionStore.open(database_url) as store:
         stored = store.decisions_frame("tiny_study", kind="simulated")
     assert stored["trial_key"].is_unique
-    for person in people:
+    for person in (one.decider for one in people):
         own = stored[stored["participant_key"] == person.participant_key].sort_values("position")
         assert list(own["position"]) == list(range(len(own)))
         kept = list(own["trial_key"])
@@ -89,19 +105,14 @@ def test_a_server_killed_twenty_times_under_load_loses_and_doubles_nothing(
     def kill_again_and_again() -> None:
         for _ in range(N_KILLS):
             served.start()
-            n_before = sum(len(person.acknowledged) for person in people)
-            wait_until(
-                lambda n=n_before: sum(len(person.acknowledged) for person in people) > n + 5,
-                "decisions to go on after the kill",
-            )
+            await_decisions(people)
             served.stop(signal.SIGKILL)
 
     with own_postgres() if database == "postgres" else _no_server() as postgres:
         url = postgres.url if postgres else f"sqlite:///{tmp_path / 'study.db'}"
         with serving(tmp_path / "study", url) as served:
-            people = admit(served.study_path, N_PEOPLE)
-            statuses = play_through(served, people, kill_again_and_again, pause_s=0.3)
-            assert set(statuses) == {200}
+            people = persistent_people(served)
+            assert play_through(people, kill_again_and_again) == {200}
             assert_nothing_lost_or_doubled(url, people)
 
 
@@ -115,20 +126,17 @@ def _no_server() -> Iterator[None]:
 def test_a_database_that_stops_and_starts_again_costs_time_and_no_decision(tmp_path: Path) -> None:
     def stop_and_start() -> None:
         for _ in range(3):
-            n_before = sum(len(person.acknowledged) for person in people)
-            wait_until(
-                lambda n=n_before: sum(len(person.acknowledged) for person in people) > n + 5, "decisions"
-            )
+            await_decisions(people)
+            n_before = n_refused(people)
             postgres.stop()
             assert not answers(served.url + "/ready")
+            wait_until(lambda n=n_before: n_refused(people) > n, "somebody to be told")
             postgres.start()
 
     with own_postgres() as postgres, serving(tmp_path / "study", postgres.url) as served:
-        people = admit(served.study_path, N_PEOPLE)
+        people = persistent_people(served)
         served.start()
-        statuses = play_through(served, people, stop_and_start, pause_s=0.3)
-        assert set(statuses) <= {200, 503}
-        assert statuses[503] > 0
+        assert play_through(people, stop_and_start) == {200, 503}
         wait_until(lambda: answers(served.url + "/ready"), "the server to find its database again")
         assert_nothing_lost_or_doubled(postgres.url, people)
 
@@ -165,37 +173,21 @@ def can_mount() -> bool:
 @pytest.mark.skipif(not can_mount(), reason="mounting a small disk needs root")
 def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 6) as disk:
-        url = f"sqlite:///{disk / 'study.db'}"
+        url, filler = f"sqlite:///{disk / 'study.db'}", disk / "filler"
+
+        def fill_and_free() -> None:
+            await_decisions(people)
+            fill(filler)
+            wait_until(lambda: n_refused(people) > 0, "somebody to be told")
+            filler.unlink()
+            await_decisions(people)
+
         with serving(tmp_path / "study", url) as served:
-            people = admit(served.study_path, N_PEOPLE)
+            people = persistent_people(served)
             served.start()
-            filler = disk / "filler"
-
-            def fill_and_free() -> None:
-                n_before = sum(len(person.acknowledged) for person in people)
-                wait_until(lambda: sum(len(p.acknowledged) for p in people) > n_before + 5, "decisions")
-                fill(filler)
-                wait_until(lambda: refused() > 0, "a refusal")
-                filler.unlink()
-                n_full = sum(len(person.acknowledged) for person in people)
-                wait_until(lambda: sum(len(p.acknowledged) for p in people) > n_full + 5, "more decisions")
-
-            persistent = [Persistent(served.port, person) for person in people]
-
-            def refused() -> int:
-                return sum(one.statuses[503] for one in persistent)
-
-            async def scenario() -> None:
-                stop = asyncio.Event()
-                playing = [asyncio.create_task(one.play(stop, 0.2)) for one in persistent]
-                await asyncio.to_thread(fill_and_free)
-                stop.set()
-                await asyncio.gather(*playing)
-
-            asyncio.run(scenario())
-            assert set().union(*(one.statuses for one in persistent)) <= {200, 503}
+            assert play_through(people, fill_and_free) == {200, 503}
             assert "Traceback" not in served.log()
             assert_nothing_lost_or_doubled(url, people)
             served.stop()
-            with sqlite3.connect(disk / "study.db") as connection:
+            with closing(sqlite3.connect(disk / "study.db")) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
