@@ -101,6 +101,7 @@ def consent(
     parts += [
         text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
     ]
+    parts.append(text("consent.erasure"))
     if live.trained_on_simulated(participant):
         parts.append(text("consent.simulated_advisor"))
     st.markdown("\n\n".join(parts))

@@ -84,7 +84,7 @@ def protected_groups(cases: Cases) -> dict[str, pd.Series]:
         if column.kind in ("number", "integer"):
             groups[label] = _thirds(values.astype(float), column.unit)
         else:
-            shown = values.map(partial(cases.task.display, name))
+            shown = values.map(partial(cases.task.display, name)).astype(object)  # may be categories
             common = shown[values.notna()].value_counts().index[:MAX_CATEGORIES]
             groups[label] = shown.where(shown.isin(common), OTHER).where(values.notna())
     return groups

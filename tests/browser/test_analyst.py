@@ -280,8 +280,7 @@ def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, pag
         page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
         page.get_by_role("option", name=option, exact=True).click()
         page.keyboard.press("Escape")
-        page.get_by_test_id("stSidebar").locator("[data-baseweb=tag]").get_by_text(option).wait_for()
-        page.wait_for_timeout(500)  # until the app has heard of it
+        page.wait_for_timeout(1500)  # until the app has heard of it
         settled(page, STUDY)
     page.get_by_text("Not computed: no round has test decisions both").wait_for()
     settled(page, STUDY)
