@@ -5,10 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from typer.testing import CliRunner
 
+from advisor.learn_response import RESPONSE_FILE
+from advisor.risk_model import RiskModel
+from advisor.run_dir import RunDirectory
+from advisor.train_advisor import ENCODER_FILE, encoder_features
+from data.applications import Standardiser, read_applications
 from data.errors import StudyError
+from data.task import load_task
 from human_study.cli import app
 from human_study.power import (
     PlannedStudy,
@@ -18,6 +25,10 @@ from human_study.power import (
     sample_size,
     simulated_p_values,
 )
+from human_study.power_populations import PilotPopulation, TestPool
+from models.checkpoint import save_checkpoint
+from models.encoder import FeatureEncoder
+from models.response import ResponseModel
 from tests.reviewed_study import write_reviewed_bundle
 from tests.tiny_study import write_study
 
@@ -115,3 +126,42 @@ def test_a_plan_that_cannot_be_simulated_is_one_sentence(
 ) -> None:
     run = command(str(planned(tmp_path, **changes)), "--simulations", "50", *words)
     assert sentence in str(run.exception)
+
+
+def write_pilot(folder: Path, task_path: Path) -> Path:
+    """A finished run: an ĥ that likes smiles, and an encoder that smiles where the machine's odds are good."""
+    task = load_task(task_path)
+    applications = read_applications(task)
+    train = applications.select("train").frame
+    risk_model = RiskModel.fit(applications)
+    seen = Standardiser.fit(task, train, columns=task.shown_columns)
+    run = RunDirectory.start(folder, {"task": str(task_path), "task_hash": task.task_hash})
+    run.write_json("risk_model.json", risk_model.to_dict())
+    run.write_json("seen_features.json", seen.to_dict())
+    response = ResponseModel(1, seen.transform(train).shape[1], n_members=2)
+    encoder = FeatureEncoder(encoder_features(risk_model, train).shape[1], torch.tensor([[-1.0, 1.0]]), 4)
+    with torch.no_grad():
+        response.linear[:, 0] = 2.0
+        encoder.linear.weight.zero_()
+        encoder.linear.weight[0, -1] = 1.0
+    save_checkpoint(run.file(RESPONSE_FILE), "response", response.state_dict(), response.config)
+    save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
+    run.write_json("summary.json", {})
+    return run.path
+
+
+def test_a_pilots_response_model_is_drawn_from_with_an_effect_of_its_own_or_a_planned_one(
+    tmp_path: Path,
+) -> None:
+    study = planned(tmp_path)
+    pool = TestPool.of_study(tmp_path / "round_1" / "bundle", str(tmp_path / "task"))
+    pilot = write_pilot(tmp_path / "run", tmp_path / "task" / "task.yaml")
+    log_odds, added, lapse = PilotPopulation(pilot, pool).draw(50, np.random.default_rng(0))
+    assert log_odds.shape == added.shape == (50, len(pool.ids))
+    assert log_odds.std(axis=0).mean() > 0.1  # people differ in readiness to approve
+    assert (lapse > 0).all()
+    words = (str(study), "--pilot", str(pilot), "--participants", "6", "--simulations", "50")
+    own = command(*words)
+    assert own.exit_code == 0, own.output
+    assert "people as the pilot" in own.output
+    assert "choose an effect in between" in str(command(*words, "--effect", "0.9").exception)
