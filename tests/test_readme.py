@@ -39,7 +39,9 @@ def complaints(words: list[str]) -> list[str]:
     return [f"{program} {name} has no {word}" for word in rest if word.startswith("--") and word not in known]
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/simulated-people.md", "models/weights/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/studies.md", "docs/simulated-people.md", "models/weights/README.md"]
+)
 def test_commands_in_the_documents_exist(document: str) -> None:
     wrong = [
         complaint for words in commands_in((ROOT / document).read_text()) for complaint in complaints(words)
