@@ -16,6 +16,9 @@ from data.records import ParticipantKind, new_key
 from data.store import DecisionStore
 
 PARTICIPANTS_FILE = "participants.json"
+HELD_OUT_FILE = (
+    "held_out_decisions.csv"  # as advisor.predict_outcome writes it: single decisions of the run's people
+)
 
 
 class RunParticipants(BaseModel):
@@ -72,7 +75,9 @@ def read_participants(run: RunDirectory) -> RunParticipants:
 
 
 def take_out_erased(run: RunDirectory, store: DecisionStore) -> int:
-    """Take those who were erased out of the run's list; returns how many of its people were erased so far.
+    """Take those who were erased out of the run; returns how many of its people were erased so far.
+
+    The run's copy of single decisions goes as a whole: it is of no use to a run that is not published again.
 
     Raises TrainingError where the run or its list is gone.
     """
@@ -81,6 +86,8 @@ def take_out_erased(run: RunDirectory, store: DecisionStore) -> int:
         return listed.n_erased
     erased = store.erased_among(listed.study, listed.participants)
     n_erased = listed.n_erased + len(erased)
+    if n_erased:
+        run.file(HELD_OUT_FILE).unlink(missing_ok=True)
     if erased:
         kept = tuple(key for key in listed.participants if key not in erased)
         changed = listed.model_copy(update={"participants": kept, "n_erased": n_erased})

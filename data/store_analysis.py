@@ -102,7 +102,11 @@ class AnalysisStore(ErasureStore):
             n_rounds = connection.execute(
                 select(func.count()).where(rounds.study_name == study_name)
             ).scalar_one()
-        return (study.status, n_rounds, *statuses, *decided, *coded)
+            runs = tables.training_run.c
+            n_trained = connection.execute(
+                select(func.count(runs.response_sha256)).where(runs.study_name == study_name)
+            ).scalar_one()
+        return (study.status, n_rounds, n_trained, *statuses, *decided, *coded)
 
     def stored_rows(
         self, records: Sequence[type[Record]], study_name: str, kind: ParticipantKind

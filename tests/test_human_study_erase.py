@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from advisor import predict_outcome
 from advisor.run_dir import RunDirectory
 from advisor.run_participants import (
+    HELD_OUT_FILE,
     PARTICIPANTS_FILE,
     enter_participants,
     read_participants,
@@ -199,12 +201,16 @@ def test_a_run_that_learned_from_an_erased_person_is_not_published_again(
     copied.path.mkdir()
     for name in ("options.json", "summary.json", PARTICIPANTS_FILE):
         copied.file(name).write_bytes(run.file(name).read_bytes())
+    assert HELD_OUT_FILE == predict_outcome.HELD_OUT_FILE
+    for one in (run, without):
+        one.file(HELD_OUT_FILE).write_text("application_id,approved,participant\nA,1,0\n")
     require_nobody_erased(run.path, store)
     outcome = erase_participant(store, STUDY, participant_key=person)
     assert outcome.runs == [run.path.resolve()]
     for path in (run.path, copied.path):
         with pytest.raises(PublicationRefusedError, match="erased since"):
             require_nobody_erased(path, store)
+    assert [one.has(HELD_OUT_FILE) for one in (run, without)] == [False, True]
     require_nobody_erased(without.path, store)
     assert read_participants(run).participants == (other,)
     assert erase_participant(store, STUDY, participant_key=person).runs == [run.path.resolve()]
