@@ -277,8 +277,11 @@ def test_audits_show_the_figures_of_every_group(analysts: ServedAnalysts, page: 
 def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     for label, option in (("Rounds", "1"), ("Conditions", "Face")):
-        page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
-        page.get_by_role("option", name=option, exact=True).click()
+        wanted = page.get_by_role("option", name=option, exact=True)
+        while not wanted.is_visible():  # the list closes when the page is drawn anew just then
+            page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
+            page.wait_for_timeout(500)
+        wanted.click()
         page.keyboard.press("Escape")
         page.wait_for_timeout(1500)  # until the app has heard of it
         settled(page, STUDY)
