@@ -17,6 +17,12 @@ from data.store import DecisionStore
 settings.register_profile("countenance", deadline=None, max_examples=60)
 settings.load_profile("countenance")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop in the thread, where asyncio.run then refuses to work."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 POSTGRES_URL = os.environ.get("COUNTENANCE_TEST_POSTGRES_URL", "")
 
 TINY_TASK = """\

@@ -166,8 +166,9 @@ def test_what_the_study_file_declared_excludes_and_nothing_else_does(database: s
 
 
 def test_a_participant_who_is_erased_is_gone_from_the_report_and_nothing_else_breaks(
-    store_url: str, tmp_path: Path
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COUNTENANCE_ERASURE_KEY", "a long random text, for this test alone")
     bundle = write_reviewed_bundle(tmp_path)
     with DecisionStore.open(store_url) as store:
         open_reviewed_study(store, bundle)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
 
 from data.analysis_records import TrainingRun
 from data.store import DecisionStore
@@ -118,9 +118,22 @@ def open_page(page: Page, served: ServedAnalysts, path: str, study: str = STUDY)
     drawn = page.get_by_text("As of ")
     drawn.wait_for()
     if study != STUDY:
-        page.get_by_role("combobox", name="Study").click()
-        page.get_by_role("option", name=study).click()
+        choose(page, "Study", study)
     settled(page, study)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option of a list in the sidebar; the list closes when the page is drawn anew just then."""
+    wanted = page.get_by_role("option", name=option, exact=True)
+    for _ in range(20):
+        if not wanted.is_visible():
+            page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
+        try:
+            wanted.click(timeout=2000)
+            return
+        except TimeoutError:
+            continue
+    pytest.fail(f"{label} never offered {option}")
 
 
 def settled(page: Page, study: str) -> None:
@@ -277,11 +290,7 @@ def test_audits_show_the_figures_of_every_group(analysts: ServedAnalysts, page: 
 def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     for label, option in (("Rounds", "1"), ("Conditions", "Face")):
-        wanted = page.get_by_role("option", name=option, exact=True)
-        while not wanted.is_visible():  # the list closes when the page is drawn anew just then
-            page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
-            page.wait_for_timeout(500)
-        wanted.click()
+        choose(page, label, option)
         page.keyboard.press("Escape")
         page.wait_for_timeout(1500)  # until the app has heard of it
         settled(page, STUDY)
