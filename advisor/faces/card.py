@@ -168,7 +168,8 @@ def _distance_section(apart: dict[str, list[float]] | None) -> str:
     nearest, people = np.array(apart["nearest"]), np.array(apart["nearest_other"])
     return f"""
 
-For an identity reader (dlib's residual network, which had no part in training), the neutral faces of the generator
+For an identity reader (dlib's residual network, which had no part in training the weights but may have had one in
+choosing the identities, so that other readers may find them nearer), the neutral faces of the generator
 are {nearest.min():.3f} to {nearest.max():.3f} (median {np.median(nearest):.3f}) from the nearest picture of anybody,
 neutral or smiling. Pictured people are {people.min():.3f} to {people.max():.3f} (median {np.median(people):.3f}) from
 whoever of the others is nearest, and dlib takes two pictures for one person's below 0.6."""
@@ -253,6 +254,8 @@ def _limits_section(figures: dict[str, float], readings: dict[str, dict[str, flo
 - Faces are frontal, evenly lit, before a light background, adult, and of the groups listed above. What people
   of other cultures read in them is unknown.
 - The expressions move landmarks and a few furrows by rule; they are not recordings of felt emotion.
+- The figures on held-out blends are of blends never trained on, but options such as the sharpening of pictures were
+  chosen by them.
 - Fine detail is softer than in the pictures (gradient energy {figures["gradient_energy"]:.2f}): skin and hair look
   smooth when enlarged, and teeth run together.
 - The axis that is read least surely on generated faces is `{lowest}`
