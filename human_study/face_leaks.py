@@ -17,7 +17,7 @@ from advisor.accuracy import Estimate
 from advisor.bundle import Bundle
 from data.errors import BundleError
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.study_cases import protected_groups
+from human_study.study_cases import groups_or_reason
 from human_study.study_results import StudyResults
 
 PICTURE_SIDE = 16
@@ -113,13 +113,9 @@ def leak_table(bundle: Bundle, groups: dict[str, pd.Series], rng: np.random.Gene
 def leak_findings(results: StudyResults) -> Finding:
     """What a probe reads off the newest faces of each protected attribute."""
     name, title = "leaks", "Do faces leak a protected attribute?"
-    if results.cases.task is None:
-        return not_computed(name, title, results.cases.reason)
-    groups = protected_groups(results.cases)
-    if not groups:
-        return not_computed(
-            name, title, f"the task {results.study.task_name} declares no protected attribute"
-        )
+    groups = groups_or_reason(results.cases, results.study.task_name)
+    if isinstance(groups, str):
+        return not_computed(name, title, groups)
     bundle = results.bundles[str(results.rounds["bundle_hash"].iloc[-1])]
     if not (bundle.images["condition"] == "face").any():
         return not_computed(name, title, "the newest bundle has no faces")

@@ -22,7 +22,7 @@ from human_study.findings import Column, Finding, FindingTable, estimate_cells, 
 from human_study.number_words import points
 from human_study.pooled_shares import jackknife_figure, participant_sums
 from human_study.result_words import condition_label
-from human_study.study_cases import protected_groups
+from human_study.study_cases import groups_or_reason
 from human_study.study_results import StudyResults
 
 # Below this a group's figures are chance, and its rows say so.
@@ -176,13 +176,9 @@ def _difference_in_differences(
 def group_findings(results: StudyResults) -> Finding:
     """Accuracy, approval and error rates by protected group, their disparities, and whether advice moved them."""
     name, title = "groups", "Protected groups"
-    if results.cases.task is None:
-        return not_computed(name, title, results.cases.reason)
-    groups = protected_groups(results.cases)
-    if not groups:
-        return not_computed(
-            name, title, f"the task {results.study.task_name} declares no protected attribute"
-        )
+    groups = groups_or_reason(results.cases, results.study.task_name)
+    if isinstance(groups, str):
+        return not_computed(name, title, groups)
     decisions = results.test_decisions
     tables: list[FindingTable] = []
     sentences = []

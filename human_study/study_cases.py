@@ -70,6 +70,13 @@ def features_of(cases: Cases) -> pd.DataFrame:
     return pd.DataFrame(columns, index=cases.frame.index)
 
 
+def groups_or_reason(cases: Cases, task_name: str) -> dict[str, pd.Series] | str:
+    """`protected_groups`, or why there are none: no task, or it declares no protected attribute."""
+    if cases.task is None:
+        return cases.reason
+    return protected_groups(cases) or f"the task {task_name} declares no protected attribute"
+
+
 def protected_groups(cases: Cases) -> dict[str, pd.Series]:
     """Label of each protected column → the group of each application, as text; missing is no group.
 
