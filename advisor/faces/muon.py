@@ -1,8 +1,8 @@
 """Muon, an optimizer for weight matrices: momentum, made orthogonal before it is applied.
 
 K. Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". Torch's own takes 2-D
-parameters only; here a kernel counts as the matrix [out, in * window]. Adam needs about three times the
-steps to draw the same faces. Under several processes each one makes its share of the matrices orthogonal.
+parameters only; here a kernel counts as the matrix [out, in * window]. Adam needs
+more steps to draw the same faces. Under several processes each one makes its share of the matrices orthogonal.
 """
 
 from collections.abc import Callable, Iterable
