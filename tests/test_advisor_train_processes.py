@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 
 from advisor.composition import AdviceComposition
 from advisor.config import EncoderConfig
@@ -40,7 +41,9 @@ bounds = torch.tensor([[-1.0, 1.0], [0.0, 1.0]])
 encoder, decoder = FeatureEncoder(4, bounds, hidden=8), FeatureDecoder(2, 4)
 composition = AdviceComposition(encoder, decoder, response, lambda identities, e: e)
 config = EncoderConfig(n_steps=60, batch_size=64)
-train_encoder(composition, data, 3, config, 0, RunDirectory.start(out, {}))
+with PartialState().main_process_first():
+    run = RunDirectory.start(out, {})
+train_encoder(composition, data, 3, config, 0, run)
 if int(__import__("os").environ.get("RANK", 0)) == 0:
     save_checkpoint(out / "encoder.safetensors", "feature_encoder", encoder.state_dict(), encoder.config)
 """

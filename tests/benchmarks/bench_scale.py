@@ -18,6 +18,7 @@ STEPS = """
 import sys, time
 from pathlib import Path
 import numpy as np, torch
+from accelerate import PartialState
 from advisor.composition import AdviceComposition, distilled_path, usable_bounds
 from advisor.config import EncoderConfig
 from advisor.run_dir import RunDirectory
@@ -40,7 +41,8 @@ composition = AdviceComposition(
 )
 config = EncoderConfig(n_steps=60, batch_size=4096)
 start = time.perf_counter()
-run = RunDirectory.start(Path(sys.argv[1]) / sys.argv[2], {})
+with PartialState().main_process_first():
+    run = RunDirectory.start(Path(sys.argv[1]) / sys.argv[2], {})
 train_encoder(composition, data, generator.n_identities, config, 0, run)
 if int(__import__("os").environ.get("RANK", 0)) == 0:
     print(60 * 4096 / (time.perf_counter() - start))
