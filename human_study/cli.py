@@ -77,6 +77,12 @@ def serve(
     access_log: Annotated[
         Path | None, typer.Option(help="a file for a line a request: path only, nothing that names anybody")
     ] = None,
+    analyst_key_file: Annotated[
+        Path, typer.Option(help="keeps the analysts' key; made with a random one, readable by you only")
+    ] = Path("var/analyst_key"),
+    analyst_host: Annotated[
+        str | None, typer.Option(help="the host name for which a proxy with TLS passes analysts on")
+    ] = None,
 ) -> None:
     """Serve a study until Ctrl-C: the participant app, and the analyst app beside it."""
     from human_study import server
@@ -88,6 +94,8 @@ def serve(
         database_url=db,
         replica=replica,
         access_log=access_log,
+        analyst_key_file=analyst_key_file,
+        analyst_host=analyst_host,
     )
 
 

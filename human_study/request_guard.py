@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message, Send
 
 from human_study.live_study import NotServedError
 
 SESSION_COOKIE = "countenance_session"
 _COOKIE_LIFETIME_S = 30 * 24 * 3600
+
+
+def guarded(send: Send) -> Send:
+    """Answers that tell no other site where the browser came from, and are what they say they are."""
+
+    async def send_guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Referrer-Policy"] = "no-referrer"
+            headers["X-Content-Type-Options"] = "nosniff"
+        await send(message)
+
+    return send_guarded
 
 
 def session_token(request: Request) -> str:

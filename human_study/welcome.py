@@ -18,47 +18,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from data.errors import StudyError
+from human_study.light_page import light_page
 from human_study.live_study import LiveStudy
 from human_study.recruitment import recruited
 from human_study.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
 
 _MAX_FORM_BYTES = 8 * 1024
-
-_PAGE = Template("""<!doctype html>
-<html lang="$language">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex, nofollow">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>$title</title>
-<style>
-  body { margin: 0; background: #f7f9fb; color: #17212b; font: 1.05rem/1.6 "Source Sans", "Source Sans 3",
-         system-ui, sans-serif; }
-  .banner { background: #fff3cd; border-bottom: 1px solid #9a7b1f; padding: .6rem 1rem; text-align: center;
-            font-weight: 600; }
-  main { max-width: 36rem; margin: 9vh auto 3rem; padding: 2rem 2.2rem; background: #fff;
-         border: 1px solid #d3dbe3; border-radius: .6rem; }
-  h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; }
-  p { margin: 0 0 1rem; }
-  ul { padding-left: 1.2rem; margin: 0 0 1.4rem; }
-  .go { display: block; width: 100%; box-sizing: border-box; padding: .85rem; font: inherit; font-weight: 600;
-        text-align: center; text-decoration: none; color: #fff; background: #17587f;
-        border: 2px solid #17587f; border-radius: .5rem; cursor: pointer; }
-  .go:hover { background: #10425f; }
-  .go.second { margin-top: .8rem; color: #17587f; background: #fff; }
-  .go.second:hover { background: #e8f1f7; }
-  .go:focus-visible { outline: 3px solid #17212b; outline-offset: 3px; }
-  .quiet { color: #4a5968; font-size: .95rem; margin: 1rem 0 0; }
-  @media (max-width: 640px) { main { margin: 0; border: 0; border-radius: 0; padding: 1.6rem 1.2rem; } }
-</style>
-$banner
-<main>
-<h1>$title</h1>
-$body
-</main>
-</html>
-""")
 
 # The button is locked at the first click, so that an impatient second one does not send the form again.
 _FORM = Template("""<form method="post" action="/begin" onsubmit="this.lastElementChild.disabled = true">
@@ -111,12 +76,8 @@ def _ways_in(live: LiveStudy, query: str, *, going_on: bool) -> str:
 
 
 def _page(live: LiveStudy, body: str, status: int = 200) -> HTMLResponse:
-    simulated = live.study.participants == "simulated"
-    note = escape(live.messages.text("page.simulated"))
-    banner = f'<div class="banner" role="note">{note}</div>' if simulated else ""
-    page = _PAGE.substitute(
-        language=live.study.language, title=escape(live.study.title), banner=banner, body=body
-    )
+    note = live.messages.text("page.simulated") if live.study.participants == "simulated" else ""
+    page = light_page(live.study.title, body, language=live.study.language, note=note)
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
 
 

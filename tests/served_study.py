@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from human_study.analyst_door import SIGNED_IN_S, signed_until
+from human_study.analyst_key import ANALYST_KEY_VARIABLE
+
 PATIENCE_S = 60
+ANALYST_KEY = "the-key-with-which-the-tests-enter-0123456789"
 
 
 def free_port() -> int:
@@ -42,6 +46,11 @@ def answers(url: str) -> bool:
         return False
 
 
+def analyst_cookie(port: int, key: str = ANALYST_KEY, lasts_s: float = SIGNED_IN_S) -> str:
+    """The Cookie header of somebody who has entered the analyst app on that port."""
+    return f"countenance_analyst_{port}={signed_until(time.time() + lasts_s, key)}"
+
+
 class ServedStudy:
     """A study file served by `human-study serve` in its own process, which can be stopped and started again."""
 
@@ -56,8 +65,8 @@ class ServedStudy:
         self.log_path = study_path.parent / f"serve_{self.port}.log"
         self.start_s = self.start_cpu_s = 0.0
 
-    def start(self) -> None:
-        """Start serving and wait for the readiness route.
+    def start(self, stdout: int | None = None) -> None:
+        """Start serving and wait for the readiness route. `stdout` stands in for the log, where one is given.
 
         `start_s` says how long that took, `start_cpu_s` for how much of it the process had a processor.
         """
@@ -67,9 +76,9 @@ class ServedStudy:
         with self.log_path.open("a") as log:
             self.process = subprocess.Popen(
                 [*command, *ports, *self.arguments],
-                stdout=log,
+                stdout=log if stdout is None else stdout,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**os.environ, ANALYST_KEY_VARIABLE: ANALYST_KEY, **self.environment},
             )
         self.start_s = wait_until(lambda: answers(self.url + "/ready"), "the readiness route")
         times = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]

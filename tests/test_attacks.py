@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from human_study.live_study import LiveStudy
-from tests.served_study import ServedStudy, answers, wait_until
+from tests.served_study import ServedStudy, analyst_cookie, answers, wait_until
 from tests.test_human_study_trial_player import JSON_VALUES, Visitor, client, live, message, n_decisions
 from tests.tiny_study import write_study
 
@@ -63,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
     path = write_study(folder, recruitment={"platform": "prolific"}, participants="people")
     served = ServedStudy(path, "--access-log", str(folder / "access.log"))
     served.start()
-    wait_until(lambda: answers(f"http://127.0.0.1:{served.analyst_port}/_stcore/health"), "the analyst app")
+    wait_until(lambda: answers(f"http://127.0.0.1:{served.analyst_port}/enter"), "the analyst app")
     yield served
     served.stop()
 
@@ -149,7 +149,8 @@ def test_the_analyst_app_answers_no_other_host_name(served: ServedStudy, host: s
         status, _, body = ask(served.analyst_port, "GET", path, headers={"Host": host})
         assert status == 400
         assert b"Countenance" not in body
-    assert ask(served.analyst_port, "GET", "/", headers={"Host": "localhost"})[0] == 200
+    cookie = {"Cookie": analyst_cookie(served.analyst_port)}
+    assert ask(served.analyst_port, "GET", "/", headers={"Host": "localhost", **cookie})[0] == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])
@@ -160,6 +161,7 @@ def test_the_analyst_app_opens_no_websocket_for_another_site(served: ServedStudy
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         "Origin": origin,
+        "Cookie": analyst_cookie(served.analyst_port),
     }
     assert ask(served.analyst_port, "GET", "/_stcore/stream", headers=headers)[0] == 403
 

@@ -1,17 +1,12 @@
 """The analyst app in a real browser, on studies with known answers: what stands on each page."""
 
-import csv
-import io
 import json
-import os
-import subprocess
-import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from data.analysis_records import TrainingRun
 from data.store import DecisionStore
@@ -19,8 +14,8 @@ from human_study.erase import erase_participant
 from human_study.group_audits import group_findings
 from human_study.study_results import collect_results
 from tests.analysed_study import RESPONSE_SHA256, STUDY, add_participant, build_known_study, create_study
+from tests.browser.analyst_visit import ServedAnalysts, choose, csv_of, entered, rows, settled, turn_to
 from tests.reviewed_study import build_reviewed_study
-from tests.served_study import answers, free_port, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -53,8 +48,8 @@ def write_run_tables(folder: Path) -> None:
     (folder / "summary.json").write_text(json.dumps({"response": losses}))
 
 
-class ServedAnalysts:
-    """An analyst app of its own process on a database with studies of every kind."""
+class KnownStudies:
+    """An analyst app on a database with studies of every kind."""
 
     def __init__(self, folder: Path) -> None:
         self.database_url = f"sqlite:///{folder / 'analysts.db'}"
@@ -82,90 +77,33 @@ class ServedAnalysts:
                 )
             )
         build_reviewed_study(self.database_url, folder / "reviewed")
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        environment = {
-            **os.environ,
-            "COUNTENANCE_DATABASE_URL": self.database_url,
-            "COUNTENANCE_STUDY": STUDY,
-        }
-        with (folder / "analysts.log").open("w") as log:
-            command = [sys.executable, "-m", "human_study.server", str(self.port)]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        self.served = ServedAnalysts(self.database_url, STUDY, folder / "analysts.log")
 
 
 @pytest.fixture(scope="module")
-def analysts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedAnalysts]:
+def analysts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnownStudies]:
     """One analyst app for all tests."""
-    served = ServedAnalysts(tmp_path_factory.mktemp("analysts"))
-    try:
-        wait_until(lambda: answers(served.url + "/_stcore/health"), "the analyst app")
-        yield served
-    finally:
-        served.process.terminate()
-        served.process.wait(timeout=30)
+    studies = KnownStudies(tmp_path_factory.mktemp("analysts"))
+    yield studies
+    studies.served.stop()
 
 
 @pytest.fixture
-def page(new_visitor: Callable[..., BrowserContext]) -> Page:
-    """A fresh browser's page."""
-    return new_visitor().new_page()
+def page(analysts: KnownStudies, new_visitor: Callable[..., BrowserContext]) -> Page:
+    """The page of a browser that has entered the app."""
+    return entered(new_visitor(), analysts.served)
 
 
-def open_page(page: Page, served: ServedAnalysts, path: str, study: str = STUDY) -> None:
+def open_page(page: Page, analysts: KnownStudies, path: str, study: str = STUDY) -> None:
     """Open a page of the app and choose a study, and wait until that and nothing else is drawn."""
-    page.goto(f"{served.url}/{path}")
-    drawn = page.get_by_text("As of ")
-    drawn.wait_for()
+    page.goto(f"{analysts.served.url}/{path}")
+    page.get_by_text("As of ").wait_for()
     if study != STUDY:
         choose(page, "Study", study)
     settled(page, study)
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    """Choose an option of a list in the sidebar; the list closes when the page is drawn anew just then."""
-    wanted = page.get_by_role("option", name=option, exact=True)
-    for _ in range(20):
-        if not wanted.is_visible():
-            page.get_by_test_id("stSidebar").get_by_role("combobox", name=label).click()
-        try:
-            wanted.click(timeout=2000)
-            return
-        except TimeoutError:
-            continue
-    pytest.fail(f"{label} never offered {option}")
-
-
-def settled(page: Page, study: str) -> None:
-    """Wait until the page of that study is drawn to its end, and nothing of what was there before."""
-    drawn = page.get_by_text("As of ")
-    page.get_by_role("heading", name=study).wait_for()
-    # What the choice before had drawn stays until the script has come to its end.
-    page.locator("[data-stale=true]").first.wait_for(state="detached")
-    expect(drawn).to_have_count(1, timeout=60_000)
-
-
-def turn_to(page: Page, title: str, study: str) -> None:
-    """Turn to another page of the app, as people do, by its name in the sidebar."""
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
-    settled(page, study)
-
-
-def csv_of(page: Page, place: int) -> list[dict[str, str]]:
-    """The rows of the file behind the page's CSV button of that place."""
-    with page.expect_download() as download:
-        page.get_by_test_id("stDownloadButton").filter(has_text="CSV").nth(place).click()
-    return list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
-
-
-def rows(page: Page, table: int) -> list[str]:
-    """The rows of one table of the page, cells parted by |."""
-    found = page.get_by_test_id("stTable").nth(table).locator("tbody tr")
-    found.first.wait_for()
-    return ["|".join(row.locator("td, th").all_inner_texts()) for row in found.all()]
-
-
-def test_the_overview_counts_what_the_store_holds(analysts: ServedAnalysts, page: Page) -> None:
+def test_the_overview_counts_what_the_store_holds(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "")
     metrics = [metric.inner_text().split("\n") for metric in page.get_by_test_id("stMetric").all()]
     assert [(words[0], words[-1]) for words in metrics] == [
@@ -179,9 +117,7 @@ def test_the_overview_counts_what_the_store_holds(analysts: ServedAnalysts, page
     assert "exploratory|nothing|65.0%" in rows(page, 1)[0]
 
 
-def test_accuracy_shows_the_known_answers_and_gives_them_as_files(
-    analysts: ServedAnalysts, page: Page
-) -> None:
+def test_accuracy_shows_the_known_answers_and_gives_them_as_files(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     expect(page.get_by_text("a balanced accuracy of 80.0% (95% interval 73.7% to 86.3%)")).to_be_visible()
     assert rows(page, 0) == [
@@ -202,7 +138,7 @@ def test_accuracy_shows_the_known_answers_and_gives_them_as_files(
     assert ">machine alone 65%<" in Path(download.value.path()).read_text()
 
 
-def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: ServedAnalysts, page: Page) -> None:
+def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "faces")
     faces = page.get_by_role("img", name="Face drawn for application")
     expect(faces).to_have_count(30)
@@ -211,7 +147,7 @@ def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: ServedAnalysts
     assert scores == sorted(scores, reverse=True)
 
 
-def test_learning_shows_what_each_round_reached(analysts: ServedAnalysts, page: Page) -> None:
+def test_learning_shows_what_each_round_reached(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "learning")
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     assert rows(page, 0) == [
@@ -220,7 +156,7 @@ def test_learning_shows_what_each_round_reached(analysts: ServedAnalysts, page: 
     ]
 
 
-def test_people_stand_one_by_one_with_their_accuracy(analysts: ServedAnalysts, page: Page) -> None:
+def test_people_stand_one_by_one_with_their_accuracy(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "people")
     expect(page.get_by_text("32 began, 32 are analysed.")).to_be_visible()
     people = csv_of(page, -1)
@@ -232,7 +168,7 @@ def test_people_stand_one_by_one_with_their_accuracy(analysts: ServedAnalysts, p
 
 
 def test_applications_that_all_get_wrong_come_first_with_their_faces(
-    analysts: ServedAnalysts, page: Page
+    analysts: KnownStudies, page: Page
 ) -> None:
     open_page(page, analysts, "applications")
     wrong = csv_of(page, 0)
@@ -243,7 +179,7 @@ def test_applications_that_all_get_wrong_come_first_with_their_faces(
     expect(page.get_by_text("has changed since the bundle was published")).to_be_visible()
 
 
-def test_the_response_model_is_shown_as_its_training_wrote_it(analysts: ServedAnalysts, page: Page) -> None:
+def test_the_response_model_is_shown_as_its_training_wrote_it(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "response_model")
     expect(page.get_by_text("its probabilities are off by 10.0% on average")).to_be_visible()
     expect(page.get_by_text("its log loss is 0.500 nats a decision")).to_be_visible()
@@ -253,7 +189,7 @@ def test_the_response_model_is_shown_as_its_training_wrote_it(analysts: ServedAn
     expect(page.get_by_text("the run has no face_readings.csv")).to_be_visible()
 
 
-def test_two_people_code_reasons_and_see_how_well_they_agree(analysts: ServedAnalysts, page: Page) -> None:
+def test_two_people_code_reasons_and_see_how_well_they_agree(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "reasons", "reviewed")
     expect(page.get_by_text("no reason is coded yet")).to_be_visible()
     with DecisionStore.open(analysts.database_url) as store:
@@ -280,14 +216,14 @@ def test_two_people_code_reasons_and_see_how_well_they_agree(analysts: ServedAna
     expect(page.get_by_text("anna and berta").first).to_be_visible()
 
 
-def test_audits_show_the_figures_of_every_group(analysts: ServedAnalysts, page: Page) -> None:
+def test_audits_show_the_figures_of_every_group(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "audits", "reviewed")
     with DecisionStore.open(analysts.database_url) as store:
         expected = group_findings(collect_results(store, "reviewed", "people")).tables[0].shown()
     assert rows(page, 0) == ["|".join(row) for row in expected.to_numpy()]
 
 
-def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, page: Page) -> None:
+def test_filters_leave_one_round_and_one_condition(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     for label, option in (("Rounds", "1"), ("Conditions", "Face")):
         choose(page, label, option)
@@ -299,7 +235,7 @@ def test_filters_leave_one_round_and_one_condition(analysts: ServedAnalysts, pag
     assert rows(page, 0) == ["1|Face|8|160|80.0%|73.7% to 86.3%|+15.0"]
 
 
-def test_simulated_participants_are_named_on_every_page(analysts: ServedAnalysts, page: Page) -> None:
+def test_simulated_participants_are_named_on_every_page(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "", "rehearsal")
     for title in PAGES:
         turn_to(page, title, "rehearsal")
@@ -309,7 +245,7 @@ def test_simulated_participants_are_named_on_every_page(analysts: ServedAnalysts
 
 @pytest.mark.parametrize("study", ["nobody_yet", "one_person", "all_correct"])
 def test_every_page_stands_on_a_study_that_allows_little(
-    analysts: ServedAnalysts, page: Page, study: str
+    analysts: KnownStudies, page: Page, study: str
 ) -> None:
     open_page(page, analysts, "", study)
     for title in PAGES:
@@ -319,16 +255,14 @@ def test_every_page_stands_on_a_study_that_allows_little(
         assert "nan" not in text.lower().split(), title
 
 
-def test_where_all_is_right_there_is_no_interval_and_it_says_why(
-    analysts: ServedAnalysts, page: Page
-) -> None:
+def test_where_all_is_right_there_is_no_interval_and_it_says_why(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy", "all_correct")
     cells = rows(page, 0)[1].split("|")
     assert cells[:5] == ["0", "Face", "2", "40", "100.0%"]
     assert not cells[5][0].isdigit()
 
 
-def test_an_erased_person_is_gone_from_the_page(analysts: ServedAnalysts, page: Page) -> None:
+def test_an_erased_person_is_gone_from_the_page(analysts: KnownStudies, page: Page) -> None:
     with DecisionStore.open(analysts.database_url) as store:
         person = add_participant(
             store, analysts.live_bundle, 0, "none", "people", 9, study_name="one_person"
@@ -343,7 +277,7 @@ def test_an_erased_person_is_gone_from_the_page(analysts: ServedAnalysts, page: 
     assert person not in {row["participant_key"].removeprefix("'") for row in csv_of(page, -1)}
 
 
-def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: ServedAnalysts, page: Page) -> None:
+def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy", "nobody_yet")
     expect(page.get_by_text("Accuracy with the face cannot be computed")).to_be_visible()
     assert rows(page, 0)[1] == "0|Face|0|0|–|no decision on a test application yet|–"
@@ -352,7 +286,7 @@ def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: Served
     expect(page.get_by_text("Not computed: no round has test decisions both")).to_be_visible()
 
 
-def test_a_running_study_is_drawn_again_without_a_reload(analysts: ServedAnalysts, page: Page) -> None:
+def test_a_running_study_is_drawn_again_without_a_reload(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "", "one_person")
     decisions = page.get_by_test_id("stMetric").filter(has_text="Decisions")
     before = int(decisions.inner_text().split("\n")[-1])
@@ -361,11 +295,11 @@ def test_a_running_study_is_drawn_again_without_a_reload(analysts: ServedAnalyst
     expect(decisions).to_contain_text(str(before + 30), timeout=60_000)
 
 
-def test_the_app_asks_nobody_outside_and_holds_no_torch(analysts: ServedAnalysts, page: Page) -> None:
+def test_the_app_asks_nobody_outside_and_holds_no_torch(analysts: KnownStudies, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(urllib.parse.urlsplit(request.url).netloc))
     open_page(page, analysts, "")
     for title in PAGES:
         turn_to(page, title, STUDY)
-    assert asked - {"", f"127.0.0.1:{analysts.port}"} == set()
-    assert "libtorch" not in Path(f"/proc/{analysts.process.pid}/maps").read_text()
+    assert asked - {"", f"127.0.0.1:{analysts.served.port}"} == set()
+    assert "libtorch" not in Path(f"/proc/{analysts.served.process.pid}/maps").read_text()

@@ -1,0 +1,166 @@
+"""The door of the analyst app: nothing behind it is reached without a cookie that was given for the key.
+
+It stands before Streamlit, so that pages, websockets, pictures and downloads are all behind it. The key comes in
+the fragment of an address or is pasted, is sent once in the body of a POST, and stays in no address and no log.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from collections import deque
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from human_study.light_page import light_page
+from human_study.live_study import NotServedError
+from human_study.request_guard import guarded, read_body, refuse_other_sites
+
+DOOR = "/enter"
+SIGNED_IN_S = 7 * 24 * 3600
+WRONG_KEYS_A_MINUTE = 10
+_MAX_FORM_BYTES = 1024
+
+# The key leaves the address bar before it is sent.
+_SCRIPT = """
+const key = new URLSearchParams(location.hash.slice(1)).get("key");
+if (key) {
+  history.replaceState(null, "", location.pathname);
+  document.querySelector("input").value = key;
+  document.querySelector("form").submit();
+}
+"""
+_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{_SCRIPT_HASH}';"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+_FORM = """<p>{note}</p>
+<form method="post" action="/enter">
+<label for="key">Key</label>
+<input type="password" id="key" name="key" required autocomplete="off" autofocus>
+<button class="go" type="submit">Enter</button>
+</form>
+<p class="quiet">The key stands where the study is served: behind “key=” in the address that
+<code>human-study serve</code> shows, or in the file that it names.</p>
+<script>{script}</script>"""
+_WELCOME = "This app shows what participants did. It opens with the analysts' key."
+
+
+class AnalystDoor:
+    """ASGI middleware: lets requests and websockets pass that carry the cookie, and gives it for the key.
+
+    Without the cookie a page is answered with a redirect to the door, everything else with 401. A wrong key is
+    401; after WRONG_KEYS_A_MINUTE of them, whoever sent them, no key is looked at for the rest of the minute
+    (429). Pages of other origins, on other ports of this machine too, get 403.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        key: str,
+        cookie_name: str,
+        public_host: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`public_host` names a host that is reached by TLS only; `clock` gives seconds since 1970."""
+        self.app = app
+        self._key, self._cookie_name, self._public_host, self._clock = key, cookie_name, public_host, clock
+        self._wrong_at: deque[float] = deque(maxlen=WRONG_KEYS_A_MINUTE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or answer in place of the app."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        send = guarded(send)
+        answer = await self._answer(scope, receive)
+        await (self.app if answer is None else answer)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
+        """What the door says; None where the request may pass."""
+        connection = HTTPConnection(scope)
+        is_safe = scope["scheme"] in ("https", "wss")
+        if self._public_host is not None and connection.url.hostname == self._public_host and not is_safe:
+            return PlainTextResponse("The analyst app is reached by https:// only.", 403)
+        if scope["path"] == DOOR and scope["type"] == "http":
+            return await self._at_the_door(Request(scope, receive), secure=is_safe)
+        if not _is_own(connection):
+            return PlainTextResponse("The analyst app answers no other page.", 403)
+        if is_valid(connection.cookies.get(self._cookie_name, ""), self._key, self._clock()):
+            return None
+        if scope["type"] == "http" and "text/html" in connection.headers.get("accept", ""):
+            return RedirectResponse(DOOR, 303, {"Cache-Control": "no-store"})
+        return PlainTextResponse(f"Please sign in at {DOOR}.", 401, {"Cache-Control": "no-store"})
+
+    async def _at_the_door(self, request: Request, *, secure: bool) -> Response:
+        if request.method == "GET":
+            return _door_page(_WELCOME)
+        if request.method != "POST":
+            return PlainTextResponse("", 405, {"Allow": "GET, POST"})
+        try:
+            refuse_other_sites(request)
+            body = await read_body(request, _MAX_FORM_BYTES)
+        except NotServedError as error:
+            return PlainTextResponse(str(error), error.status)
+        moment = self._clock()
+        if len(self._wrong_at) == WRONG_KEYS_A_MINUTE and moment - self._wrong_at[0] < 60:
+            return _refusal("Too many wrong keys were entered. Please try again in a minute.", 429)
+        given = parse_qs(body.decode("utf-8", errors="replace")).get("key", [""])[0].strip()
+        if not hmac.compare_digest(given.encode(), self._key.encode()):
+            self._wrong_at.append(moment)
+            return _refusal("This is not the key.", 401)
+        response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+        response.set_cookie(
+            self._cookie_name,
+            signed_until(moment + SIGNED_IN_S, self._key),
+            max_age=SIGNED_IN_S,
+            path="/",
+            secure=secure,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+
+def signed_until(end: float, key: str) -> str:
+    """A cookie that is valid until `end`, in seconds since 1970. Another key makes all of them void."""
+    until = f"{end:.0f}"
+    own_secret = hmac.digest(key.encode(), b"cookies of the analyst app", "sha256")
+    return f"{until}.{hmac.digest(own_secret, until.encode(), 'sha256').hex()}"
+
+
+def is_valid(cookie: str, key: str, moment: float) -> bool:
+    """Whether a cookie is one that `signed_until` made with this key, and its time is not over."""
+    until, _, _ = cookie.partition(".")
+    if not (until.isascii() and until.isdigit() and len(until) <= 12):
+        return False
+    is_signed = hmac.compare_digest(cookie.encode(), signed_until(int(until), key).encode())
+    return is_signed and moment < int(until)
+
+
+def _is_own(connection: HTTPConnection) -> bool:
+    """Whether no page of another origin asks. Cookies know no ports: SameSite alone would let one of them ask."""
+    origin = connection.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == connection.headers.get("host")
+
+
+def _door_page(note: str, status: int = 200) -> HTMLResponse:
+    page = light_page("Countenance for analysts", _FORM.format(note=note, script=_SCRIPT))
+    return HTMLResponse(page, status, _HEADERS)
+
+
+def _refusal(sentence: str, status: int) -> HTMLResponse:
+    answer = _door_page(f'<span class="refused" role="alert">{sentence}</span>', status)
+    if status == 429:
+        answer.headers["Retry-After"] = "60"
+    return answer
