@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from advisor.config import ResponseConfig
 
 MOST_SLOPE_VARIANCE = 4.0
+HEED_VARIANCE = 1.0  # of ĥ's prior, whose mean is 1
 SHRINKING = (1.0, 0.4, 0.16, 0.06)  # of the configured prior spreads; the last leaves next to nothing
 
 
@@ -69,6 +70,10 @@ def linear_start(
     assert best is not None
     _, weights, biases, chance, advice_sd, feature_sd = best
     variance = slope_variance(standardised, approved, chance, person, n_advice)
+    # Some heed all advice more than others do; ĥ knows that apart, and this is what is left beside it.
+    variance[:n_advice] = np.maximum(
+        0, variance[:n_advice] - HEED_VARIANCE * (weights.mean(0)[:n_advice]) ** 2
+    )
     dampened = np.mean(1 / np.sqrt(1 + np.pi / 8 * standardised**2 @ variance))
     return LinearStart(weights / dampened, biases / dampened, advice_sd, feature_sd, variance)
 

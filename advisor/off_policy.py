@@ -78,8 +78,11 @@ def predict_accuracy(
     by_member = _balanced(member_probabilities, outcomes)
     by_model = float(by_member.mean())
     correction, error, effective = _correction(logged)
-    # Members differ by data and by start: their spread is what ĥ does not know where nothing was shown.
-    spread = float(by_member.std(ddof=1))
+    # Each member leaves another group of participants out, so that their spread is a delete-a-group jackknife of
+    # what ĥ does not know where nothing was shown (Kott 2001): M members vary (M - 1)² / M times less than ĥ would
+    # with other participants.
+    M = len(by_member)
+    spread = float(by_member.std(ddof=1)) * (M - 1) / M**0.5
     half = float(stats.norm.ppf(0.975)) * float(np.hypot(error, spread))
     value = by_model + correction
     return PredictedAccuracy(

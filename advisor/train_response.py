@@ -15,9 +15,10 @@ from torch import Tensor
 
 from advisor.config import ResponseConfig
 from advisor.linear_start import linear_start
-from models.response import ResponseModel
+from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
 EVALUATION_STEPS = 10
+POPULATION_STEPS, POPULATION_RATE = 60, 0.05  # of the parameters that say how people differ
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,41 @@ def _penalty(model: ResponseModel, config: ResponseConfig) -> Tensor:
         + 0.5 * model.n_inputs * model.hidden_weight.square().sum((1, 2))
         + 0.5 * (model.log_offset_sd + 0.7).square()
         + 0.5 * (model.raw_lapse + 2.5).square()
+        + 0.5 * (model.heed_logits - model.heed_prior).square().sum(1)
+        + 0.5 * (model.raw_careless - RAW_CARELESS_PRIOR).square()
     )
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """N decisions of P people as tensors, and what each of M members learns from.
+
+    Attributes:
+        inputs: advice, then features, float [N, A + F].
+        approved: 0 or 1, float [N].
+        person: who decided, long [N].
+        held_out: which member holds out which person, bool [M, P].
+    """
+
+    inputs: Tensor
+    approved: Tensor
+    person: Tensor
+    held_out: Tensor
+
+    @property
+    def held_rows(self) -> Tensor:
+        """Which member does not learn from which decision, bool [M, N]."""
+        return self.held_out[:, self.person]
+
+    def loss(
+        self, model: ResponseModel, config: ResponseConfig, parts: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Penalised negative log-likelihood of what each member learns from, a decision, summed over members."""
+        likelihood = model.participant_log_likelihood(
+            self.inputs, self.approved, self.person, self.held_out.shape[1], parts
+        )
+        n_kept = (~self.held_rows).sum(1).clamp(min=1)
+        return ((-(likelihood * ~self.held_out).sum(1) + _penalty(model, config)) / n_kept).sum()
 
 
 def fit_response(
@@ -103,50 +138,96 @@ def fit_response(
     n_participants = len(codes)
     assert n_participants >= 2, "early stopping needs two participants"
     assert 0 < approved.mean() < 1, "both choices must occur"
-    inputs = torch.tensor(np.hstack([advice, features]), dtype=torch.float32)
-    y = torch.tensor(approved, dtype=torch.float32)
-    person = torch.tensor(participant, dtype=torch.long)
-    held_out = participant_folds(n_participants, config.n_members, rng)
-
-    held_rows = torch.tensor(held_out)[:, person]
+    decisions = _Decisions(
+        torch.tensor(np.hstack([advice, features]), dtype=torch.float32),
+        torch.tensor(approved, dtype=torch.float32),
+        torch.tensor(participant, dtype=torch.long),
+        torch.tensor(participant_folds(n_participants, config.n_members, rng)),
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         model = ResponseModel(
             advice.shape[1], features.shape[1], config.n_members, config.hidden, monotone_signs
         )
-    with torch.no_grad():
-        model.input_mean.copy_(inputs.mean(0))
-        model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
-        standardised = ((inputs - model.input_mean) / model.input_scale).double().numpy()
-        start = linear_start(standardised, approved, participant, held_rows.numpy(), advice.shape[1], config)
-        model.start_from(
-            torch.tensor(start.weights), torch.tensor(start.biases), torch.tensor(start.slope_variance)
-        )
-    config = config.model_copy(
-        update={"advice_prior_sd": start.advice_prior_sd, "feature_prior_sd": start.feature_prior_sd}
-    )
-
-    kept = torch.tensor(~held_out, dtype=torch.float32)
-    n_kept = (~held_rows).sum(1).clamp(min=1)
-    best, stopped_at = _train(model, inputs, y, person, kept, n_kept, held_rows, config)
+    config = _start(model, decisions, config)
+    best, stopped_at = _train(model, decisions, config)
 
     with torch.no_grad():
-        members = model.member_probabilities(inputs)
-        share = held_rows.float()
+        members = model.member_probabilities(decisions.inputs)
+        share = decisions.held_rows.float()
         held_out_p = ((members * share).sum(0) / share.sum(0)).double().numpy()
     loss = log_loss(held_out_p, approved)
     metrics = {
-        "n_decisions": float(len(y)),
+        "n_decisions": float(len(approved)),
         "n_participants": float(n_participants),
         "held_out_log_loss": loss,
         "lapse_rate": model.lapse_rate.mean().item(),
         "offset_sd": model.offset_sd.mean().item(),
         "mean_steps": float(np.mean(stopped_at)),
         "best_member_log_loss": float(best.min()),
-        "advice_prior_sd": start.advice_prior_sd,
-        "feature_prior_sd": start.feature_prior_sd,
+        "careless_share": model.careless_share.mean().item(),
+        "advice_prior_sd": config.advice_prior_sd,
+        "feature_prior_sd": config.feature_prior_sd,
     }
-    return ResponseFit(model.eval().requires_grad_(False), held_out_p, loss, metrics, held_rows.numpy())
+    return ResponseFit(
+        model.eval().requires_grad_(False), held_out_p, loss, metrics, decisions.held_rows.numpy()
+    )
+
+
+def _start(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) -> ResponseConfig:
+    """Set the model where its training starts; returns the options with the prior spreads that were chosen."""
+    inputs = decisions.inputs
+    with torch.no_grad():
+        model.input_mean.copy_(inputs.mean(0))
+        model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
+    start = linear_start(
+        ((inputs - model.input_mean) / model.input_scale).double().numpy(),
+        decisions.approved.numpy(),
+        decisions.person.numpy(),
+        decisions.held_rows.numpy(),
+        model.n_advice,
+        config,
+    )
+    weights, biases, variance = (
+        torch.tensor(part, dtype=torch.float32)
+        for part in (start.weights, start.biases, start.slope_variance)
+    )
+    model.start_from(weights, biases, variance)
+    config = config.model_copy(
+        update={"advice_prior_sd": start.advice_prior_sd, "feature_prior_sd": start.feature_prior_sd}
+    )
+    gains, biases = _learn_how_people_differ(model, decisions, config)
+    model.start_from(weights * gains, biases, variance)
+    return config
+
+
+def _learn_how_people_differ(
+    model: ResponseModel, decisions: _Decisions, config: ResponseConfig
+) -> tuple[Tensor, Tensor]:
+    """Fit heed, carelessness, lapses and offsets in place, with the directions of the linear start held fixed.
+
+    A regression that knows nothing of people's differences finds slopes too small for the average person, so
+    that how strong advice and features are is fitted along. These are too few parameters to stop early by.
+
+    Returns factors of the linear weights, float [M, A + F], and new biases, float [M].
+    """
+    M, A = model.n_members, model.n_advice
+    with torch.no_grad():
+        own, advised = model.parts(decisions.inputs)
+        own = own - model.bias[:, None]
+    log_gains = torch.zeros(2, M, requires_grad=True)
+    biases = model.bias.detach().clone().requires_grad_()
+    differing = [model.heed_logits, model.raw_careless, model.raw_lapse, model.log_offset_sd]
+    optimizer = torch.optim.Adam([log_gains, biases, *differing], lr=POPULATION_RATE)
+    for _ in range(POPULATION_STEPS):
+        gain = log_gains.exp()
+        parts = (own * gain[1][:, None] + biases[:, None], advised * gain[0][:, None])
+        optimizer.zero_grad()
+        decisions.loss(model, config, parts).backward()
+        optimizer.step()
+    gain = log_gains.detach().exp()
+    gains = torch.cat([gain[0][:, None].expand(M, A), gain[1][:, None].expand(M, model.n_inputs - A)], 1)
+    return gains, biases.detach()
 
 
 def _at_the_pace_of_their_priors(model: ResponseModel, config: ResponseConfig) -> list[dict[str, Any]]:
@@ -166,19 +247,10 @@ def _at_the_pace_of_their_priors(model: ResponseModel, config: ResponseConfig) -
     ]
 
 
-def _train(
-    model: ResponseModel,
-    inputs: Tensor,
-    approved: Tensor,
-    person: Tensor,
-    kept: Tensor,
-    n_kept: Tensor,
-    held_rows: Tensor,
-    config: ResponseConfig,
-) -> tuple[Tensor, np.ndarray]:
+def _train(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) -> tuple[Tensor, np.ndarray]:
     """Train all members together; leave each at its own best step. Returns best losses [M] and steps [M]."""
     optimizer = torch.optim.Adam(_at_the_pace_of_their_priors(model, config))
-    M, n_participants = kept.shape
+    M, held_rows = model.n_members, decisions.held_rows
     best = torch.full((M,), float("inf"))
     best_step = np.zeros(M, dtype=int)
     best_weights = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -186,8 +258,8 @@ def _train(
     for step in range(config.max_steps + 1):
         if step % EVALUATION_STEPS == 0:
             with torch.no_grad():
-                p = model.member_probabilities(inputs).clamp(1e-6, 1 - 1e-6)
-                nll = -torch.where(approved > 0.5, p.log(), (1 - p).log())
+                p = model.member_probabilities(decisions.inputs).clamp(1e-6, 1 - 1e-6)
+                nll = -torch.where(decisions.approved > 0.5, p.log(), (1 - p).log())
                 held = (nll * held_rows).sum(1) / n_held
             better = held < best - 1e-5
             best = torch.where(better, held, best)
@@ -197,9 +269,7 @@ def _train(
             if step - best_step.max() >= config.patience_steps:
                 break
         optimizer.zero_grad()
-        likelihood = model.participant_log_likelihood(inputs, approved, person, n_participants)
-        loss = ((-(likelihood * kept).sum(1) + _penalty(model, config)) / n_kept).sum()
-        loss.backward()
+        decisions.loss(model, config).backward()
         optimizer.step()
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -95,7 +95,7 @@ class SimulatedPopulation:
 
 
 class PilotPopulation:
-    """People as a pilot's response model ĥ describes them: each is one of its ensemble, with an offset of their own."""
+    """People as a pilot's response model ĥ describes them: each one of its members, with own heed and offset."""
 
     def __init__(self, run_path: Path, pool: TestPool) -> None:
         """Raises TrainingError or CheckpointError where the run is not whole, TrainingError for another task's run."""
@@ -118,16 +118,23 @@ class PilotPopulation:
         features = torch.from_numpy(seen.transform(pool.frame))
         with torch.no_grad():
             expressions = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, pool.frame)))
-            neutral = response.logits(torch.cat([torch.zeros_like(expressions), features], 1))
-            shown = response.logits(torch.cat([expressions, features], 1))
+            own, neutral = response.parts(torch.cat([torch.zeros_like(expressions), features], 1))
+            _, shown = response.parts(torch.cat([expressions, features], 1))
+            heed, log_shares = response.heed()
         self.outcomes = pool.outcomes
-        self._neutral = neutral.double().numpy()
+        self._own, self._neutral = own.double().numpy(), neutral.double().numpy()
         self._added = (shown - neutral).double().numpy()
+        self._heed, self._heed_shares = heed.double().numpy(), log_shares.double().exp().numpy()
+        self._careless = response.careless_share.detach().double().numpy()
         self._offset_sd = response.offset_sd.detach().double().numpy()
         self._lapse = response.lapse_rate.detach().double().numpy()
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `DecidingPopulation.draw`."""
-        member = rng.integers(len(self._neutral), size=n)
+        member = rng.integers(len(self._own), size=n)
         offsets = rng.normal(size=n) * self._offset_sd[member]
-        return self._neutral[member] + offsets[:, None], self._added[member], self._lapse[member]
+        place = (rng.random((n, 1)) > self._heed_shares[member].cumsum(1)[:, :-1]).sum(1)
+        heed = self._heed[member, place][:, None]
+        lapse = np.where(rng.random(n) < self._careless[member], 1.0, self._lapse[member])
+        unadvised = self._own[member] + heed * self._neutral[member] + offsets[:, None]
+        return unadvised, heed * self._added[member], lapse

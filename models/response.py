@@ -2,12 +2,17 @@
 
 An ensemble whose members are trained side by side as one batch of small networks. A person's choice is
 
-    P(approve) = λ/2 + (1 - λ) · σ(f(advice, features) + b + s·z),    b ~ N(0, τ²), s ~ N(0, diag(v)) once a person
+    P(approve) = λ/2 + (1 - λ) · σ(own(features) + h · advised(advice, features) + b + s·z)
 
-with a lapse rate λ, a participant offset b and slopes s on the standardised inputs z, in which people differ. The
-offset is integrated out by Gauss-Hermite quadrature, both when the model is fitted (marginal likelihood) and when
-it stands in for people it never saw; the slopes by the probit approximation σ(f / sqrt(1 + π/8 · v·z²)) (MacKay
-1992, eq. 26). An axis that people read in opposite ways makes them unpredictable, and ĥ knows that it does.
+with a lapse rate λ and things in which people differ, each drawn once a person: how far they heed advice, h ≥ 0
+with mean 1; a readiness to approve, b ~ N(0, τ²); slopes s ~ N(0, diag(v)) on the standardised inputs z; and
+whether they take part at all, since some (a share ω) are careless and toss a coin throughout.
+`own` is what the average person makes of the application beside average advice, and `advised` is what the advice
+that is really shown adds to it. Heed has a free distribution on a grid, since many people heed advice little and a
+few much: without it, ĥ would expect of faces stronger than any shown that they move everybody. Heed and readiness
+are summed over, both when the model is fitted (marginal likelihood) and when it stands in for people it never saw;
+slopes are averaged by the probit approximation σ(f / sqrt(1 + π/8 · v·z²)) (MacKay 1992, eq. 26). An axis that
+people read in opposite ways makes them unpredictable, and ĥ knows that it does.
 """
 
 from __future__ import annotations
@@ -21,6 +26,11 @@ from torch import Tensor, nn
 
 N_QUADRATURE_NODES = 11
 MAX_LAPSE_RATE = 0.3
+RAW_CARELESS_PRIOR = -3.0  # log odds: some 5 % of people, before any decision
+HEED_GRID = (0.0, 0.5, 1.0, 2.0, 4.0)
+# Before any decision: exponentially distributed heed, whose SD is its mean. (People switch to 23-38 % of
+# disagreeing advice, with an SD over people of 26-30 points.)
+HEED_PRIOR = (0.221, 0.306, 0.249, 0.173, 0.051)
 
 
 def quadrature() -> tuple[Tensor, Tensor]:
@@ -79,6 +89,10 @@ class ResponseModel(nn.Module):
         self.output_weight = nn.Parameter(torch.zeros(M, hidden))
         self.log_offset_sd = nn.Parameter(torch.full((M,), math.log(0.5)))
         self.raw_lapse = nn.Parameter(torch.full((M,), -2.5))
+        self.raw_careless = nn.Parameter(torch.full((M,), RAW_CARELESS_PRIOR))
+        self.register_buffer("heed_grid", torch.tensor(HEED_GRID if n_advice else (1.0,)))
+        self.register_buffer("heed_prior", torch.tensor(HEED_PRIOR if n_advice else (1.0,)).log())
+        self.heed_logits = nn.Parameter(self.heed_prior.repeat(M, 1))
         nodes, log_weights = quadrature()
         self.register_buffer("nodes", nodes)
         self.register_buffer("log_weights", log_weights)
@@ -87,6 +101,8 @@ class ResponseModel(nn.Module):
     input_scale: Tensor
     slope_variance: Tensor
     signs: Tensor
+    heed_grid: Tensor
+    heed_prior: Tensor
     nodes: Tensor
     log_weights: Tensor
 
@@ -108,16 +124,41 @@ class ResponseModel(nn.Module):
         return MAX_LAPSE_RATE * torch.sigmoid(self.raw_lapse)
 
     @property
+    def careless_share(self) -> Tensor:
+        """[M], share of people who decide without looking at all."""
+        return torch.sigmoid(self.raw_careless)
+
+    @property
     def offset_sd(self) -> Tensor:
         """[M], spread of the participants' offsets on the logit scale."""
         return self.log_offset_sd.exp()
 
+    def heed(self) -> tuple[Tensor, Tensor]:
+        """How far people heed advice: H values with mean 1, and their log-weights, float [M, H] each."""
+        log_weights = torch.log_softmax(self.heed_logits, dim=1)
+        mean = (log_weights.exp() * self.heed_grid).sum(1, keepdim=True)
+        return self.heed_grid / mean, log_weights
+
     def logits(self, inputs: Tensor) -> Tensor:
-        """float [N, A + F] (advice first) → f of the average person, float [M, N]."""
+        """float [N, A + F] (advice first) → log odds of someone with average heed and offset, float [M, N]."""
+        return self._logits(self._standardised(inputs))
+
+    def parts(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """`logits` as what people make of the application and what the advice adds to it, float [M, N] each."""
+        z = self._standardised(inputs)
+        with_advice = self._logits(z)
+        if self.n_advice == 0:
+            return with_advice, torch.zeros_like(with_advice)
+        own = self._logits(F.pad(z[:, self.n_advice :], (self.n_advice, 0)))
+        return own, with_advice - own
+
+    def _standardised(self, inputs: Tensor) -> Tensor:
         assert inputs.ndim == 2 and inputs.shape[1] == self.n_inputs, (
             f"inputs are {tuple(inputs.shape)}, expected [N, {self.n_inputs}]"
         )
-        z = (inputs - self.input_mean) / self.input_scale
+        return (inputs - self.input_mean) / self.input_scale
+
+    def _logits(self, z: Tensor) -> Tensor:
         free = (self.signs == 0).float()
         linear = self.linear * free + F.softplus(self.linear) * self.signs
         zf = z * free
@@ -125,27 +166,37 @@ class ResponseModel(nn.Module):
         hidden = torch.tanh(torch.einsum("mhw,nw->mnh", self.hidden_weight, zf) + self.hidden_bias[:, None])
         return f + torch.einsum("mnh,mh->mn", hidden, self.output_weight)
 
-    def attenuation(self, inputs: Tensor) -> Tensor:
-        """By how much people's differing slopes dampen the log odds of the average person, float [N], at most 1."""
-        z = (inputs - self.input_mean) / self.input_scale
-        return torch.rsqrt(1 + math.pi / 8 * (z.square() @ self.slope_variance))
+    def _approval_of_everybody(self, inputs: Tensor, own: Tensor, advised: Tensor) -> Tensor:
+        """P(approve) of people of every heed and offset, float [M, N, H, Q]; `own` and `advised` as of `parts`."""
+        heed, _ = self.heed()
+        offsets = self.offset_sd[:, None] * self.nodes
+        people = heed[:, None, :] * advised[..., None] + own[..., None]
+        square = self._standardised(inputs).square() * self.slope_variance
+        of_advice, of_features = square[:, : self.n_advice].sum(1), square[:, self.n_advice :].sum(1)
+        variance = heed.square()[:, None] * of_advice[:, None] + of_features[:, None]
+        dampened = torch.rsqrt(1 + math.pi / 8 * variance)[..., None]
+        lapse = self.lapse_rate[:, None, None, None]
+        return lapse / 2 + (1 - lapse) * torch.sigmoid(
+            (people[..., None] + offsets[:, None, None]) * dampened
+        )
 
-    def member_probabilities(self, inputs: Tensor, offsets: Tensor | None = None) -> Tensor:
-        """P(approve), float [M, N]; averaged over people, or for people with known `offsets` float [M, N]."""
-        f, lapse, dampened = self.logits(inputs), self.lapse_rate[:, None], self.attenuation(inputs)
-        if offsets is not None:
-            p = torch.sigmoid((f + offsets) * dampened)
-        else:
-            shifted = (f[..., None] + self.offset_sd[:, None, None] * self.nodes) * dampened[:, None]
-            p = (torch.sigmoid(shifted) * self.log_weights.exp()).sum(-1)
-        return lapse / 2 + (1 - lapse) * p
+    def member_probabilities(self, inputs: Tensor) -> Tensor:
+        """P(approve) averaged over people, float [M, N]."""
+        p = self._approval_of_everybody(inputs, *self.parts(inputs)) @ self.log_weights.exp()
+        careless = self.careless_share[:, None]
+        return careless / 2 + (1 - careless) * torch.einsum("mnh,mh->mn", p, self.heed()[1].exp())
 
     def forward(self, inputs: Tensor) -> Tensor:
         """P(approve) of people never seen, averaged over members: float [N, A + F] → float [N]."""
         return self.member_probabilities(inputs).mean(0)
 
     def participant_log_likelihood(
-        self, inputs: Tensor, approved: Tensor, participant: Tensor, n_participants: int
+        self,
+        inputs: Tensor,
+        approved: Tensor,
+        participant: Tensor,
+        n_participants: int,
+        parts: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Log marginal likelihood of each participant's decisions, float [M, P].
 
@@ -153,13 +204,16 @@ class ResponseModel(nn.Module):
             inputs: float [N, A + F].
             approved: float [N], 0 or 1.
             participant: long [N], 0 .. n_participants - 1.
+            parts: what to use in place of the model's own `parts`, float [M, N] each.
         """
-        lapse = self.lapse_rate[:, None, None]
-        shifted = self.logits(inputs)[..., None] + self.offset_sd[:, None, None] * self.nodes
-        shifted = shifted * self.attenuation(inputs)[:, None]
-        p = lapse / 2 + (1 - lapse) * torch.sigmoid(shifted)
-        p = p.clamp(1e-6, 1 - 1e-6)
-        log_p = torch.where(approved[None, :, None] > 0.5, p.log(), (1 - p).log())
-        per_person = log_p.new_zeros(self.n_members, n_participants, len(self.nodes))
+        own, advised = self.parts(inputs) if parts is None else parts
+        p = self._approval_of_everybody(inputs, own, advised).clamp(1e-6, 1 - 1e-6)
+        log_p = torch.where(approved[None, :, None, None] > 0.5, p, 1 - p).log()
+        per_person = log_p.new_zeros(self.n_members, n_participants, *log_p.shape[2:])
         per_person = per_person.index_add(1, participant, log_p)
-        return torch.logsumexp(per_person + self.log_weights, dim=-1)
+        weights = self.heed()[1][:, None, :, None] + self.log_weights
+        n_decisions = torch.bincount(participant, minlength=n_participants)
+        return torch.logaddexp(
+            F.logsigmoid(-self.raw_careless)[:, None] + torch.logsumexp(per_person + weights, dim=(2, 3)),
+            F.logsigmoid(self.raw_careless)[:, None] - n_decisions * math.log(2),
+        )

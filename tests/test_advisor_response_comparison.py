@@ -64,14 +64,7 @@ def noise(n_people: int, n_each: int, rng: np.random.Generator) -> Decisions:
         (score_heeded_by_some, 120, 30),
         (step_at_half, 30, 20),
         (step_at_half, 150, 30),
-        pytest.param(
-            lapsing_halves,
-            40,
-            25,
-            marks=pytest.mark.xfail(
-                reason="where a third of people answer without looking, plain regression is still a little better"
-            ),
-        ),
+        (lapsing_halves, 40, 25),
         (noise, 30, 20),
     ],
 )
