@@ -103,6 +103,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
             fit, X, approved, people, self._named_columns(), np.random.default_rng(self.random_state)
         )
         self._fit_trees(fit, X, approved, people)
+        self.model_.double()  # so that a row's probability does not depend on the rows beside it
         return self
 
     def _named_columns(self) -> list[tuple[str, str, list[int]]]:
@@ -135,7 +136,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
-            p = self.model_(torch.tensor(X, dtype=torch.float32)).double().numpy()
+            p = self.model_(torch.from_numpy(X)).numpy()
         if self.trees_ is not None:
             p = (1 - self.boosting_share_) * p + self.boosting_share_ * self.trees_.predict_proba(X)[:, 1]
         return np.column_stack([1 - p, p])
@@ -145,8 +146,8 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
-            members = self.model_.member_probabilities(torch.tensor(X, dtype=torch.float32))
-        return members.std(0, correction=0).double().numpy()
+            members = self.model_.member_probabilities(torch.from_numpy(X))
+        return members.std(0, correction=0).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """[N], the likelier class."""
