@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
 from advisor.composition import (
@@ -29,7 +28,7 @@ from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.run_participants import enter_participants
-from advisor.train_encoder import EncoderData, train_encoder
+from advisor.train_encoder import EncoderData, train_encoder, training_processes
 from data.applications import Applications, Standardiser, read_applications
 from data.errors import TrainingError
 from data.task import DecisionTask
@@ -68,7 +67,7 @@ def train_advisor(
             "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
             " set it to 1."
         )
-    processes = PartialState()
+    processes = training_processes()
     with processes.main_process_first():
         run = RunDirectory.start(
             out,
@@ -234,7 +233,7 @@ def _train_encoder(
         run,
         lambda n: on_progress("encoder", n, config.encoder.n_steps),
     )
-    if PartialState().is_main_process:
+    if training_processes().is_main_process:
         save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
     return dict(metrics)
 

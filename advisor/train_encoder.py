@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
@@ -147,11 +147,20 @@ def train_encoder(
     return metrics or _last_metrics(run)
 
 
+def training_processes() -> PartialState:
+    """The processes that torchrun started, or the only one.
+
+    Accelerate takes each of several processes without a GPU for the only one, unless it is told that there is none.
+    """
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def _accelerator(config: EncoderConfig, run: RunDirectory) -> Accelerator:
     """The processes that train together, with the tracker that was asked for; it writes below the run's folder.
 
     Raises TrainingError where the tracker is not installed.
     """
+    training_processes()
     if config.tracker == "none":
         return Accelerator()
     if config.tracker not in {str(tracker) for tracker in get_available_trackers()}:

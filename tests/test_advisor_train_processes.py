@@ -16,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 
 from advisor.composition import AdviceComposition
 from advisor.config import EncoderConfig
 from advisor.run_dir import RunDirectory
-from advisor.train_encoder import EncoderData, train_encoder
+from advisor.train_encoder import EncoderData, train_encoder, training_processes
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel
@@ -41,7 +40,8 @@ bounds = torch.tensor([[-1.0, 1.0], [0.0, 1.0]])
 encoder, decoder = FeatureEncoder(4, bounds, hidden=8), FeatureDecoder(2, 4)
 composition = AdviceComposition(encoder, decoder, response, lambda identities, e: e)
 config = EncoderConfig(n_steps=60, batch_size=64)
-with PartialState().main_process_first():
+assert training_processes().num_processes == int(__import__("os").environ.get("WORLD_SIZE", 1))
+with training_processes().main_process_first():
     run = RunDirectory.start(out, {})
 train_encoder(composition, data, 3, config, 0, run)
 if int(__import__("os").environ.get("RANK", 0)) == 0:

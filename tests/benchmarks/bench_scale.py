@@ -18,11 +18,10 @@ STEPS = """
 import sys, time
 from pathlib import Path
 import numpy as np, torch
-from accelerate import PartialState
 from advisor.composition import AdviceComposition, distilled_path, usable_bounds
 from advisor.config import EncoderConfig
 from advisor.run_dir import RunDirectory
-from advisor.train_encoder import EncoderData, train_encoder
+from advisor.train_encoder import EncoderData, train_encoder, training_processes
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.response import ResponseModel
@@ -41,7 +40,7 @@ composition = AdviceComposition(
 )
 config = EncoderConfig(n_steps=60, batch_size=4096)
 start = time.perf_counter()
-with PartialState().main_process_first():
+with training_processes().main_process_first():
     run = RunDirectory.start(Path(sys.argv[1]) / sys.argv[2], {})
 train_encoder(composition, data, generator.n_identities, config, 0, run)
 if int(__import__("os").environ.get("RANK", 0)) == 0:
