@@ -95,7 +95,8 @@ def write_data_set(
 def write_table(folder: Path, study_name: str, name: str, table: pa.Table) -> None:
     """One table as CSV and as Parquet, each whole or not at all."""
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
+    # With "\n" alone, a "\r" in a text would stand unquoted and begin a row of its own, with a formula perhaps.
+    writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(table.column_names)
     writer.writerows([safe_cell(value) for value in row.values()] for row in table.to_pylist())
     csv_path = folder / "data" / f"study-{camel_case(study_name)}_description-{camel_case(name)}_data.csv"

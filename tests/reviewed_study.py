@@ -125,6 +125,7 @@ def add_people(
     always_right: bool = False,
     with_words: bool = True,
     name: str = STUDY,
+    reasons: Sequence[str] = REASONS,
 ) -> list[Participant]:
     """Participants of each condition, who decide on `n_main` applications, 5 of them twice, with 2 attention checks."""
     outcomes = bundle.outcomes()
@@ -185,7 +186,11 @@ def add_people(
             }
             says = with_words and rng.random() < 0.2
             decisions.append(
-                Decision(**common, choice=_word(second), reason=str(rng.choice(REASONS)) if says else None)
+                Decision(
+                    **common,
+                    choice=_word(second),
+                    reason=str(rng.choice(np.array(reasons, object))) if says else None,
+                )
             )
             if trial.n_stages == 2:
                 initial.append(InitialDecision(**common, choice=_word(first)))

@@ -14,11 +14,17 @@ from human_study import figures
 from human_study.findings import Finding, FindingTable
 
 _AROUND_PLOT_PX = 130
+_WITHOUT_WIDTH = "\u2060"
+# Addresses, icons and arrows are made of text after its backslashes are gone: before these places it must be parted.
+_MADE_OF_TEXT = re.compile(
+    r"(?<=:)(?=[/+a-z_])|(?<=@)(?=\w)|(?<=www)(?=\.)|(?<=[<>=~-])(?=[<>=-])", re.IGNORECASE
+)
 
 
 def plain(text: str) -> str:
     """Text from a database or file, so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$~:])", r"\\\1", text)
+    parted = _MADE_OF_TEXT.sub(_WITHOUT_WIDTH, text)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$~:])", r"\\\1", parted)
 
 
 def chart(name: str, drawn: alt.LayerChart, description: str) -> None:
@@ -54,6 +60,11 @@ def download_csv(name: str, raw: pd.DataFrame) -> None:
     download(f"{name}.csv", "CSV", partial(_csv, raw), "text/csv")
 
 
+def without_unsafe_downloads() -> None:
+    """Take Streamlit's own CSV button off tables: it would write what a spreadsheet runs as a formula."""
+    st.html('<style>[data-testid=stElementToolbar] button[aria-label^="Download"] { display: none; }</style>')
+
+
 def download(file_name: str, label: str, content: "partial[bytes] | partial[str]", mime: str) -> None:
     """A button that makes a file only when it is asked for."""
     st.download_button(
@@ -75,7 +86,8 @@ def _csv(raw: pd.DataFrame) -> bytes:
     safe = raw.copy()
     for column in text:
         safe[column] = [value if pd.isna(value) else safe_cell(str(value)) for value in raw[column]]
-    return safe.to_csv(index=False).encode()
+    # With "\n" alone, a "\r" in a text would stand unquoted and begin a row of its own.
+    return safe.to_csv(index=False, lineterminator="\r\n").encode()
 
 
 def finding(found: Finding) -> None:

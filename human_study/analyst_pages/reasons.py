@@ -81,7 +81,7 @@ def _analogies(results: StudyResults) -> None:
         return
     cards = [_card(row, bundle.image_bytes(row["image"])) for row in near.to_dict("records")]
     st.html(f'<div style="display: flex; flex-wrap: wrap; gap: 14px">{"".join(cards)}</div>')
-    download_csv("similar_faces", near)
+    download_csv("similar_faces", near.assign(reasons=near["reasons"].map(" | ".join)))
     st.caption(
         "First the application itself, then those whose expressions are nearest, with what people said."
     )
@@ -121,6 +121,7 @@ def _coding(choice: Choice, results: StudyResults, given: pd.DataFrame) -> None:
                 [code.code for code in book],
                 selection_mode="multi",
                 default=suggested,
+                format_func=plain,
             )
             if st.form_submit_button("Save and go on"):
                 _saved(choice, str(row["trial_key"]), coder, list(chosen))

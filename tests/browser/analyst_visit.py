@@ -42,11 +42,11 @@ class ServedAnalysts:
         self.process.wait(timeout=30)
 
 
-def entered(visitor: BrowserContext, served: ServedAnalysts) -> Page:
-    """The page of a browser that came by the address with the key in it."""
+def entered(visitor: BrowserContext, url: str) -> Page:
+    """The page of a browser that came by the address with the key in it; `url` is where the app is."""
     page = visitor.new_page()
-    page.goto(f"{served.url}/enter#key={ANALYST_KEY}")
-    page.wait_for_url(served.url + "/")
+    page.goto(f"{url}/enter#key={ANALYST_KEY}")
+    page.wait_for_url(url + "/")
     return page
 
 

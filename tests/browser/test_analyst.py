@@ -91,7 +91,7 @@ def analysts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnownStudies]
 @pytest.fixture
 def page(analysts: KnownStudies, new_visitor: Callable[..., BrowserContext]) -> Page:
     """The page of a browser that has entered the app."""
-    return entered(new_visitor(), analysts.served)
+    return entered(new_visitor(), analysts.served.url)
 
 
 def open_page(page: Page, analysts: KnownStudies, path: str, study: str = STUDY) -> None:
