@@ -1,7 +1,8 @@
 """What participants earn beyond the base: from their decisions, never from the group that chance put them into.
 
 Every right main decision adds the same amount. A condition whose help misleads must not cost the people in it
-money, so nobody gets less than the mean bonus of the condition `none`, as known when the bonuses are listed.
+money, so nobody gets less than the mean bonus of who completed in the condition `none`, as known when the bonuses are
+listed. Help that makes people decide better than that still pays them more.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ def bonuses(payment: Payment, completed: Iterable[Participant], n_correct: Mappi
     `n_correct`: participant key → correct main decisions.
     """
     people = list(completed)
-    without_help = [
-        earned(payment, n_correct[person.participant_key]) for person in people if person.condition == "none"
-    ]
-    floor = round(sum(without_help) / len(without_help), 2) if without_help else 0.0
+    cents = [round(100 * earned(payment, n_correct[person.participant_key])) for person in people]
+    without_help = [own for own, person in zip(cents, people, strict=True) if person.condition == "none"]
+    # Whole cents, rounded up: what participants are told holds to the last one.
+    floor = -(-sum(without_help) // len(without_help)) if without_help else 0
     return [
         Bonus(
             participant_key=person.participant_key,
-            amount=max(earned(payment, n_correct[person.participant_key]), floor),
+            amount=max(own, floor) / 100,
             currency=payment.currency,
             n_correct=n_correct[person.participant_key],
         )
-        for person in people
+        for own, person in zip(cents, people, strict=True)
     ]
 
 

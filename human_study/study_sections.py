@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    field_validator,
+    model_validator,
+)
 
 
 def _never_blank(text: str) -> str:
@@ -63,6 +71,15 @@ class Payment(Section):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     base: float = Field(default=0, ge=0, le=10_000)
     bonus_per_correct: float = Field(default=0, ge=0, le=1000)
+
+    @field_validator("base", "bonus_per_correct")
+    @classmethod
+    def _can_be_shown(cls, amount: float) -> float:
+        if round(amount, 2) != amount:
+            raise ValueError(
+                "amounts have at most two decimals: participants are shown, and paid, no more of them"
+            )
+        return amount
 
 
 class Ethics(Section):

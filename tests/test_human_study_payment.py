@@ -1,10 +1,15 @@
 """Bonuses: what decisions earn, that the help one got costs nobody money, and that nobody is listed twice."""
 
 import csv
+import math
+from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from data.errors import StudyError
 from data.records import Decision, Participant, Recruitment
@@ -37,6 +42,41 @@ def test_nobody_gets_less_than_the_mean_of_those_without_help() -> None:
     listed = bonuses(PAYMENT, people, {"a": 10, "b": 20, "c": 5, "d": 30})
     assert [bonus.amount for bonus in listed] == [1.5, 2.0, 1.5, 3.0]
     assert {bonus.currency for bonus in listed} == {"GBP"}
+
+
+@given(
+    per_correct=st.integers(1, 300).map(lambda cents: cents / 100),
+    n_correct=st.dictionaries(
+        st.tuples(st.integers(0, 30), st.sampled_from(["none", "face", "shuffled"])),
+        st.integers(0, 60),
+        min_size=1,
+    ),
+)
+def test_what_participants_are_told_of_their_bonus_holds_to_the_last_cent(
+    per_correct: float, n_correct: dict[tuple[int, str], int]
+) -> None:
+    payment = Payment(currency="GBP", bonus_per_correct=per_correct)
+    people = {
+        f"{number}-{condition}": person(f"{number}-{condition}", condition) for number, condition in n_correct
+    }
+    right = dict(zip(people, n_correct.values(), strict=True))
+    exactly = {key: Fraction(str(per_correct)) * n for key, n in right.items()}
+    listed = {bonus.participant_key: bonus.amount for bonus in bonuses(payment, people.values(), right)}
+    without_help = [exactly[key] for key in people if people[key].condition == "none"]
+    mean = sum(without_help, Fraction()) / len(without_help) if without_help else Fraction()
+    for key, amount in listed.items():
+        paid = Fraction(f"{amount:.2f}")
+        assert (
+            paid >= mean
+        )  # "Nobody … gets a lower bonus than those do on average who decide without any help"
+        assert paid >= exactly[key]  # "{bonus} for every right decision"
+        assert paid in (exactly[key], Fraction(math.ceil(100 * mean), 100))
+
+
+@pytest.mark.parametrize("amount", [0.125, 0.001])
+def test_an_amount_that_cannot_be_shown_as_it_is_paid_is_refused(amount: float) -> None:
+    with pytest.raises(ValidationError, match="at most two decimals"):
+        Payment(bonus_per_correct=amount)
 
 
 def test_totals_count_main_decisions_only() -> None:
