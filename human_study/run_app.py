@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Mapping
 
 import uvicorn
 from streamlit.starlette import App
@@ -29,16 +30,15 @@ _STREAMLIT_OPTIONS = {
 }
 
 
-def run_app(app: App, port: int, host: str = "") -> None:
+def run_app(app: App, port: int, host: str = "", options: Mapping[str, object] = {}) -> None:
     """Run an app until Ctrl-C or SIGTERM, and return then, so that what must be cleaned up is.
 
     `App.run` would bind the socket in a way that leaves Nagle's algorithm on, which holds every
     acknowledgement back for 40 ms; uvicorn's own sockets do not. The default host is every interface.
+    `options` are Streamlit's, beside those that both apps share.
     """
-    options: dict[str, object] = {**_STREAMLIT_OPTIONS, "server.port": port}
-    if secret := shared_cookie_secret():
-        options["server.cookieSecret"] = secret
-    bootstrap.load_config_options(options)
+    shared = {"server.cookieSecret": secret} if (secret := shared_cookie_secret()) else {}
+    bootstrap.load_config_options({**_STREAMLIT_OPTIONS, **shared, **options, "server.port": port})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         # No access log: paths alone would be harmless, but query strings name participants.

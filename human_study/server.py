@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -26,12 +27,16 @@ from human_study.replica import require_replicable
 from human_study.request_guard import SESSION_COOKIE, guarded
 from human_study.retention import retained_while_served
 from human_study.run_app import run_app
+from human_study.static_files import StaticFiles
 from human_study.study_file import load_study_file
 from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.welcome import welcome_routes
 
 _FOLDER = Path(__file__).parent
 _READY_WITHIN_S = 5
+# After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
+# longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
+_OPTIONS = {"runner.postScriptGC": False}
 
 
 class _Entrance:
@@ -78,6 +83,7 @@ def participant_app(
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
             Middleware(_Entrance),
+            Middleware(StaticFiles),
         ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},
     )
@@ -120,7 +126,10 @@ def serve(
             )
             # What is not a terminal may be a log, which is read by others than the key is for.
             print("Analysts:     " + key.address(analyst_port, shown=sys.stdout.isatty()), flush=True)
-        run_app(participant_app(live, study_path, database_url, access_log), port)
+        # What is loaded by now stays; the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+        run_app(participant_app(live, study_path, database_url, access_log), port, options=_OPTIONS)
 
 
 def _require_free(port: int) -> None:

@@ -22,6 +22,7 @@ from human_study.light_page import light_page
 from human_study.live_study import LiveStudy
 from human_study.recruitment import recruited
 from human_study.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
+from human_study.static_files import files_of_the_first_page
 
 _MAX_FORM_BYTES = 8 * 1024
 
@@ -35,11 +36,14 @@ _FORM = Template("""<form method="post" action="/begin" onsubmit="this.lastEleme
 
 def welcome_routes(live: LiveStudy) -> list[Route]:
     """GET /welcome and POST /begin for one study."""
+    # While somebody reads, the browser fetches what the next page will ask for, once this one is drawn.
+    ahead = "".join(f'<link rel="prefetch" href="{name}">' for name in files_of_the_first_page())
 
     async def welcome(request: Request) -> Response:
         participant = await run_in_threadpool(live.participant, request.cookies.get(SESSION_COOKIE, ""))
         going_on = participant is not None and participant.status == "active"
-        return _page(live, _welcome_text(live) + _ways_in(live, request.url.query, going_on=going_on))
+        body = _welcome_text(live) + _ways_in(live, request.url.query, going_on=going_on)
+        return _page(live, body + ahead)
 
     async def begin(request: Request) -> Response:
         refuse_other_sites(request)

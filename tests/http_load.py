@@ -45,13 +45,23 @@ class Connection:
         self.reader = self.writer = None
 
     async def request(
-        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "application/json",
+        *,
+        coding: str = "identity",
     ) -> Answer:
-        """Send a request and read its whole answer. Raises OSError or EOFError where the server is gone."""
+        """Send a request and read its whole answer, in the content coding that the server chose.
+
+        `coding`: what this client would take. Raises OSError or EOFError where the server is gone.
+        """
         if self.reader is None or self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
             self.is_fresh = True
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+        head += f"Accept-Encoding: {coding}\r\n"
         if self.cookie:
             head += f"Cookie: {self.cookie}\r\n"
         if method == "POST":
@@ -64,7 +74,7 @@ class Connection:
             closed_before = isinstance(error, ConnectionResetError) or getattr(error, "partial", None) == b""
             if closed_before and not self.is_fresh:
                 # The server had hung up on an idle connection, unseen; browsers ask again, too.
-                return await self.request(method, path, body, content_type)
+                return await self.request(method, path, body, content_type, coding=coding)
             raise
         self.is_fresh = False
         if answer.headers.get("connection", "").lower() == "close":

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 from tests.served_study import answers, free_port, wait_until
@@ -22,11 +23,11 @@ def find_nginx() -> str:
 class ServedNginx:
     """The example as it is shipped, but for its ports and for where it writes."""
 
-    def __init__(self, folder: Path, replica_ports: tuple[int, int]) -> None:
-        self.folder = folder
+    def __init__(self, replica_ports: tuple[int, int]) -> None:
+        # nginx's workers are another user and must reach what they keep; a test's own folder is closed to them.
+        self.folder = folder = Path(tempfile.mkdtemp(prefix="nginx_", dir="/tmp"))
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
-        folder.mkdir()
         folder.chmod(0o755)
         example = EXAMPLE.read_text()
         ports = dict(zip(("8501", "8511", "8500"), (*replica_ports, self.port), strict=True))
@@ -46,6 +47,7 @@ class ServedNginx:
         return self.error_path.read_text() + (self.folder / "access.log").read_text()
 
     def stop(self) -> None:
-        """End nginx and its workers."""
+        """End nginx and its workers, and remove what they wrote."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
+        shutil.rmtree(self.folder)

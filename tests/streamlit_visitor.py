@@ -22,7 +22,7 @@ async def load_page(connection: Connection) -> None:
     assets = set(_ASSET.findall(page.body))
     assert assets, "the page names no scripts"
     for path in assets:
-        asset = await connection.request("GET", "/" + path.decode())
+        asset = await connection.request("GET", "/" + path.decode(), coding="gzip")
         assert asset.status == 200, f"{path!r}: status {asset.status}"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from data.store import DecisionStore
 from human_study.request_guard import SESSION_COOKIE
+from human_study.static_files import files_of_the_first_page
 from tests.http_load import Connection
 from tests.load_participants import admit
 from tests.own_postgres import OwnPostgres, find_postgres
@@ -39,7 +40,7 @@ class Cluster:
         ]
         for replica in self.replicas:
             replica.start()
-        self.nginx = ServedNginx(folder / "nginx", (self.replicas[0].port, self.replicas[1].port))
+        self.nginx = ServedNginx((self.replicas[0].port, self.replicas[1].port))
 
     def stop(self) -> None:
         self.nginx.stop()
@@ -54,9 +55,8 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster for all tests of this file; nginx's worker is another user and must reach the folder."""
-    folder = tmp_path_factory.mktemp("cluster")
-    started = Cluster(folder)
+    """A cluster for all tests of this file."""
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
     yield started
     started.stop()
 
@@ -67,11 +67,11 @@ def await_decisions(cluster: Cluster, n: int) -> None:
 
 
 def ask(
-    cluster: Cluster, method: str, path: str, cookie: str = "", body: str = ""
+    cluster: Cluster, method: str, path: str, cookie: str = "", body: str = "", coding: str = "identity"
 ) -> http.client.HTTPResponse:
     """One request through nginx, following nothing."""
     connection = http.client.HTTPConnection("127.0.0.1", cluster.nginx.port, timeout=20)
-    headers = {"Cookie": f"{SESSION_COOKIE}={cookie}"} if cookie else {}
+    headers = {"Accept-Encoding": coding, **({"Cookie": f"{SESSION_COOKIE}={cookie}"} if cookie else {})}
     if body:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
@@ -136,6 +136,23 @@ def test_no_log_holds_a_query_a_token_or_an_id(cluster: Cluster) -> None:
 
 def test_what_nobody_should_reach_is_not_there(cluster: Cluster) -> None:
     assert ask(cluster, "GET", "/_stcore/metrics").status == 404
+
+
+def test_replicas_are_asked_once_for_what_is_the_same_for_everybody(cluster: Cluster) -> None:
+    name = next(name for name in files_of_the_first_page() if name.endswith(".js"))
+    for coding in ("gzip", "identity"):
+        for cookie in ("", "some", "another"):
+            response = ask(cluster, "GET", name, cookie=cookie, coding=coding)
+            assert response.status == 200
+            assert response.headers["Content-Encoding"] == ("gzip" if coding == "gzip" else None)
+            assert "immutable" in response.headers["Cache-Control"]
+    assert ask(cluster, "GET", "/static/js/no.js").status == 404
+
+    def n_asked(path: str) -> int:
+        return sum(log.read_text().count(f"GET {path} ") for log in cluster.access_logs)
+
+    wait_until(lambda: n_asked("/static/js/no.js") == 1, "the last line of the log", patience_s=10)
+    assert n_asked(name) == 2  # in either coding
 
 
 def test_when_a_replica_is_gone_its_participants_go_on_with_the_other(cluster: Cluster) -> None:

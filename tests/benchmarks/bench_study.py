@@ -17,7 +17,13 @@ from pathlib import Path
 
 from data.store import DecisionStore
 from tests.benchmarks.otree_server import OTREE_VERSION, served_otree, turn_pages
-from tests.benchmarks.study_arrivals import Arrivals, arrive, memory_of_participants
+from tests.benchmarks.study_arrivals import (
+    Arrivals,
+    arrive,
+    memory_of_participants,
+    processor_ms_of_static_files,
+    processor_s,
+)
 from tests.benchmarks.study_response_time import response_time_errors_ms
 from tests.http_load import Timings
 from tests.load_participants import Decider, admit, at_pace, without_pause
@@ -80,11 +86,19 @@ def many_at_once(folder: Path, duration_s: float) -> None:
 def arrivals(folder: Path) -> None:
     """100 people within 3 s, who all press Begin at once."""
     with served_study(folder, 0) as (served, _):
+        before_s = processor_s(served)
         found: Arrivals = asyncio.run(arrive(served.port, n=100, within_s=3.0))
+        each_ms = (processor_s(served) - before_s) / 100 * 1000
+        by_streamlit_ms, ms = asyncio.run(processor_ms_of_static_files(served, n_visitors=20))
         print("100 arrivals within 3 s")
         print(f"  readable welcome page: p95 {found.welcome.percentile_ms(95) / 1000:.2f} s (wanted: ≤ 3)")
         print(
             f"  from the click on Begin to the drawn consent page: p95 {found.consent.percentile_ms(95) / 1000:.2f} s"
+        )
+        print(f"  the server's processor time for each, from the link to the drawn page: {each_ms:.0f} ms")
+        print(
+            f"  of it for scripts and styles {ms:.0f} ms; by Streamlit's own route {by_streamlit_ms:.0f} ms, a ratio"
+            f" of {by_streamlit_ms / ms:.1f} (wanted: > 1)"
         )
         show_errors(found.welcome)
         show_errors(found.consent)

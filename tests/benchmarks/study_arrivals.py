@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from human_study.request_guard import SESSION_COOKIE
+from human_study.static_files import files_of_the_first_page
 from tests.http_load import Connection, Timings
 from tests.load_participants import admit
 from tests.served_study import ServedStudy
@@ -60,6 +62,20 @@ async def arrive(port: int, n: int, within_s: float) -> Arrivals:
     return found
 
 
+async def processor_ms_of_static_files(served: ServedStudy, n_visitors: int) -> tuple[float, float]:
+    """What the files of a visitor's first page cost the serving process: (by Streamlit itself, as browsers ask)."""
+    spent = []
+    async with Connection(served.port) as connection:
+        for coding in ("gzip", "identity", "gzip"):  # the first round reads them from the disk
+            before_s = processor_s(served)
+            for _ in range(n_visitors):
+                for name in files_of_the_first_page():
+                    answer = await connection.request("GET", name, coding=coding)
+                    assert answer.status == 200, f"{name}: status {answer.status}"
+            spent.append((processor_s(served) - before_s) / n_visitors * 1000)
+    return spent[1], spent[2]
+
+
 async def memory_of_participants(served: ServedStudy, n: int, n_before: int = 10) -> float:
     """MB of resident memory that each of `n` participants at their trials adds to the serving process.
 
@@ -75,6 +91,13 @@ async def memory_of_participants(served: ServedStudy, n: int, n_before: int = 10
             await (await pages.enter_async_context(page)).draw()
         rss.append(_resident_bytes(served))
     return (rss[1] - rss[0]) / n / 1e6
+
+
+def processor_s(served: ServedStudy) -> float:
+    """For how long the serving process has had a processor so far."""
+    assert served.process is not None, "not serving"
+    times = Path(f"/proc/{served.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes(served: ServedStudy) -> int:

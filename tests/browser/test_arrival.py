@@ -1,0 +1,38 @@
+"""What a browser fetches while the welcome page is read, it does not wait for after the click."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from human_study.static_files import files_of_the_first_page
+from tests.served_study import ServedStudy, wait_until
+from tests.tiny_study import write_study
+
+pytestmark = pytest.mark.browser
+
+FETCHED = """() => Object.fromEntries(performance.getEntriesByType('resource')
+  .map(({ name, transferSize }) => [new URL(name).pathname, transferSize]))"""
+
+
+def fetched(page: Page) -> dict[str, int]:
+    """What the page fetched: path, and the bytes that came over the network (0: from the browser's cache)."""
+    return {str(path): int(size) for path, size in page.evaluate(FETCHED).items()}
+
+
+def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path))
+    page = new_visitor().new_page()
+    page.goto(served.url)
+    named = set(files_of_the_first_page())
+    wait_until(lambda: named <= fetched(page).keys(), "what the next page asks for")
+    assert all(fetched(page)[name] > 0 for name in named)
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="I agree").wait_for()
+    sizes = fetched(page)
+    assert {name: sizes[name] for name in named if sizes[name] > 0} == {}
