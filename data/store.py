@@ -47,6 +47,12 @@ class DecisionStore(ParticipantStore):
                 .order_by(columns.position),
             )
 
+    def trials_by_key(self, trial_keys: Sequence[str]) -> dict[str, Trial]:
+        """Trials of whoever's, by key; unknown keys are left out."""
+        with self._reading() as connection:
+            query = select(tables.trial).where(tables.trial.c.trial_key.in_(trial_keys))
+            return {trial.trial_key: trial for trial in read_records(connection, Trial, query)}
+
     def first_unanswered(self, participant_key: str) -> Trial | None:
         """The trial that the participant is to decide next; None when all are decided."""
         with self._reading() as connection:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from data.records import Decision, InitialDecision, Participant, Stage
+from data.records import Decision, InitialDecision, Participant, Stage, Trial
 from human_study.live_study import LiveStudy, NotServedError
+from human_study.playable import asks_confidence
 from human_study.protocol import DECIDING_STEPS
 
 
@@ -54,16 +55,20 @@ class DecisionIntake:
     def take(self, submissions: Sequence[Submission]) -> list[Taken | NotServedError]:
         """Write decisions durably; what is refused comes back as its NotServedError.
 
-        401 unknown session, 403 participation over, 404 not this participant's trial, 409 not its turn or an
-        older place's.
+        400 not what its trial asks for, 401 unknown session, 403 participation over, 404 not this participant's
+        trial, 409 not its turn or an older place's.
         """
         known = self._store.participants_by_session([submission.token for submission in submissions])
+        trials = self._store.trials_by_key([submission.message["trial_key"] for submission in submissions])
         results: dict[int, Taken | NotServedError] = {}
         decisions: dict[int, Decision | InitialDecision] = {}
         older: set[int] = set()
         for number, submission in enumerate(submissions):
             try:
                 participant, is_older = self._sender(submission, known.get(submission.token))
+                trial = trials.get(submission.message["trial_key"])
+                if trial and trial.participant_key == participant.participant_key:
+                    self._require_as_asked(submission, trial)
             except NotServedError as refusal:
                 results[number] = refusal
                 continue
@@ -94,6 +99,21 @@ class DecisionIntake:
             if submission.message["trial_key"] != due:
                 raise OlderPlaceError
         return participant, is_older
+
+    def _require_as_asked(self, submission: Submission, trial: Trial) -> None:
+        """400 for an answer that the trial's stage does not ask for, or without one that it asks for."""
+        plan, message = self._live.study.trials, submission.message
+        wants_confidence = asks_confidence(trial, plan)
+        wants_reason = trial.asks_reason and submission.stage == "final"
+        confidence = message["confidence"]
+        if (confidence is not None) != wants_confidence:
+            raise NotServedError(400, "How sure somebody is belongs to the trials that ask for it.")
+        if confidence is not None and all(abs(confidence - point) > 1e-6 for point in plan.confidence_scale):
+            raise NotServedError(400, "This confidence is not on the scale.")
+        if (message["reason"] is not None) != wants_reason:
+            raise NotServedError(400, "A reason belongs to the trials that ask for it.")
+        if (message["followup_time_ms"] is not None) != (wants_confidence or wants_reason):
+            raise NotServedError(400, "Confidence and reason come with the time that they took.")
 
     def _decision(self, submission: Submission, participant: Participant) -> Decision | InitialDecision:
         record = Decision if submission.stage == "final" else InitialDecision

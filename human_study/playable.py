@@ -15,6 +15,11 @@ from human_study.messages import Messages
 from human_study.study_sections import TrialPlan
 
 
+def asks_confidence(trial: Trial, plan: TrialPlan) -> bool:
+    """Whether a trial asks, in every stage, how sure the participant is."""
+    return bool(plan.confidence_points) and trial.kind != "attention"
+
+
 def playable_trial(
     trial: Trial,
     number: int,
@@ -40,7 +45,7 @@ def playable_trial(
         "image": f"/faces/{trial.trial_key}" if trial.image else None,
         "score": None if trial.score is None else f"{trial.score:.0%}",
         "stages": ["initial", "final"] if stage == "initial" else ["final"],
-        "confidence": bool(plan.confidence_points) and trial.kind != "attention",
+        "confidence": asks_confidence(trial, plan),
         "reason": trial.asks_reason,
         "asked_choice": trial.asked_choice,
         "feedback": trial.kind == "practice",

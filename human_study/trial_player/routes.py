@@ -24,6 +24,10 @@ _MAX_DECISION_BYTES = 16 * 1024
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _Token = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
+_LONGEST_MS = 30 * 24 * 3600 * 1000
+# As in player.js: for so long nothing can be chosen, and no reason is longer.
+_LOCK_OUT_MS = 300
+_MAX_REASON_LENGTH = 1000
 
 
 class DecisionMessage(BaseModel):
@@ -33,7 +37,7 @@ class DecisionMessage(BaseModel):
 
     trial_key: _Token
     choice: Literal["approve", "deny"]
-    response_time_ms: float = Field(ge=0, le=30 * 24 * 3600 * 1000)
+    response_time_ms: float = Field(ge=_LOCK_OUT_MS, le=_LONGEST_MS)
     n_blur: _Count
     n_focus: _Count
     n_key: _Count
@@ -41,8 +45,9 @@ class DecisionMessage(BaseModel):
     idempotency_key: _Token
     place: _Token | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
-    followup_time_ms: float | None = Field(default=None, ge=0, le=30 * 24 * 3600 * 1000)
-    reason: str | None = Field(default=None, max_length=2000)
+    followup_time_ms: float | None = Field(default=None, ge=0, le=_LONGEST_MS)
+    # What no keyboard types, and PostgreSQL does not take: NUL.
+    reason: str | None = Field(default=None, max_length=_MAX_REASON_LENGTH, pattern=r"^[^\x00]*$")
 
 
 class InitialDecisionMessage(DecisionMessage):
@@ -63,9 +68,9 @@ class PlaceMessage(BaseModel):
 def trial_player_routes(live: LiveStudy) -> list[Route]:
     """Decisions in, faces and feedback on practice out, for one study.
 
-    Statuses of a decision: 200 stored (now or before), 400 not a decision, 401 no known session, 403 the
-    participation is over or another site asked, 404 no trial of this participant, 409 not its turn, 413 too
-    long, 503 the database does not answer.
+    Statuses of a decision: 200 stored (now or before), 400 not a decision, or not what its trial asks for, 401
+    no known session, 403 the participation is over or another site asked, 404 no trial of this participant, 409
+    not its turn, 413 too long, 503 the database does not answer.
     """
 
     writing = GroupCommit(DecisionIntake(live).take)
@@ -73,7 +78,6 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
         token = session_token(request)
         message = await _message(request, kind)
-        _require_asked(live, message)
         fields = message.model_dump(exclude={"place"})
         taken = await writing.submit(Submission(token, message.place, stage, fields))
         if isinstance(taken, NotServedError):
@@ -125,17 +129,6 @@ async def _message(request: Request, kind: type[_Message]) -> _Message:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise NotServedError(400, "The player sends no such message.") from error
-
-
-def _require_asked(live: LiveStudy, message: DecisionMessage) -> None:
-    """400 for a confidence that is not on the study's scale, or a reason that nobody asked for."""
-    plan = live.study.trials
-    if message.confidence is not None and not any(
-        abs(message.confidence - point) < 1e-6 for point in plan.confidence_scale
-    ):
-        raise NotServedError(400, "This confidence is not on the scale.")
-    if message.reason is not None and not plan.reason_share:
-        raise NotServedError(400, "No reason is asked for.")
 
 
 async def not_served(_request: Request, error: NotServedError) -> Response:
