@@ -146,22 +146,23 @@ class DecisionStore(ParticipantStore):
         study_name: str,
         *,
         kind: ParticipantKind,
+        columns: Sequence[str] | None = None,
         conditions: Sequence[str] | None = None,
         split: Literal["train", "test"] | None = None,
         participant_key: str | None = None,
     ) -> pd.DataFrame:
         """One row a decision, by participant and position; people and simulated are never mixed.
 
-        Columns: participant_key, kind, round_number, condition, trial_key, position, trial_kind,
-        application_id, split, bundle_hash, image, image_sha256, score, propensity, n_stages, asked_choice,
-        choice, approved (0/1), confidence, response_time_ms, followup_time_ms, reason, n_blur, n_focus,
-        n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
+        Columns, all of them or those that are named: participant_key, kind, round_number, condition, trial_key,
+        position, trial_kind, application_id, split, bundle_hash, image, image_sha256, score, propensity,
+        n_stages, asked_choice, choice, approved (0/1), confidence, response_time_ms, followup_time_ms, reason,
+        n_blur, n_focus, n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
         initial_choice, initial_confidence, initial_response_time_ms. Raises StudyError if the study is unknown.
         """
         with self._reading() as connection:
             find_study(connection, study_name)
             return store_frames.decisions_frame(
-                connection, study_name, kind, conditions, split, participant_key
+                connection, study_name, kind, columns, conditions, split, participant_key
             )
 
     def participants_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
@@ -171,10 +172,10 @@ class DecisionStore(ParticipantStore):
             return store_frames.participants_frame(connection, study_name, kind)
 
     def status_counts(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
-        """How many participants: columns round_number, condition, status, n_participants."""
-        participants = self.participants_frame(study_name, kind=kind)
-        by = ["round_number", "condition", "status"]
-        return participants.groupby(by, as_index=False).size().rename(columns={"size": "n_participants"})
+        """How many participants: columns round_number, condition, status, n_participants, in that order."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return store_frames.status_counts(connection, study_name, kind)
 
     def answers_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """The newest answer to each question: participant_key, kind, question, value, is_correct,

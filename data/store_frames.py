@@ -1,94 +1,113 @@
 """The store's tables for analysis and training: joins over its records, as data frames."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, Table, case, func, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Double, Select, Table, case, func, select
 
 from data import tables
 from data.records import ParticipantKind
+from data.tables import UtcTime
 
-NUMBER_COLUMNS = [
-    "score",
-    "propensity",
-    "confidence",
-    "response_time_ms",
-    "followup_time_ms",
-    "initial_confidence",
-    "initial_response_time_ms",
-]
 SECRET_COLUMNS = ("session_token_hash", "lease_id", "completion_code")
+
+_person, _trial, _decision = tables.participant.c, tables.trial.c, tables.decision.c
+_initial = tables.initial_decision.c
+_DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
+    tables.participant: (_person.participant_key, _person.kind, _person.round_number),
+    tables.trial: (
+        _trial.condition,
+        _trial.trial_key,
+        _trial.position,
+        _trial.kind.label("trial_kind"),
+        _trial.application_id,
+        _trial.split,
+        _trial.bundle_hash,
+        _trial.image,
+        _trial.image_sha256,
+        _trial.score,
+        _trial.propensity,
+        _trial.n_stages,
+        _trial.asked_choice,
+    ),
+    tables.decision: (
+        _decision.choice,
+        case((_decision.choice == "approve", 1), else_=0).label("approved"),
+        _decision.confidence,
+        _decision.response_time_ms,
+        _decision.followup_time_ms,
+        _decision.reason,
+        _decision.n_blur,
+        _decision.n_focus,
+        _decision.n_key,
+        _decision.n_paste,
+        _decision.decided_at,
+    ),
+    tables.initial_decision: (
+        _initial.choice.label("initial_choice"),
+        _initial.confidence.label("initial_confidence"),
+        _initial.response_time_ms.label("initial_response_time_ms"),
+    ),
+}
+_KEYS_READ = {
+    tables.participant: (_person.participant_key,),
+    tables.trial: (_trial.participant_key, _trial.trial_key),
+    tables.decision: (_decision.trial_key,),
+    tables.initial_decision: (_initial.trial_key,),
+}
 
 
 def decisions_frame(
     connection: Connection,
     study_name: str,
     kind: ParticipantKind,
+    columns: Sequence[str] | None,
     conditions: Sequence[str] | None,
     split: str | None,
     participant_key: str | None,
 ) -> pd.DataFrame:
-    """See `DecisionStore.decisions_frame`."""
-    person, trial, decision = tables.participant.c, tables.trial.c, tables.decision.c
-    initial = tables.initial_decision.c
-    query = (
-        select(
-            person.participant_key,
-            person.kind,
-            person.round_number,
-            trial.condition,
-            trial.trial_key,
-            trial.position,
-            trial.kind.label("trial_kind"),
-            trial.application_id,
-            trial.split,
-            trial.bundle_hash,
-            trial.image,
-            trial.image_sha256,
-            trial.score,
-            trial.propensity,
-            trial.n_stages,
-            trial.asked_choice,
-            decision.choice,
-            case((decision.choice == "approve", 1), else_=0).label("approved"),
-            decision.confidence,
-            decision.response_time_ms,
-            decision.followup_time_ms,
-            decision.reason,
-            decision.n_blur,
-            decision.n_focus,
-            decision.n_key,
-            decision.n_paste,
-            decision.decided_at,
-            initial.choice.label("initial_choice"),
-            initial.confidence.label("initial_confidence"),
-            initial.response_time_ms.label("initial_response_time_ms"),
-        )
-        .join_from(tables.decision, tables.trial, decision.trial_key == trial.trial_key)
-        .join(tables.participant, trial.participant_key == person.participant_key)
-        .outerjoin(tables.initial_decision, initial.trial_key == trial.trial_key)
-        .where(person.study_name == study_name, person.kind == kind)
-        .order_by(person.created_at, person.participant_key, trial.position)
-    )
-    if conditions is not None:
-        query = query.where(trial.condition.in_(list(conditions)))
+    """See `DecisionStore.decisions_frame`.
+
+    The tables are read one by one and joined here: the database would look up each row's keys one after the other,
+    which takes twice as long. What refers to a row is read before that row, so that all that was read has it.
+    """
+    people = [_person.study_name == study_name, _person.kind == kind]
     if participant_key is not None:
-        query = query.where(person.participant_key == participant_key)
+        people.append(_person.participant_key == participant_key)
+    trials: list[ColumnElement[bool]] = [_of_people(tables.trial, people)]
+    if conditions is not None:
+        trials.append(_trial.condition.in_(list(conditions)))
     if split is not None:
-        query = query.where(trial.split == split)
-    return _frame(connection, query)
+        trials.append(_trial.split == split)
+
+    def read(table: Table, where: Sequence[ColumnElement[bool]], *order: ColumnElement[Any]) -> pd.DataFrame:
+        wanted = [one for one in _DECISION_COLUMNS[table] if columns is None or one.name in columns]
+        read_as = {one.name: one for one in (*_KEYS_READ[table], *wanted)}
+        return _frame(connection, select(*read_as.values()).where(*where).order_by(*order))
+
+    decisions = read(tables.decision, [_of_people(tables.decision, people)])
+    initial = read(tables.initial_decision, [_of_people(tables.initial_decision, people)])
+    shown = read(tables.trial, trials, _trial.participant_key, _trial.position)
+    frame = read(tables.participant, people, _person.created_at, _person.participant_key)
+    frame = frame.merge(shown, on="participant_key")
+    frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
+    return frame[list(columns or (one.name for of_table in _DECISION_COLUMNS.values() for one in of_table))]
+
+
+def _of_people(table: Table, people: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    return table.c.participant_key.in_(select(_person.participant_key).where(*people))
 
 
 def participants_frame(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
     """See `DecisionStore.participants_frame`."""
-    person = tables.participant.c
     n_trials = _count_of(tables.trial)
     n_decisions = _count_of(tables.decision)
     query = (
-        select(*(column for column in person if column.name not in SECRET_COLUMNS), n_trials, n_decisions)
-        .where(person.study_name == study_name, person.kind == kind)
-        .order_by(person.created_at, person.participant_key)
+        select(*(column for column in _person if column.name not in SECRET_COLUMNS), n_trials, n_decisions)
+        .where(_person.study_name == study_name, _person.kind == kind)
+        .order_by(_person.created_at, _person.participant_key)
     )
     return _frame(connection, query)
 
@@ -98,24 +117,40 @@ def _count_of(table: Table) -> Any:
     return counted.correlate(tables.participant).scalar_subquery().label(f"n_{table.name}s")
 
 
+def status_counts(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
+    """See `DecisionStore.status_counts`."""
+    by = [_person.round_number, _person.condition, _person.status]
+    query = select(*by, func.count().label("n_participants")).group_by(*by).order_by(*by)
+    return _frame(connection, query.where(_person.study_name == study_name, _person.kind == kind))
+
+
 def happenings_frame(
     connection: Connection, table: Table, study_name: str, kind: ParticipantKind
 ) -> pd.DataFrame:
     """The rows of `answer` or `event` of a study's participants of one kind, in the order of writing."""
-    person = tables.participant.c
     query = (
         select(*(column for column in table.c if column.name != "row_number"))
-        .join(tables.participant, table.c.participant_key == person.participant_key)
-        .where(person.study_name == study_name, person.kind == kind)
+        .join(tables.participant, table.c.participant_key == _person.participant_key)
+        .where(_person.study_name == study_name, _person.kind == kind)
         .order_by(table.c.row_number)
     )
     return _frame(connection, query)
 
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
-    result = connection.execute(query)
-    # plain tuples: pandas looks for attributes in every row of any other kind
-    frame = pd.DataFrame.from_records(list(map(tuple, result.all())), columns=list(result.keys()))
-    for name in frame.columns.intersection(NUMBER_COLUMNS):
-        frame[name] = frame[name].astype(float)  # a column of nothing but None would stay without a type
+    """The rows of a query, each column of the type that its table declares.
+
+    As the driver gives them, and converted a column at a time: SQLAlchemy's own rows and conversions, one by one,
+    take longer than the reading itself.
+    """
+    declared = {column.name: column.type for column in query.selected_columns}
+    with closing(connection.execute(query)) as result:
+        frame = pd.DataFrame.from_records(result.cursor.fetchall(), columns=list(declared))
+    for name, sql_type in declared.items():
+        if isinstance(sql_type, UtcTime):
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("us")
+        elif isinstance(sql_type, Double):
+            frame[name] = frame[name].astype(float)  # nothing but None has no type of its own
+        elif isinstance(sql_type, Boolean):
+            frame[name] = frame[name].astype("boolean")
     return frame

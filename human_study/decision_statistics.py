@@ -76,10 +76,11 @@ def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.
     plain_accuracy, d_prime and criterion with their `_low` and `_high`, approval_rate, and why a figure is
     missing: reason (of accuracy), signal_reason (of d_prime and criterion).
     """
-    groups = dict(list(decisions.groupby(["round_number", "condition"])))
+    needed = decisions[["round_number", "condition", "participant_key", "approved", "outcome"]]
+    groups = dict(list(needed.groupby(["round_number", "condition"])))
     rows = []
     for round_number, condition in cells:
-        group = groups.get((round_number, condition), decisions.iloc[:0])
+        group = groups.get((round_number, condition), needed.iloc[:0])
         balanced, plain = balanced_accuracy(group), plain_accuracy(group)
         d_prime, criterion = sensitivity_and_criterion(group)
         row: dict[str, object] = {
@@ -108,7 +109,7 @@ def participant_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["participant_key", "round_number", "condition"]
     frames = []
-    for _, group in decisions.groupby(keys[1:]):
+    for _, group in decisions[[*keys, "approved", "outcome"]].groupby(keys[1:]):
         counts = decision_counts(group).rename_axis("participant_key").reset_index()
         frames.append(counts.assign(**group.iloc[0][keys[1:]]))
     if not frames:

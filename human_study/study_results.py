@@ -106,7 +106,9 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     rounds = _rounds(store, study_name)
     participants = store.participants_frame(study_name, kind=kind)
     readings = study_advice.face_readings(store.runs(study_name), kind)
-    everything = _with_machine_and_advice(store.decisions_frame(study_name, kind=kind), rounds, readings)
+    everything = _with_machine_and_advice(
+        store.decisions_frame(study_name, kind=kind, columns=_KEPT_COLUMNS), rounds, readings
+    )
     declared = json.loads(study.study_file).get("exclusions") or {}
     excluded = excluded_participants(declared, participants, everything)
     everything["counts"] = ~everything["participant_key"].isin(excluded.index)
@@ -138,8 +140,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
 def _with_machine_and_advice(
     decisions: pd.DataFrame, rounds: pd.DataFrame, readings: pd.Series
 ) -> pd.DataFrame:
-    """The kept columns, and what the bundles know of each decision: see `StudyResults.all_decisions`."""
-    decisions = decisions.reindex(columns=_KEPT_COLUMNS)
+    """Decisions, and what the bundles know of each: see `StudyResults.all_decisions`."""
     initial = decisions["initial_choice"]
     decisions["initial_approved"] = (initial == "approve").astype(float).where(initial.notna())
     decisions[["outcome", "machine_score", "advice"]] = np.nan

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -293,6 +294,13 @@ def test_decisions_are_taken_in_order_and_once(store: DecisionStore) -> None:
     assert list(frame["choice"]) == ["deny", "approve"]
     assert list(frame["approved"]) == [0, 1]
     assert store.first_unanswered(key) == trials[2]
+    named = ["approved", "decided_at", "position", "initial_choice"]
+    few = store.decisions_frame(STUDY.name, kind="people", columns=named, participant_key=key)
+    pd.testing.assert_frame_equal(few, frame[named])
+    assert few["decided_at"].dt.tz is not None
+    assert store.decisions_frame(
+        STUDY.name, kind="people", participant_key=other.participant_key, columns=named
+    ).empty
 
 
 def test_one_of_many_simultaneous_decisions_counts(store: DecisionStore) -> None:

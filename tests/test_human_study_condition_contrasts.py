@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_estimating_equations import GEE
+from statsmodels.stats.multitest import multipletests
 
 from human_study import condition_contrasts
 from tests.analysed_study import Counts, decisions_of
@@ -135,3 +136,10 @@ def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) 
     if one.p_value is not None:
         assert one.p_value == pytest.approx(other.p_value)
         assert one.odds_ratio.value == pytest.approx(1 / other.odds_ratio.value)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_what_statsmodels_makes_of_it(p_values: list[float]) -> None:
+    corrected = condition_contrasts.holm(np.array([p_values, p_values[::-1]]))
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(corrected, [expected, expected[::-1]])

@@ -1,13 +1,16 @@
 """Which study, participants, rounds and conditions a page is about, and their results, read once for everybody.
 
 Results are computed anew only when the database holds something new; while a study is open, pages look every
-few seconds. What is cached is shared by all who look, and is never changed.
+few seconds. What is kept is shared by all who look, and is never changed; what is outdated is let go of at once, as
+the results of a large study take a hundred megabytes.
 """
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import RLock
+from typing import Any
 
 import streamlit as st
 
@@ -52,33 +55,56 @@ class Choice:
 
     def results(self) -> StudyResults:
         """The results that the filters leave. Raises CountenanceError where bundle or database are gone."""
-        return _results(self, self.state())
+        return self._results(self.state())
 
     def findings(self, section: str) -> list[Finding]:
         """The findings of one section of SECTIONS."""
-        return _findings(self, self.state(), section)
+        (wanted,) = [one for one in SECTIONS if one.name == section]
+        state = self.state()
+        with st.spinner("Computing"):
+            return _shelf(self).get(state, section, lambda: wanted.findings(self._results(state)))
+
+    def _results(self, state: tuple[object, ...]) -> StudyResults:
+        with st.spinner("Reading the study"):
+            return _shelf(self).get(state, "results", lambda: self._read(state))
+
+    def _read(self, state: tuple[object, ...]) -> StudyResults:
+        if not self.rounds and not self.conditions:
+            return collect_results(self.store, self.study_name, self.kind)
+        everything = Choice(self.url, self.study_name, self.kind)._results(state)
+        rounds = self.rounds or tuple(everything.rounds["round_number"])
+        conditions = self.conditions or tuple(everything.accuracy["condition"].unique())
+        return narrowed(everything, rounds, conditions)
+
+
+class _Shelf:
+    """What was computed of one choice, as of the newest state of the database that was asked for."""
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+        self._lock = RLock()
+        self._state: tuple[object, ...] = ()
+        self._kept: dict[str, Any] = {}
+
+    def get(self, state: tuple[object, ...], name: str, compute: Callable[[], Any]) -> Any:
+        """What is kept under a name, computed by the first who asks; others wait for it."""
+        with self._lock:
+            if state != self._state:
+                self._state, self._kept = state, {}
+            if name not in self._kept:
+                self._kept[name] = compute()
+            return self._kept[name]
+
+
+@st.cache_resource(max_entries=16)
+def _shelf(choice: Choice) -> _Shelf:
+    return _Shelf(choice)
 
 
 @st.cache_resource
 def open_store(url: str) -> DecisionStore:
     """The database at a URL, opened once a process."""
     return DecisionStore.open(url)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Reading the study")
-def _results(choice: Choice, state: tuple[object, ...]) -> StudyResults:
-    if choice.rounds or choice.conditions:
-        everything = _results(Choice(choice.url, choice.study_name, choice.kind), state)
-        rounds = choice.rounds or tuple(everything.rounds["round_number"])
-        conditions = choice.conditions or tuple(everything.accuracy["condition"].unique())
-        return narrowed(everything, rounds, conditions)
-    return collect_results(choice.store, choice.study_name, choice.kind)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Computing")
-def _findings(choice: Choice, state: tuple[object, ...], section: str) -> list[Finding]:
-    (wanted,) = [one for one in SECTIONS if one.name == section]
-    return wanted.findings(_results(choice, state))
 
 
 def page_of_study(body: Callable[[Choice], None], choice: Choice | None) -> None:
