@@ -187,7 +187,6 @@ class TrialPlayer {
       element("td", value.length <= LONGEST_ON_ONE_LINE ? { class: "short" } : {}, value))));
     this.section.classList.add("started");
     this.notify();
-    this.where.focus({ preventScroll: true });
     if (this.section.getBoundingClientRect().top < 0) this.section.scrollIntoView();
     this.trial = trial;
     this.shownFace = face;
@@ -208,6 +207,8 @@ class TrialPlayer {
     this.followUp.replaceChildren();
     this.choices.hidden = false;
     this.buttons.forEach((button) => { button.disabled = true; });
+    // What had the focus is gone with the stage before, and keys reach the player only while it has the focus.
+    this.where.focus({ preventScroll: true });
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.chosen = null;
     // Nothing is taken before the stage is painted and the lock-out over.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page
@@ -71,17 +72,17 @@ class Walk:
         page = self.page
         page.goto(self.served.url)
         self.look("welcome")
-        page.locator("form button").click()
+        self.use(page.locator("form button"))
         page.locator(".st-key-card h1").wait_for()
         self.look("consent")
-        page.locator("[data-testid=stMain] button[kind=primary]").click()
+        self.use(page.locator("[data-testid=stMain] button[kind=primary]"))
         page.locator("[data-testid=stRadio]").wait_for()
         self.look("screening")
-        page.locator("[data-testid=stRadio] [role=radiogroup] label").filter(has_text="Yes").click()
+        self.pick(page.locator("[data-testid=stRadio] [role=radiogroup] label").filter(has_text="Yes"))
         self._submit()
         page.locator("[data-testid=stRadio]").wait_for(state="detached")
         self.look("instructions")
-        page.locator("[data-testid=stMain] button[kind=primary]").click()
+        self.use(page.locator("[data-testid=stMain] button[kind=primary]"))
         self.comprehension()
         self.trials("practice")
 
@@ -104,7 +105,7 @@ class Walk:
     def _answer(self, question: Locator, *, rightly: bool) -> None:
         for option in question.locator("[role=radiogroup] label").all():
             if (option.inner_text().strip() in RIGHT_ANSWERS) == rightly:
-                option.click()
+                self.pick(option)
                 return
         raise AssertionError(f"no such option under {question.inner_text()!r}")
 
@@ -142,17 +143,17 @@ class Walk:
             self.look(
                 f"{block} with reason" if page.locator("textarea").is_visible() else f"{block} confidence"
             )
-            page.locator(".points button").nth(2).click()
+            self.say_how_sure(3)
             if page.locator("textarea").is_visible():
-                page.locator("textarea").fill(self.reason)
-                page.locator(".go-on").click()
+                self.write(page.locator("textarea"), self.reason)
+                self.use(page.locator(".go-on"))
         elif page.locator(".go-on").is_visible():
             self.look(f"{block} feedback")
-            page.locator(".go-on").click()
+            self.use(page.locator(".go-on"))
         else:
             prompt = page.locator(".prompt")
             self.look(f"{block} {prompt.inner_text()[:9] if prompt.is_visible() else 'trial'}")
-            page.locator("[data-choice=approve]").click()
+            self.approve()
         page.wait_for_timeout(30)
 
     def questionnaire(self) -> None:
@@ -160,15 +161,97 @@ class Walk:
         page = self.page
         page.locator("[data-testid=stForm]").wait_for()
         self.look("questionnaire")
-        page.locator("[data-testid=stTextArea] textarea").first.fill(self.reason)
-        page.locator("[data-testid=stTextInput] input").first.fill("44")
+        self.pick(page.get_by_test_id("stRadio").last.locator("[role=radiogroup] label").nth(2))
+        self.write(page.locator("[data-testid=stTextArea] textarea").first, self.reason)
+        self.write(page.locator("[data-testid=stTextInput] input").first, "44")
         self._submit()
 
     def _submit(self) -> None:
-        self.page.locator("[data-testid=stFormSubmitButton] button").click()
+        self.use(self.page.locator("[data-testid=stFormSubmitButton] button"))
+
+    def use(self, button: Locator) -> None:
+        """Press a button."""
+        button.click()
+
+    def pick(self, option: Locator) -> None:
+        """Choose one of several answers."""
+        option.click()
+
+    def write(self, field: Locator, text: str) -> None:
+        """Fill a field in."""
+        field.fill(text)
+
+    def approve(self) -> None:
+        """Decide on the trial."""
+        self.page.locator("[data-choice=approve]").click()
+
+    def say_how_sure(self, point: int) -> None:
+        """Choose a point of the confidence scale, from 1."""
+        self.page.locator(".points button").nth(point - 1).click()
 
     def _stand_still(self) -> None:
         # Nobody clicks within the few milliseconds in which Streamlit is still drawing the page.
         if self.page.locator("[data-test-script-state]").count():
             self.page.locator("[data-test-script-state=notRunning]").wait_for()
         self.page.wait_for_timeout(150)
+
+
+class KeyboardWalk(Walk):
+    """The same way without a mouse or a finger: by the keys that the page tells, and Tab, Enter, Space and arrows."""
+
+    def use(self, button: Locator) -> None:
+        """Go to a button with Tab, and press Enter."""
+        self.tab_to(button)
+        self.page.keyboard.press("Enter")
+
+    def pick(self, option: Locator) -> None:
+        """Go into a group of answers with Tab, and through it with arrows."""
+        group = option.locator("xpath=ancestor::*[@role='radiogroup']")
+        self.tab_to(group)
+        self.page.keyboard.press("Space")
+        for _ in group.locator("input").all():
+            if option.locator("input").is_checked():
+                return
+            self.page.keyboard.press("ArrowDown")
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"the arrows do not reach {option}")
+
+    def write(self, field: Locator, text: str) -> None:
+        """Go to a field with Tab, and type."""
+        self.tab_to(field)
+        self.page.keyboard.type(text)
+
+    def approve(self) -> None:
+        """The key that the button shows, once it is taken."""
+        self.page.locator("[data-choice=approve]:enabled").wait_for()
+        self.page.keyboard.press("f")
+
+    def say_how_sure(self, point: int) -> None:
+        """A digit is a point of the scale."""
+        self.page.keyboard.press(str(point))
+
+    def withdraw(self) -> None:
+        """Stop taking part, wherever the way has led to."""
+        page = self.page
+        self.use(page.get_by_role("button", name=STOP))
+        page.get_by_role("button", name=REALLY_STOP).wait_for()
+        self.look("withdrawal")
+        self.use(page.get_by_role("button", name=REALLY_STOP))
+
+    def tab_to(self, wanted: Locator) -> None:
+        """Press Tab until what is wanted, or something in it, has the focus and is seen to have it."""
+        wanted.wait_for()
+        for _ in range(60):
+            if wanted.evaluate(_HAS_FOCUS):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+STOP = re.compile("Stop taking part|Teilnahme beenden")
+REALLY_STOP = re.compile("^(Yes, stop|Ja, beenden)$")
+_HAS_FOCUS = """(wanted) => {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  return focused !== document.body && wanted.contains(focused);
+}"""
