@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features
 from data.applications import Applications, Standardiser
+from data.errors import BundleError
 from models.encoder import FeatureEncoder
 from models.face_generator import EXPRESSION_BOUNDS, FaceGenerator
 from models.perception import FacePerception
@@ -27,6 +29,7 @@ N_CHECKED_FACES = 512
 USED_AXIS_SHARE = 0.2  # of an axis's range; what moves less carries no advice
 CHECK_BATCH = 64
 N_PERMUTATIONS = 20
+SURE = 0.95  # one-sided
 
 
 def axis_r2(expressions: np.ndarray, readings: np.ndarray) -> np.ndarray:
@@ -151,7 +154,6 @@ def advisor_checks(
         approval = response(torch.cat([percepts, features], 1)).double().numpy()
         neutral = pixel_path(generator, perception)(identities, torch.zeros_like(expressions))
         approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
-    figures = summary["response"]
     return [
         Check(
             name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",
@@ -171,15 +173,41 @@ def advisor_checks(
             threshold=config.max_identity_approval,
             at_least=False,
         ),
+        *response_checks(summary["response"], config),
+    ]
+
+
+def response_checks(figures: dict[str, float], config: PublishConfig) -> list[Check]:
+    """Whether ĥ learned anything of people, from the figures of a run's `response_figures.json`.
+
+    A gain counts less its error, clustered by participant: few decisions gain something by luck. Of what people
+    make of faces there is less to gain than of all that ĥ knows, so that one standard error is asked for there.
+
+    Raises BundleError where the figures are of a version that did not have errors.
+    """
+    if "constant_gain_error" not in figures:
+        raise BundleError("The run was trained by an earlier version, which told no errors; train again.")
+
+    def least(name: str, n_errors: float) -> float:
+        return figures[f"{name}_gain"] - n_errors * figures[f"{name}_gain_error"]
+
+    n_errors = float(stats.t.ppf(SURE, figures["n_participants"] - 1))
+    return [
         Check(
-            name="gain of ĥ over a constant on held-out participants (nats a decision)",
-            value=figures["constant_log_loss"] - figures["held_out_log_loss"],
+            name="decisions that ĥ learned from",
+            value=figures["n_decisions"],
+            threshold=config.min_decisions,
+            at_least=True,
+        ),
+        Check(
+            name="gain of ĥ over a constant on held-out participants (nats a decision, lower 95 % bound)",
+            value=least("constant", n_errors),
             threshold=config.min_response_gain,
             at_least=True,
         ),
         Check(
-            name="gain of ĥ over the application alone on held-out participants (nats a decision)",
-            value=figures["application_alone_log_loss"] - figures["held_out_log_loss"],
+            name="gain of ĥ over the application alone on held-out participants (nats a decision, less its error)",
+            value=least("application_alone", 1.0),
             threshold=config.min_response_gain,
             at_least=True,
         ),

@@ -84,6 +84,8 @@ def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptP
     """The exact path: render, then read the pixels. Differentiable in the expression."""
 
     def path(identities: Tensor, expressions: Tensor) -> Tensor:
+        if not len(identities):  # no face, no reading
+            return torch.zeros(0, len(generator.axes))
         return torch.cat(
             [
                 perception(generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))

@@ -97,7 +97,10 @@ class PublishConfig(BaseModel):
     max_identity_approval: float = Field(
         0.1, description="share of ĥ's approval that depends on the identity"
     )
-    min_response_gain: float = Field(0.001, description="nats a decision, held-out participants")
+    min_decisions: int = Field(60, ge=2, description="that ĥ learned from; with fewer, its gains are luck")
+    min_response_gain: float = Field(
+        0.0, description="nats a decision, held-out participants; what is sure of it"
+    )
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from advisor.bundle import load_bundle, require_task
 from advisor.exchange import read_export, read_exported_decisions
-from data.errors import BundleError, TrainingError
+from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
 from data.store import DecisionStore
 from data.task import DecisionTask
@@ -83,7 +83,7 @@ def decisions_of_files(
     """Decisions in a CSV on trials that `advisor export-trials` wrote.
 
     Raises:
-        TrialsError: the file or the folder is wrong.
+        TrialsError: the file or the folder is wrong; also when a picture is read that is gone.
         BundleError: the trials are of another task.
         TrainingError: they are on test applications, or there is nothing to learn from.
     """
@@ -102,10 +102,19 @@ def decisions_of_files(
     frame["approved"] = (frame["choice"] == "approve").astype(int)
     frame["round_number"] = export.round_number
     frame["propensity"] = _exported_propensities(frame, export.bundle_path)
+
+    def read_image(image: str) -> bytes:
+        try:
+            return (trials / image).read_bytes()
+        except OSError as error:
+            raise TrialsError(
+                f"{trials / image} is gone; restore it, or export the trials again with the same options."
+            ) from error
+
     return checked(
         TrainingDecisions(
             frame[COLUMNS].reset_index(drop=True),
-            lambda image: (trials / image).read_bytes(),
+            read_image,
             participants,
             decisions_file.name,
         )

@@ -17,11 +17,13 @@ from advisor.response_report import (
     FACE_READINGS_FILE,
     IMPORTANCE_FILE,
     calibration_table,
+    decision_losses,
     face_readings,
     importance_table,
+    mean_by_people,
 )
 from advisor.run_dir import RunDirectory
-from advisor.train_response import fit_response, log_loss
+from advisor.train_response import ResponseFit, fit_response, log_loss
 from data.applications import Applications, Standardiser
 from data.errors import TrainingError
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
@@ -65,13 +67,8 @@ def learn_response(
     alone = fit_response(
         advice[:, :0], features, approved, people, config.response, np.random.default_rng([config.seed, 1])
     )
-    constant = np.array([approved[people != person].mean() for person in people])
     on_progress("response model", 1, 1)
-    figures = {
-        **fit.metrics,
-        "application_alone_log_loss": alone.held_out_log_loss,
-        "constant_log_loss": log_loss(constant, approved),
-    }
+    figures = _figures(fit, alone, approved, people)
     run.log("response", figures)
     save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
     run.write_json("response_table.json", response_table(fit.model, EXPRESSION_AXES))
@@ -92,6 +89,23 @@ def learn_response(
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)
     run.write_json(FIGURES_FILE, figures)
+
+
+def _figures(
+    fit: ResponseFit, alone: ResponseFit, approved: np.ndarray, people: np.ndarray
+) -> dict[str, float]:
+    """What the fit says of itself, and its gain over the application alone and over a constant, with their errors."""
+    constant = np.array([approved[people != person].mean() for person in people])
+    figures = {
+        **fit.metrics,
+        "application_alone_log_loss": alone.held_out_log_loss,
+        "constant_log_loss": log_loss(constant, approved),
+    }
+    losses = decision_losses(fit.held_out_probabilities, approved)
+    for name, other in (("application_alone", alone.held_out_probabilities), ("constant", constant)):
+        gain = decision_losses(other, approved) - losses
+        figures[f"{name}_gain"], figures[f"{name}_gain_error"] = mean_by_people(gain, people)
+    return figures
 
 
 def _named_columns(seen: Standardiser) -> list[tuple[str, str, list[int]]]:

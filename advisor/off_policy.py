@@ -110,6 +110,8 @@ def weights(logged: LoggedDecisions) -> np.ndarray:
 
 def _correction(logged: LoggedDecisions) -> tuple[float, float, float]:
     """Mean weighted error in balanced accuracy, its standard error clustered by participant, and n effective."""
+    if not len(logged.approved):  # nothing is known of how probable any face was: ĥ stands alone
+        return 0.0, 0.0, 0.0
     weight = weights(logged)
     error = logged.approved - logged.predicted
     people, person = np.unique(logged.participants, return_inverse=True)

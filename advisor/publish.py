@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,7 @@ from data.records import Study, now
 from data.store import DecisionStore
 from data.task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights
+from models.encoder import FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
@@ -120,13 +121,7 @@ def publish_run(
     run = RunDirectory.open(run_path)
     require_nobody_erased(run_path, store)
     options, summary = run.read_json("options.json"), run.read_json("summary.json")
-    task = load_task(options["task"])
-    if task.task_hash != options["task_hash"]:
-        raise BundleError(f"The task {task.name} has changed since {run_path} was trained; train again.")
-    weights = weights_of_run(run)
-    changed = sorted(part for part, sha256 in weights.items() if summary["weights"][part] != sha256)
-    if changed:
-        raise BundleError(f"{run_path} was trained with other weights of {', '.join(changed)}; train again.")
+    task, weights = _unchanged_since(run, options, summary)
     applications = read_applications(task)
     generator = FaceGenerator.load()
     risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
@@ -135,30 +130,12 @@ def publish_run(
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
     pools, identities = _faces_for_pools(applications, generator, config, rng)
-    path, _ = distilled_path(run.path.parent / DISTILLED_FILE, lambda n: None)
-    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-    frame = applications.frame.loc[pools.index]
-    with torch.no_grad():
-        advised = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
-    menu = exploring_menu(
-        advised,
-        identities,
-        (pools == "train").to_numpy(),
-        torch.from_numpy(seen.transform(frame)),
-        risk_model.score(frame),
-        load_response(run),
-        path,
-        usable_bounds(generator),
-        config.explore_share,
-        rng,
+    frame, explorable = applications.frame.loc[pools.index], (pools == "train").to_numpy()
+    menu = _menu_of_run(
+        run, frame, explorable, identities, risk_model, encoder, usable_bounds(generator), config, rng
     )
-    origin = _Origin(
-        "learned",
-        options["participants"],
-        options["source"],
-        max(summary["rounds_learned_from"]) + 1,
-        weights,
-    )
+    round_number = max(summary["rounds_learned_from"]) + 1
+    origin = _Origin("learned", options["participants"], options["source"], round_number, weights)
     return _assemble(
         applications,
         risk_model,
@@ -172,6 +149,50 @@ def publish_run(
         config,
         rng,
         on_progress,
+    )
+
+
+def _unchanged_since(
+    run: RunDirectory, options: dict[str, Any], summary: dict[str, Any]
+) -> tuple[DecisionTask, dict[str, str]]:
+    """The run's task, and part → SHA-256 of its weights; BundleError where one of them has changed since."""
+    task = load_task(options["task"])
+    if task.task_hash != options["task_hash"]:
+        raise BundleError(f"The task {task.name} has changed since {run.path} was trained; train again.")
+    weights = weights_of_run(run)
+    changed = sorted(part for part, sha256 in weights.items() if summary["weights"][part] != sha256)
+    if changed:
+        raise BundleError(f"{run.path} was trained with other weights of {', '.join(changed)}; train again.")
+    return task, weights
+
+
+def _menu_of_run(
+    run: RunDirectory,
+    frame: pd.DataFrame,
+    explorable: np.ndarray,
+    identities: Tensor,
+    risk_model: RiskModel,
+    encoder: FeatureEncoder,
+    axis_bounds: Tensor,
+    config: PublishConfig,
+    rng: np.random.Generator,
+) -> Menu:
+    """Faces for the applications of a frame [n], exploring where `explorable` bool [n]; `identities` long [n · m]."""
+    path, _ = distilled_path(run.path.parent / DISTILLED_FILE, lambda n: None)
+    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    with torch.no_grad():
+        advised = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
+    return exploring_menu(
+        advised,
+        identities,
+        explorable,
+        torch.from_numpy(seen.transform(frame)),
+        risk_model.score(frame),
+        load_response(run),
+        path,
+        axis_bounds,
+        config.explore_share,
+        rng,
     )
 
 

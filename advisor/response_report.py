@@ -59,20 +59,26 @@ def importance_table(
     Returns:
         name, kind, importance, ci_low, ci_high; the most important first.
     """
-    people, person = np.unique(participants, return_inverse=True)
+    n_people = len(np.unique(participants))
     base = decision_losses(fit.held_out(inputs), approved)
     rows = []
     for name, kind, columns in groups:
         exchanged = inputs.copy()
         exchanged[:, columns] = inputs[rng.permutation(len(inputs))][:, columns]
         worse = decision_losses(fit.held_out(exchanged), approved) - base
-        mean = float(worse.mean())
-        influence = np.bincount(person, worse - mean) / len(worse)
-        n = len(people)
-        half = float(stats.t.ppf(0.975, n - 1) * np.sqrt((influence**2).sum() * n / (n - 1)))
+        mean, error = mean_by_people(worse, participants)
+        half = float(stats.t.ppf(0.975, n_people - 1)) * error
         rows.append((name, kind, mean, mean - half, mean + half))
     table = pd.DataFrame(rows, columns=["name", "kind", "importance", "ci_low", "ci_high"])
     return table.sort_values("importance", ascending=False, ignore_index=True)
+
+
+def mean_by_people(values: np.ndarray, participants: np.ndarray) -> tuple[float, float]:
+    """Mean of a figure of decisions, float [N], and its standard error clustered by participant, [N]."""
+    _, person = np.unique(participants, return_inverse=True)
+    mean, n = float(values.mean()), int(person.max()) + 1
+    influence = np.bincount(person, values - mean) / len(values)
+    return mean, float(np.sqrt((influence**2).sum() * n / (n - 1)))
 
 
 def decision_losses(probabilities: np.ndarray, approved: np.ndarray) -> np.ndarray:

@@ -57,6 +57,9 @@ def work(study: optuna.Study, objective: Objective, n_trials: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
             study.optimize(objective, n_trials=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)  # of workers that were killed since the last trial began
 
 
 def suggested_settings(trial: optuna.Trial) -> list[str]:

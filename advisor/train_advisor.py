@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import torch
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from advisor.composition import (
@@ -26,9 +27,9 @@ from advisor.off_policy import PredictedAccuracy
 from advisor.pictures import Progress, no_progress
 from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.run_dir import RunDirectory, next_run_folder
 from advisor.run_participants import enter_participants
-from advisor.train_encoder import EncoderData, train_encoder, training_processes
+from advisor.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
 from data.applications import Applications, Standardiser, read_applications
 from data.errors import TrainingError
 from data.task import DecisionTask
@@ -59,14 +60,15 @@ def train_advisor(
 
     Under torchrun every process calls this alike: the first one fits ĥ and writes, all train the encoder.
 
-    Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or `out` holds
-    something else.
+    Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or names a tracker
+    that is not installed, or `out` holds something else.
     """
     if config.encoder.decision_weight <= 0:
         raise TrainingError(
             "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
             " set it to 1."
         )
+    require_tracker(config.encoder)
     processes = training_processes()
     with processes.main_process_first():
         run = RunDirectory.start(
@@ -128,6 +130,12 @@ def train_advisor(
         )
     processes.wait_for_everyone()
     return run
+
+
+def next_run_of_all_processes() -> Path:
+    """The next free run folder; under torchrun the one that the first process finds, in all of them."""
+    training_processes()
+    return Path(broadcast_object_list([str(next_run_folder())])[0])
 
 
 def seen_columns(task: DecisionTask, side_information: bool) -> list[str]:

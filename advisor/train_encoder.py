@@ -156,21 +156,24 @@ def training_processes() -> PartialState:
 
 
 def _accelerator(config: EncoderConfig, run: RunDirectory) -> Accelerator:
-    """The processes that train together, with the tracker that was asked for; it writes below the run's folder.
-
-    Raises TrainingError where the tracker is not installed.
-    """
+    """The processes that train together, with the tracker that was asked for; it writes below the run's folder."""
     training_processes()
     if config.tracker == "none":
         return Accelerator()
-    if config.tracker not in {str(tracker) for tracker in get_available_trackers()}:
+    accelerator = Accelerator(log_with=config.tracker, project_dir=str(run.path))
+    accelerator.init_trackers(run.path.name, config=config.model_dump(exclude={"tracker", "path"}))
+    return accelerator
+
+
+def require_tracker(config: EncoderConfig) -> None:
+    """Raise TrainingError, before a run is begun, where the tracker that was asked for is not installed."""
+    if config.tracker != "none" and config.tracker not in {
+        str(tracker) for tracker in get_available_trackers()
+    }:
         raise TrainingError(
             f"The tracker {config.tracker} is not installed here; `pip install {config.tracker}`, or set"
             " encoder.tracker=none (metrics.jsonl is written always)."
         )
-    accelerator = Accelerator(log_with=config.tracker, project_dir=str(run.path))
-    accelerator.init_trackers(run.path.name, config=config.model_dump(exclude={"tracker", "path"}))
-    return accelerator
 
 
 def _last_metrics(run: RunDirectory) -> dict[str, float]:

@@ -110,11 +110,23 @@ def load_into(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: P
 
 
 def shipped_weights(name: str) -> Path:
-    """Path of a weights file: in the folder that COUNTENANCE_WEIGHTS names if it is there, else the project's."""
-    own = Path(os.environ.get("COUNTENANCE_WEIGHTS", "")) / f"{name}.safetensors"
-    if "COUNTENANCE_WEIGHTS" in os.environ and own.is_file():
-        return own
-    return Path(__file__).parent / "weights" / f"{name}.safetensors"
+    """Path of a weights file: in the folder that COUNTENANCE_WEIGHTS names if it is there, else the project's.
+
+    Raises:
+        CheckpointError: COUNTENANCE_WEIGHTS names no folder, or one without any weights that are used here.
+    """
+    shipped = Path(__file__).parent / "weights"
+    own = os.environ.get("COUNTENANCE_WEIGHTS")
+    if own:
+        used = {path.name for path in shipped.glob("*.safetensors")}
+        if not any((Path(own) / known).is_file() for known in used):
+            raise CheckpointError(
+                f"COUNTENANCE_WEIGHTS names {own}, where there is none of {', '.join(sorted(used))}; "
+                "correct it, or unset it to use the shipped weights"
+            )
+        if (Path(own) / f"{name}.safetensors").is_file():
+            return Path(own) / f"{name}.safetensors"
+    return shipped / f"{name}.safetensors"
 
 
 def file_sha256(path: Path) -> str:

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
 from data.store import DecisionStore
+from tests.decided_round import Call, DecidedRound, Outcome, explored, run_main
+from tests.tiny_table import tiny_table, write_tiny_task
 
 # A machine that trains beside the tests is slow now and then; that is no failure.
 settings.register_profile("countenance", deadline=None, max_examples=60)
@@ -25,58 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 POSTGRES_URL = os.environ.get("COUNTENANCE_TEST_POSTGRES_URL", "")
 
-TINY_TASK = """\
-name: tiny
-title: Tiny loans (synthetic)
-table: loans.csv
-outcome: {column: repaid, positive: "yes", negative: "no"}
-columns:
-  case_id: {role: id}
-  income: {role: feature, kind: number, label: Annual income, unit: USD, shown: true}
-  amount: {role: feature, kind: integer, label: Loan amount, unit: USD, shown: true}
-  home: {role: feature, kind: category, label: Home, shown: true, categories: {own: owned, rent: rented}}
-  has_job: {role: feature, kind: yes_no, label: Has a job, shown: true}
-  n_cards: {role: feature, kind: integer, label: Credit cards}
-  story: {role: human_only, kind: category, label: What the applicant wrote}
-  age: {role: protected, kind: integer, label: Age, unit: years}
-  rate: {role: price, kind: number, label: Interest rate, unit: "%"}
-  branch: {role: ignored}
-"""
-
-
-def tiny_table(n_rows: int = 300, seed: int = 0) -> pd.DataFrame:
-    """A synthetic table for the tiny task: repayment grows with income and falls with the amount."""
-    rng = np.random.default_rng(seed)
-    income = rng.lognormal(10.5, 0.6, n_rows).round()
-    amount = rng.integers(1, 40, n_rows) * 500
-    has_job = rng.random(n_rows) < 0.8
-    logit = 1.5 * (np.log(income) - 10.5) - amount / 10_000 + 1.5 * has_job + 0.3
-    repaid = rng.random(n_rows) < 1 / (1 + np.exp(-logit))
-    return pd.DataFrame(
-        {
-            "case_id": [f"T{number:04d}" for number in rng.permutation(n_rows)],
-            "income": pd.Series(income).where(rng.random(n_rows) > 0.05),
-            "amount": amount,
-            "home": rng.choice(["own", "rent"], n_rows),
-            "has_job": np.where(has_job, "yes", "no"),
-            "n_cards": rng.poisson(2, n_rows),
-            "story": rng.choice(["new roof", "old debts", "a car"], n_rows),
-            "age": rng.integers(18, 80, n_rows),
-            "rate": rng.uniform(3, 25, n_rows).round(2),
-            "branch": rng.integers(1, 9, n_rows),
-            "repaid": np.where(repaid, "yes", "no"),
-        }
-    )
-
 
 @pytest.fixture
 def tiny_task(tmp_path: Path) -> Path:
     """The task.yaml of a small synthetic task, with its table of 300 rows beside it."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    (folder / "task.yaml").write_text(TINY_TASK, encoding="utf-8")
-    tiny_table().to_csv(folder / "loans.csv", index=False)
-    return folder / "task.yaml"
+    return write_tiny_task(tmp_path / "tiny", tiny_table())
 
 
 @pytest.fixture(
@@ -109,3 +62,22 @@ def store(store_url: str) -> Iterator[DecisionStore]:
     """An open, empty store on each kind of database."""
     with DecisionStore.open(store_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call the command line `advisor` in this process."""
+
+    def run(*words: object) -> Outcome:
+        status = run_main(words)
+        written = capsys.readouterr()
+        return Outcome(status, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def decided_round(tmp_path_factory: pytest.TempPathFactory) -> DecidedRound:
+    """Trials in `face` of an exploratory bundle of the tiny task, made by the real commands; do not write there."""
+    folder = tmp_path_factory.mktemp("decided")
+    return explored(write_tiny_task(folder / "task", tiny_table()), folder)

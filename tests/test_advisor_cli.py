@@ -1,48 +1,23 @@
 """A user's mistake is one sentence with the mend and exit status 2; nothing is written."""
 
 import sqlite3
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from advisor.cli import main
 from advisor.exchange import export_trials
 from data.store import DecisionStore
 from models.checkpoint import shipped_weights
+from tests.decided_round import Call
 from tests.tiny_study import write_task, write_tiny_bundle
-
-
-class Outcome:
-    """Exit status and both outputs of one call of the command line."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Call the command line in this process."""
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["advisor", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        written = capsys.readouterr()
-        return Outcome(status, written.out, written.err)
-
-    return run
 
 
 def files_below(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_check_task_says_everything_at_once(call, tiny_task: Path) -> None:
+def test_check_task_says_everything_at_once(call: Call, tiny_task: Path) -> None:
     assert call("check-task", tiny_task).status == 0
     tiny_task.write_text(tiny_task.read_text().replace("role: protected", "roll: protected"))
     table = pd.read_csv(tiny_task.parent / "loans.csv").astype(object)
@@ -85,7 +60,7 @@ def test_check_task_says_everything_at_once(call, tiny_task: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(
-    call,
+    call: Call,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
@@ -100,7 +75,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "absent"])
-def test_weights_that_are_none_are_refused(call, tmp_path: Path, damage: str) -> None:
+def test_weights_that_are_none_are_refused(call: Call, tmp_path: Path, damage: str) -> None:
     weights = tmp_path / "weights.safetensors"
     if damage == "truncated":
         weights.write_bytes(shipped_weights("face_generator").read_bytes()[:5000])
@@ -113,7 +88,31 @@ def test_weights_that_are_none_are_refused(call, tmp_path: Path, damage: str) ->
     assert not (tmp_path / "faces").exists()
 
 
-def test_a_database_of_a_newer_version_is_refused(call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["absent", "empty", "file"])
+def test_a_weights_folder_without_weights_is_one_sentence(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    own = tmp_path / "my_faces"
+    if folder == "empty":
+        own.mkdir()
+    elif folder == "file":
+        own.write_text("no weights")
+    monkeypatch.setenv("COUNTENANCE_WEIGHTS", str(own))
+    result = call("faces", "--out", tmp_path / "faces")
+    assert result.status == 2
+    assert f"COUNTENANCE_WEIGHTS names {own}, where there is none of " in result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "faces").exists()
+
+
+def test_a_weights_folder_that_is_not_named_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COUNTENANCE_WEIGHTS", raising=False)
+    shipped = shipped_weights("face_generator")
+    monkeypatch.setenv("COUNTENANCE_WEIGHTS", "")
+    assert shipped_weights("face_generator") == shipped
+
+
+def test_a_database_of_a_newer_version_is_refused(call: Call, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'study.db'}"
     DecisionStore.open(url).close()
     with sqlite3.connect(tmp_path / "study.db") as connection:
@@ -127,7 +126,7 @@ def test_a_database_of_a_newer_version_is_refused(call, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_decisions_for_trials_of_another_study_are_refused(call, tmp_path: Path) -> None:
+def test_decisions_for_trials_of_another_study_are_refused(call: Call, tmp_path: Path) -> None:
     bundle = write_tiny_bundle(write_task(tmp_path / "task"), tmp_path / "round_0" / "bundle")
     trials = tmp_path / "trials"
     export_trials(bundle.path, 2, 4, ["face"], "train", 0, trials)
@@ -141,7 +140,7 @@ def test_decisions_for_trials_of_another_study_are_refused(call, tmp_path: Path)
         assert store.studies() == []
 
 
-def test_a_round_goes_out_and_comes_back(call, tmp_path: Path) -> None:
+def test_a_round_goes_out_and_comes_back(call: Call, tmp_path: Path) -> None:
     bundle = write_tiny_bundle(write_task(tmp_path / "task"), tmp_path / "round_0" / "bundle")
     trials, url = tmp_path / "trials", f"sqlite:///{tmp_path / 'study.db'}"
     options = (

@@ -29,6 +29,7 @@ from advisor.faces.render import FaceRenderer
 from advisor.faces.shipped_identities import MAX_USES, choose_identities
 from data.errors import FacesError, SetupError
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS
+from tests.decided_round import Call
 from tests.drawn_people import N_PEOPLE, face_points, write_people
 
 
@@ -95,6 +96,16 @@ def test_shipped_identities_keep_the_rules(corpus: Path) -> None:
         assert one.weights[one.donor] > 0
     donors = [row["gender"] for row in json.loads((corpus / "identities.json").read_text())]
     assert abs(donors.count("male") - donors.count("female")) <= 1
+
+
+def test_identities_that_are_given_cannot_be_kept_apart_too(
+    call: Call, pictures: Path, corpus: Path, tmp_path: Path
+) -> None:
+    given = ("--identities", corpus / "identities.json", "--keep-apart")
+    result = call("build-corpus", pictures, "--images", 30, "--out", tmp_path / "corpus", *given)
+    assert result.status == 2
+    assert "leave one of both away" in result.err
+    assert not (tmp_path / "corpus").exists()
 
 
 def test_identities_keep_away_from_everyone_pictured_or_are_dropped(

@@ -1,15 +1,21 @@
 """ĥ learns from few, different, lapsing people, and says so as a scikit-learn estimator."""
 
+import itertools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from advisor.pictures import encode_png, read_percepts, render_faces
 from advisor.response_estimator import HumanResponseEstimator
+from models.face_generator import FaceGenerator
+from models.perception import FacePerception
 
 
 @parametrize_with_checks([HumanResponseEstimator(max_steps=40, n_members=3)])
@@ -93,6 +99,60 @@ def test_it_says_what_people_decide_by_and_how_surely() -> None:
     assert table.at["x0", "ci_low"] > table.at["x3", "importance"] > 0
     assert table.at["x2", "ci_low"] < 0.005  # says nothing
     assert (table["ci_low"] < table["importance"]).all()
+
+
+def test_a_table_with_names_and_words_as_choices_is_taken_as_it_is() -> None:
+    X, y, person = people(20, 20, offset_sd=0.3, seed=5)
+    table = pd.DataFrame(X, columns=["score", *(f"column_{k}" for k in range(1, 8))])
+    words = pd.Series(np.where(y == 1, "deny", "approve"))  # in the alphabet, approve comes first
+    named = HumanResponseEstimator(n_advice=1, max_steps=60).fit(
+        table, words, groups=pd.Series(person).map("p{}".format)
+    )
+    assert list(named.classes_) == ["approve", "deny"]
+    assert set(named.importance_["name"]) == set(table.columns)
+    assert named.importance_.set_index("name").at["score", "kind"] == "axis"
+    plain = HumanResponseEstimator(n_advice=1, max_steps=60).fit(X, y, groups=person)
+    assert named.predict_proba(table) == pytest.approx(plain.predict_proba(X))
+    assert set(named.predict(table)) == {"approve", "deny"}
+    with pytest.raises(ValueError, match="feature names"):
+        named.predict_proba(table.rename(columns={"score": "other"}))
+
+
+def test_without_groups_every_decision_is_another_persons() -> None:
+    X, y, _ = people(60, 1, offset_sd=0.3, seed=6)
+    alone = HumanResponseEstimator(n_advice=3, max_steps=60).fit(X, y)
+    numbered = HumanResponseEstimator(n_advice=3, max_steps=60).fit(X, y, groups=np.arange(60))
+    assert (alone.predict_proba(X) == numbered.predict_proba(X)).all()
+
+
+def test_what_it_says_of_people_it_never_saw_is_calibrated() -> None:
+    X, y, person = people(90, 30, offset_sd=0.8, seed=7)
+    known = person < 45
+    fitted = HumanResponseEstimator(n_advice=3).fit(X[known], y[known], groups=person[known])
+    p = fitted.predict_proba(X[~known])[:, 1]
+    for low, high in itertools.pairwise(np.quantile(p, [0, 0.25, 0.5, 0.75, 1])):
+        within = (p >= low) & (p <= high)
+        assert abs(y[~known][within].mean() - p[within].mean()) < 0.08
+    members = fitted.model_.member_probabilities(torch.tensor(X[~known], dtype=torch.float32))
+    assert members.shape[0] == fitted.n_members
+    assert (fitted.predict_spread(X[~known]) > 0).all()
+
+
+def test_advice_as_pictures_is_read_by_face_perception() -> None:
+    """Simulated people who approve whom they see smile: of pictures alone, it learns that they do."""
+    rng = np.random.default_rng(8)
+    generator, n = FaceGenerator.load(), 160
+    smiles = rng.uniform(-1, 1, n)
+    expressions = torch.zeros(n, len(generator.axes))
+    expressions[:, 0] = torch.tensor(smiles, dtype=torch.float32)
+    faces = render_faces(generator, torch.tensor(rng.integers(generator.n_identities, size=n)), expressions)
+    advice = read_percepts(FacePerception.load(), [encode_png(face) for face in faces])
+    X = pd.DataFrame(advice, columns=generator.axes).assign(income=rng.normal(size=n))
+    y = (rng.random(n) < 1 / (1 + np.exp(-4 * smiles))).astype(int)
+    fitted = HumanResponseEstimator(n_advice=advice.shape[1], max_steps=100)
+    fitted.fit(X, y, groups=np.repeat(np.arange(8), 20))
+    assert fitted.importance_["name"].iloc[0] == "smile"
+    assert np.corrcoef(fitted.predict_proba(X)[:, 1], smiles)[0, 1] > 0.9
 
 
 def test_trees_have_a_say_only_where_people_are_predicted_better_with_them() -> None:

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -41,28 +43,66 @@ def worker(url: str, seed: int, sleep_s: float) -> subprocess.Popen[str]:
     )
 
 
-def test_two_workers_one_killed_finish_every_trial_beside_our_own_tables(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'both.db'}"
-    with DecisionStore.open(url):
-        pass
-    open_sweep(url, "s", 0, heartbeat_s=1)
-    doomed = worker(url, 1, 600.0)
-    assert doomed.stdout is not None
-    assert doomed.stdout.readline().startswith("started")
+def trial_begun(at_work: subprocess.Popen[str]) -> int:
+    """Wait until a worker has begun a trial; returns the trial's number."""
+    assert at_work.stdout is not None
+    return int(at_work.stdout.readline().split()[1])
+
+
+def kill(doomed: subprocess.Popen[str]) -> None:
     doomed.send_signal(signal.SIGKILL)
-    doomed.wait()
-    doomed.stdout.close()
-    time.sleep(4)  # its heartbeat has been silent for longer than the grace period
-    survivor = worker(url, 2, 0.0)
-    survivor.communicate(timeout=120)
-    assert survivor.returncode == 0
+    doomed.communicate()
+
+
+@contextmanager
+def joined(url: str) -> Iterator[optuna.Study]:
+    """The sweep, with its connections closed afterwards."""
     study = open_sweep(url, "s", 0, heartbeat_s=1)
-    states = [trial.state.name for trial in study.trials]
-    assert states.count("COMPLETE") == 6
-    assert states.count("FAIL") == 1  # the killed one, done again by the other worker
-    assert "RUNNING" not in states
-    with DecisionStore.open(url) as store:  # our own migrations still know where they are
+    try:
+        yield study
+    finally:
+        study._storage.remove_session()
+        study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+
+
+def states_of(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.trials]
+
+
+def test_of_two_workers_one_is_killed_and_the_other_does_its_trial_again(store_url: str) -> None:
+    with DecisionStore.open(store_url):
+        pass
+    doomed = worker(store_url, 1, 600.0)
+    killed = trial_begun(doomed)
+    survivor = worker(store_url, 2, 1.5)
+    assert trial_begun(survivor) != killed
+    kill(doomed)
+    survivor.communicate(timeout=240)
+    assert survivor.returncode == 0
+    with joined(store_url) as study:
+        states = states_of(study)
+        assert states.count("COMPLETE") == 6
+        assert states[killed] == "FAIL"
+        assert "RUNNING" not in states
+        again = [trial for trial in study.trials if trial.system_attrs.get("failed_trial") == killed]
+        assert [trial.state.name for trial in again] == ["COMPLETE"]
+        assert again[0].params == study.trials[killed].params
+    with DecisionStore.open(store_url) as store:  # our own migrations still know where they are
         assert store.studies() == []
+
+
+def test_a_worker_killed_after_the_others_were_done_does_not_stay_at_work_for_ever(store_url: str) -> None:
+    doomed = worker(store_url, 1, 600.0)
+    killed = trial_begun(doomed)
+    time.sleep(3)  # for a heartbeat: without one nobody can know that it died
+    kill(doomed)
+    with joined(store_url) as study:
+        for _ in range(6):
+            study.add_trial(optuna.trial.create_trial(value=0.0))
+        time.sleep(4)  # its heartbeat has been silent for longer than the grace period
+        work(study, lambda trial: pytest.fail("a trial too many"), 6)
+        assert states_of(study)[killed] == "FAIL"
+        assert "RUNNING" not in states_of(study)
 
 
 def test_what_a_sweep_suggests_are_options_that_training_takes() -> None:

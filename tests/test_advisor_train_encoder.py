@@ -1,7 +1,9 @@
 """The encoder learns to help the people that ĥ describes, whatever they read in a face."""
 
-import importlib.util
 import json
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from advisor.train_encoder import EncoderData, train_encoder
 from data.errors import TrainingError
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel
+from tests.decided_round import DecidedRound
 
 BOUNDS = torch.tensor([[-1.0, 1.0], [0.0, 1.0]])
 N_FEATURES = 4
@@ -135,11 +138,28 @@ def test_statistics_are_json_lines_always_and_go_to_a_tracker_when_asked(tmp_pat
     assert (tmp_path / "run" / ".aim").is_dir()
 
 
-def test_a_tracker_that_is_not_installed_is_one_sentence(tmp_path: Path) -> None:
-    if importlib.util.find_spec("tensorboard") or importlib.util.find_spec("tensorboardX"):
-        pytest.skip("it is installed here")
-    config = CONFIG.model_copy(update={"tracker": "tensorboard"})
-    with pytest.raises(TrainingError, match="tensorboard is not installed"):
-        train_encoder(
-            composition(response_that_trusts([1.0, 0.0])), data(), 3, config, 0, run_in(tmp_path / "run")
-        )
+def test_a_tracker_that_is_not_installed_is_one_sentence_before_a_run_is_begun(
+    decided_round: DecidedRound, tmp_path: Path
+) -> None:
+    decisions = decided_round.answers(tmp_path / "d.csv", decided_round.by_smiles())
+    words = decided_round.training(decisions, tmp_path / "run", "--set", "encoder.tracker=tensorboard")
+    without = "import sys; sys.modules.update(tensorboard=None, tensorboardX=None)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{without}; from advisor.cli import main; main()", *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "The tracker tensorboard is not installed here; `pip install tensorboard`" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_gets_the_statistics_as_event_files(tmp_path: Path) -> None:
+    learned = composition(response_that_trusts([2.0, 0.0]))
+    config = CONFIG.model_copy(update={"n_steps": 100, "tracker": "tensorboard"})
+    train_encoder(learned, data(), 3, config, 0, run_in(tmp_path / "run"))
+    events = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("events.out.tfevents.*"))
+    assert b"expected_error" in events
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2

@@ -2,9 +2,13 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
+import pandas as pd
 import pytest
 import typer
 
@@ -51,6 +55,22 @@ def test_commands_in_the_documents_exist(document: str) -> None:
 
 def test_the_readme_shows_commands_at_all() -> None:
     assert len(commands_in((ROOT / "README.md").read_text())) >= 8
+
+
+def test_the_example_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "README.md").read_text()
+    example = re.search(r"(?:^    (?:import|from) .*\n(?:    .*\n|\n)+)", text, re.MULTILINE)
+    assert example
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"who": np.repeat([f"p{k}" for k in range(8)], 12), "score": rng.random(96)})
+    table["income"], table["amount"] = rng.normal(50_000, 9000, 96), rng.normal(5000, 900, 96)
+    table["choice"] = np.where(rng.random(96) < table["score"], "approve", "deny")
+    table.to_csv(tmp_path / "decisions.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(example.group()), names)
+    assert list(names["model"].classes_) == ["approve", "deny"]
+    assert names["model"].importance_["name"].iloc[0] == "score"
 
 
 @pytest.mark.parametrize(("program", "name"), COMMANDS)

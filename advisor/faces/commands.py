@@ -42,7 +42,7 @@ def build_corpus(
         bool,
         typer.Option(
             "--keep-apart",
-            help="Keep shipped identities away from everyone pictured; needs the extra `faces`.",
+            help="Keep identities that are drawn away from everyone pictured; needs the extra `faces`.",
         ),
     ] = False,
     identities: Annotated[

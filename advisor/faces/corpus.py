@@ -77,8 +77,8 @@ def build_corpus(
         FacesError: unusable pictures or identities, or `out` holds a corpus built with other options.
         SetupError: too little disk space, or no reader of identities.
     """
-    if identities is not None and not identities.is_file():
-        raise FacesError(f"there is no file {identities} of identities; leave the option away to draw them")
+    if identities is not None:
+        _check_given(identities, keep_apart)
     _check_space(out, n_images, image_size)
     people, skipped = read_people(pictures)
     options = {
@@ -100,13 +100,7 @@ def build_corpus(
         else:
             rows = drawn_identities(FaceRenderer(people, image_size), held_out, seed, keep_apart)
         _write_json(out / "identities.json", rows)
-    counts = {
-        "train": n_images,
-        "shipped": n_images // 8,
-        "held_out": shard_size,
-        "held_out_people": shard_size,
-    }
-    shards = {split: [f"{split}-{k:04d}" for k in range(-(-counts[split] // shard_size))] for split in SPLITS}
+    shards = _shard_names(n_images, shard_size)
     manifest = options | {
         "shards": shards,
         "people": people.ids,
@@ -114,11 +108,34 @@ def build_corpus(
         "skipped": skipped,
     }
     _write_json(out / "manifest.json", manifest)
-    missing = [name for names in shards.values() for name in names if not (out / f"{name}.npz").is_file()]
-    # Held-out images first: training looks at them from its start.
-    missing.sort(key=lambda name: name.startswith("train"))
-    _build_shards(missing, n_processes, (out, image_size, seed, shard_size))
+    _build_shards(_missing_shards(out, shards), n_processes, (out, image_size, seed, shard_size))
     return skipped
+
+
+def _check_given(identities: Path, keep_apart: bool) -> None:
+    if keep_apart:
+        raise FacesError(
+            "--keep-apart is for identities that are drawn, and --identities gives them; leave one of both away"
+        )
+    if not identities.is_file():
+        raise FacesError(f"there is no file {identities} of identities; leave the option away to draw them")
+
+
+def _shard_names(n_images: int, shard_size: int) -> dict[str, list[str]]:
+    """Split → names of its shards."""
+    counts = {
+        "train": n_images,
+        "shipped": n_images // 8,
+        "held_out": shard_size,
+        "held_out_people": shard_size,
+    }
+    return {split: [f"{split}-{k:04d}" for k in range(-(-counts[split] // shard_size))] for split in SPLITS}
+
+
+def _missing_shards(out: Path, shards: dict[str, list[str]]) -> list[str]:
+    """Those that are not finished, held-out images first: training looks at them from its start."""
+    missing = [name for names in shards.values() for name in names if not (out / f"{name}.npz").is_file()]
+    return sorted(missing, key=lambda name: name.startswith("train"))
 
 
 def _build_shards(names: list[str], n_processes: int | None, setting: tuple[Path, int, int, int]) -> None:

@@ -62,30 +62,13 @@ def train_plain(pictures: Path, out: Path, options: PlainTrainingOptions | None 
     torch.manual_seed(options.seed)
 
     # --- networks, each with its average, and the discriminator
-    networks: dict[str, nn.Module] = {}
-    for suffix in ("", "E"):
-        networks["S" + suffix] = StyleVectorizer(options.latent_dim, options.n_mapping_layers, lr_mul=0.1)
-        networks["G" + suffix] = lay_out(
-            FastGenerator(
-                options.image_size,
-                options.latent_dim,
-                network_capacity=options.network_capacity,
-                fmap_max=options.fmap_max,
-            )
-        )
+    networks = _networks(options)
     trained, averaged = (nn.ModuleList([networks["S" + s], networks["G" + s]]) for s in ("", "E"))
     averaged.load_state_dict(trained.state_dict())
     averaged.requires_grad_(False).to(accelerator.device)
     generator = _Pair(networks["S"], networks["G"])
     optimizer = torch.optim.Adam(trained.parameters(), lr=options.learning_rate, betas=(0.5, 0.9))
-    adversary = Adversary(
-        accelerator,
-        options.image_size,
-        options.network_capacity,
-        options.fmap_max,
-        2 * options.learning_rate,
-        options.r1_weight,
-    )
+    adversary = _adversary(accelerator, options)
     parts = networks | {"D": adversary.network}
     optimizers = {"optimizer": optimizer, "adversary": adversary.optimizer}
     step = load_state(out / "checkpoint.safetensors", parts, optimizers)
@@ -113,14 +96,39 @@ def train_plain(pictures: Path, out: Path, options: PlainTrainingOptions | None 
             step += 1
             progress.update(task, completed=step, note=f"loss {loss.item():.3f}")
             # --- save
-            if accelerator.is_main_process and (
-                step % options.snapshot_every == 0 or step == options.n_steps
-            ):
+            due = step % options.snapshot_every == 0 or step == options.n_steps
+            if due and accelerator.is_main_process:
                 save_state(out / "checkpoint.safetensors", parts, optimizers, step)
                 _write_samples(_Pair(networks["SE"], networks["GE"]), options, out / "sheets", step)
                 with (out / "statistics.jsonl").open("a") as file:
                     file.write(json.dumps({"step": step, "generator": loss.item(), **metrics}) + "\n")
     return skipped
+
+
+def _adversary(accelerator: Accelerator, options: PlainTrainingOptions) -> Adversary:
+    return Adversary(
+        accelerator,
+        options.image_size,
+        options.network_capacity,
+        options.fmap_max,
+        2 * options.learning_rate,
+        options.r1_weight,
+    )
+
+
+def _networks(options: PlainTrainingOptions) -> dict[str, nn.Module]:
+    """Mapping `S` and synthesis `G`, and their averages `SE` and `GE`, at random weights."""
+    networks: dict[str, nn.Module] = {}
+    for suffix in ("", "E"):
+        networks["S" + suffix] = StyleVectorizer(options.latent_dim, options.n_mapping_layers, lr_mul=0.1)
+        synthesis = FastGenerator(
+            options.image_size,
+            options.latent_dim,
+            network_capacity=options.network_capacity,
+            fmap_max=options.fmap_max,
+        )
+        networks["G" + suffix] = lay_out(synthesis)
+    return networks
 
 
 class _Pair(nn.Module):

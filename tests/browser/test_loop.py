@@ -23,7 +23,13 @@ N_TRIALS = 10
 STUDY = "loop"
 SMALL = ["--set", "max_pool_size=60", "--set", "identities_per_application=1"]
 # Twenty decisions cannot pass the checks that guard people; those have tests of their own.
-UNGUARDED = ["min_response_gain=-9", "min_approval_auc=-9", "min_face_gain=-9", "max_identity_approval=9"]
+UNGUARDED = [
+    "min_decisions=2",
+    "min_response_gain=-9",
+    "min_approval_auc=-9",
+    "min_face_gain=-9",
+    "max_identity_approval=9",
+]
 
 
 def advisor(*words: str) -> str:

@@ -1,0 +1,50 @@
+"""What several subcommands of `advisor` share: options, progress bars, and words that mean something to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from data.errors import TrainingError
+from data.records import ParticipantKind
+
+if TYPE_CHECKING:
+    from advisor.pictures import Progress as ProgressReport
+
+TaskOption = Annotated[str, typer.Option("--task", help="A shipped task's name or the path of a task.yaml.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder to write.")]
+DatabaseOption = Annotated[str, typer.Option("--db", help="SQLAlchemy URL of the database.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option by name, such as encoder.n_steps=300; repeatable."),
+]
+
+
+@contextmanager
+def progress_bars() -> Iterator[ProgressReport]:
+    """Progress bars on standard error, one for each kind of work reported."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        known: dict[tuple[str, int], int] = {}
+
+        def report(what: str, n_done: int, n_all: int) -> None:
+            key = (what, n_all)
+            if key not in known or bars.tasks[known[key]].finished:
+                known[key] = bars.add_task(what, total=n_all)
+            bars.advance(known[key], n_done)  # type: ignore[arg-type]
+
+        yield report
+
+
+def participant_kind(text: str) -> ParticipantKind:
+    """The kind that --participants names; TrainingError where it names none."""
+    if text not in ("people", "simulated"):
+        raise TrainingError(f"--participants is {text!r}; give people or simulated.")
+    return text  # type: ignore[return-value]

@@ -1,0 +1,255 @@
+"""Subcommands of `advisor` that learn from decisions, publish what was learned, and judge it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from advisor.command_options import (
+    DatabaseOption,
+    OutOption,
+    SeedOption,
+    SettingsOption,
+    TaskOption,
+    participant_kind,
+    progress_bars,
+)
+from data.errors import TrainingError
+from data.records import ParticipantKind
+from data.store import DEFAULT_DATABASE_URL
+
+if TYPE_CHECKING:
+    from advisor.rounds import RoundOutcome
+    from advisor.run_dir import RunDirectory
+
+
+def train(
+    task: TaskOption,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the run; default: the next in var/runs.")
+    ] = None,
+    decisions: Annotated[
+        str | None, typer.Option("--decisions", help="Database URL, or with --trials a CSV file.")
+    ] = None,
+    study: Annotated[str | None, typer.Option("--study", help="Study in the database.")] = None,
+    trials: Annotated[Path | None, typer.Option("--trials", help="Folder that export-trials wrote.")] = None,
+    participants: Annotated[
+        str, typer.Option("--participants", help="people or simulated; never both.")
+    ] = "people",
+    seed: SeedOption = 0,
+    settings: SettingsOption = None,
+) -> None:
+    """Refit ĥ to decisions and retrain the encoder; interrupted, the same command goes on.
+
+    Example: advisor train --task lending_club --decisions sqlite:///var/countenance.db --study pilot --out var/runs/1
+    """
+    from advisor.config import TrainConfig, parse_config
+    from advisor.decisions import decisions_of_files, decisions_of_study
+    from advisor.train_advisor import next_run_of_all_processes, train_advisor
+    from advisor.train_encoder import training_processes
+    from data.store import DecisionStore
+    from data.task import load_task
+
+    kind = participant_kind(participants)
+    config = parse_config(TrainConfig, settings or [], seed=seed)
+    loaded = load_task(task)
+    out = out or next_run_of_all_processes()
+    with progress_bars() as report:
+        if trials is not None:
+            if decisions is None:
+                raise TrainingError("--trials needs --decisions FILE, the decisions on these trials; add it.")
+            learned_from = decisions_of_files(Path(decisions), trials, loaded, kind)
+            run = train_advisor(loaded, learned_from, config, out, report)
+        else:
+            if study is None:
+                raise TrainingError(
+                    "Name the study with --study, or give --decisions FILE with --trials DIR."
+                )
+            with DecisionStore.open(decisions or DEFAULT_DATABASE_URL, create=False) as store:
+                learned_from = decisions_of_study(store, study, loaded, kind)
+                run = train_advisor(loaded, learned_from, config, out, report)
+    if training_processes().is_main_process:
+        _print_run(run, len(learned_from.frame), kind)
+
+
+def _print_run(run: RunDirectory, n_decisions: int, kind: ParticipantKind) -> None:
+    summary = run.read_json("summary.json")["response"]
+    print(
+        f"{run.path}: trained on {n_decisions} decisions of {kind}; ĥ on held-out participants"
+        f" {summary['held_out_log_loss']:.3f} nats (application alone {summary['application_alone_log_loss']:.3f},"
+        f" constant {summary['constant_log_loss']:.3f})"
+    )
+    predicted = run.read_json("summary.json")["predicted_accuracy"]
+    print(
+        f"  balanced accuracy of {kind} with these faces, predicted before anybody sees them:"
+        f" {predicted['value']:.3f} ({predicted['ci_low']:.3f}, {predicted['ci_high']:.3f})"
+    )
+
+
+def sweep(
+    task: TaskOption,
+    study: Annotated[str, typer.Option("--study", help="Study in the database to learn from.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the sweep; workers join it by this name.")],
+    out: OutOption,
+    decisions: Annotated[str, typer.Option("--decisions", help="Database URL.")] = DEFAULT_DATABASE_URL,
+    trials: Annotated[int, typer.Option(min=1, help="Finished trials, of all workers together.")] = 20,
+    participants: Annotated[str, typer.Option(help="people or simulated; never both.")] = "people",
+    seed: SeedOption = 0,
+    settings: SettingsOption = None,
+) -> None:
+    """Search for training options; any number of workers join by giving the same command.
+
+    Example: advisor sweep --task lending_club --study pilot --name first --trials 20 --out var/sweeps/first
+    """
+    from advisor.decisions import decisions_of_study
+    from advisor.sweep import sweep as take_part
+    from data.store import DecisionStore
+    from data.task import load_task
+
+    kind, loaded = participant_kind(participants), load_task(task)
+    with DecisionStore.open(decisions, create=False) as store, progress_bars() as report:
+        learned_from = decisions_of_study(store, study, loaded, kind)
+        best, accuracy = take_part(
+            loaded, learned_from, settings or [], decisions, name, trials, seed, out, report
+        )
+    print(
+        f"best of {trials} trials: {accuracy:.4f} balanced accuracy of {kind}, predicted on validation applications"
+    )
+    print("  advisor train … " + " ".join(f"--set {setting}" for setting in best))
+
+
+def publish(
+    out: OutOption,
+    run: Annotated[Path | None, typer.Argument(help="Folder of a run that `advisor train` made.")] = None,
+    explore: Annotated[
+        bool, typer.Option("--explore", help="Round 0: random expressions; needs --task.")
+    ] = False,
+    task: Annotated[str | None, typer.Option("--task", help="A shipped task's name or a task.yaml.")] = None,
+    study: Annotated[str | None, typer.Option("--study", help="Serve it as this study's next round.")] = None,
+    db: DatabaseOption = DEFAULT_DATABASE_URL,
+    seed: SeedOption = 0,
+    settings: SettingsOption = None,
+) -> None:
+    """Run the checks, render the faces and write a bundle.
+
+    Example: advisor publish --explore --task lending_club --out var/bundles/round_0
+    """
+    from advisor.config import PublishConfig, parse_config
+    from advisor.publish import publish_explore, publish_run, require_allowed
+    from data.store import DecisionStore
+    from data.task import load_task
+
+    config = parse_config(PublishConfig, settings or [], seed=seed)
+    if explore == (run is not None):
+        raise TrainingError("Give either a RUN to publish, or --explore with --task.")
+    if explore and task is None:
+        raise TrainingError("--explore needs --task; name a shipped task or a task.yaml.")
+    with ExitStack() as opened, progress_bars() as report:
+        # without --study and --db, the run's own database says whether somebody was erased since
+        asked = study is not None or db != DEFAULT_DATABASE_URL
+        store = opened.enter_context(DecisionStore.open(db, create=False)) if asked else None
+        if study is not None:
+            assert store is not None
+            require_allowed(store.study(study), run)
+        if run is not None:
+            bundle = publish_run(run, out, config, report, store)
+        else:
+            assert task is not None
+            bundle = publish_explore(load_task(task), out, config, report)
+    print(f"{out}: published {bundle.bundle_hash[:12]}, {len(bundle.images)} faces rows, all checks passed:")
+    for check in bundle.manifest.checks:
+        print(f"  {check.sentence()}")
+    if study is not None:
+        with DecisionStore.open(db, create=False) as store:
+            store.register_bundle(bundle.as_record())
+            print(f"  study {study}: round {store.start_round(study, bundle.bundle_hash)} from now on")
+
+
+def simulate(
+    task: TaskOption,
+    out: OutOption,
+    rounds: Annotated[int, typer.Option(min=0, help="Learning rounds after round 0.")] = 2,
+    participants: Annotated[int, typer.Option(min=2, help="Simulated participants a block.")] = 40,
+    trials: Annotated[int, typer.Option(min=1, help="Trials each.")] = 30,
+    seed: SeedOption = 0,
+    population: Annotated[str, typer.Option(help="Simulated population.")] = "realistic",
+    settings: SettingsOption = None,
+) -> None:
+    """Run rounds with simulated participants and write OUT/results.json.
+
+    Example: advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --out var/simulation
+    """
+    from advisor.config import TrainConfig, parse_config
+    from advisor.rounds import simulate_rounds
+    from advisor.simulate import population as population_named
+    from data.task import load_task
+
+    config = parse_config(TrainConfig, settings or [])
+    with progress_bars() as report:
+        simulate_rounds(
+            load_task(task),
+            population_named(population),
+            rounds,
+            participants,
+            trials,
+            seed,
+            out,
+            config,
+            on_round=_print_round,
+            on_progress=report,
+        )
+    print(f"Results: {out / 'results.json'} (all participants were simulated)")
+
+
+def _print_round(outcome: RoundOutcome) -> None:
+    figures = "  ".join(
+        f"{row['condition']} {row['accuracy']:.3f}" for row in outcome.rows if row["accuracy"] is not None
+    )
+    print(f"round {outcome.round_number} (simulated participants), balanced accuracy: {figures}")
+    if not outcome.published:
+        print(f"  the bundle before was shown again. {outcome.reason}")
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run that `advisor train` made.")],
+    study: Annotated[
+        str | None, typer.Option("--study", help="Also what this study's participants reached.")
+    ] = None,
+    participants: Annotated[str, typer.Option(help="people or simulated; never both.")] = "people",
+    db: DatabaseOption = DEFAULT_DATABASE_URL,
+) -> None:
+    """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured.
+
+    Example: advisor evaluate var/runs/00000 --study pilot
+    """
+    from advisor.evaluate import (
+        evaluate_run,
+        measured_accuracy,
+        prediction_and_outcome,
+        response_log_loss_on_study,
+    )
+    from data.store import DecisionStore
+
+    for name, figure in evaluate_run(run).rows():
+        print(f"{name:32} {figure:.4f}")
+    if study is not None:
+        kind = participant_kind(participants)
+        with DecisionStore.open(db, create=False) as store:
+            measured = measured_accuracy(store, study, kind)
+            loss = response_log_loss_on_study(run, store, study, kind)
+        print(f"\nMeasured, participants: {kind}")
+        print(measured.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        print("\nThis run's faces, balanced accuracy on test applications:")
+        side_by_side = prediction_and_outcome(run, measured)
+        print(side_by_side.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        if loss is not None:
+            print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these subcommands to the command line."""
+    for command in (train, sweep, publish, simulate, evaluate):
+        app.command()(command)
