@@ -219,7 +219,7 @@ class _Choosing(Record):
     choice: Annotated[Choice, Meaning("what was chosen")]
     confidence: Annotated[float | None, Field(ge=0, le=1), Meaning("stated confidence", "0-1")] = None
     response_time_ms: Annotated[
-        float | None, Field(ge=0), Meaning("from the first painted frame of the trial to the choice", "ms")
+        float | None, Field(ge=0), Meaning("from the frame in which the trial was drawn to the choice", "ms")
     ] = None
     followup_time_ms: Annotated[
         float | None, Field(ge=0), Meaning("from the choice until confidence and reason were given", "ms")

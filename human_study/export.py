@@ -75,7 +75,7 @@ _ANALYSED_MEANINGS: dict[str, tuple[type, str, str]] = {
     "machine_score": (float, "the machine's probability of the good outcome", "0-1"),
     "advice": (float, "the probability of approval that the advice shown spoke for", "0-1"),
     "confidence": (float, "stated confidence", "0-1"),
-    "response_time_ms": (float, "from the first painted frame of the trial to the choice", "ms"),
+    "response_time_ms": (float, "from the frame in which the trial was drawn to the choice", "ms"),
     "counts": (bool, "whether the participant is part of the analysis", ""),
 }
 _README = """\

@@ -18,10 +18,11 @@ _CLICK_AFTER = """(delay) => new Promise((resolve) => {
   new MutationObserver((_, observer) => {
     observer.disconnect();
     const changed = performance.now();
+    const approve = player.querySelector('[data-choice=approve]');
     const wait = () => {
-      if (performance.now() - changed < delay) { setTimeout(wait, 0); return; }
+      if (performance.now() - changed < delay || approve.disabled) { setTimeout(wait, 0); return; }
       const clicked = performance.now();
-      player.querySelector('[data-choice=approve]').click();
+      approve.click();
       resolve(clicked - changed);
     };
     wait();
