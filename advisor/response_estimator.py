@@ -136,7 +136,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
-            p = self.model_(torch.from_numpy(X)).numpy()
+            p = self.model_(torch.tensor(X)).numpy()
         if self.trees_ is not None:
             p = (1 - self.boosting_share_) * p + self.boosting_share_ * self.trees_.predict_proba(X)[:, 1]
         return np.column_stack([1 - p, p])
@@ -146,7 +146,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
-            members = self.model_.member_probabilities(torch.from_numpy(X))
+            members = self.model_.member_probabilities(torch.tensor(X))
         return members.std(0, correction=0).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
