@@ -94,17 +94,17 @@ def learn_response(
 def _figures(
     fit: ResponseFit, alone: ResponseFit, approved: np.ndarray, people: np.ndarray
 ) -> dict[str, float]:
-    """What the fit says of itself, and its gain over the application alone and over a constant, with their errors."""
+    """What the fit says of itself, and its gain over the application alone and over a constant."""
     constant = np.array([approved[people != person].mean() for person in people])
     figures = {
         **fit.metrics,
         "application_alone_log_loss": alone.held_out_log_loss,
         "constant_log_loss": log_loss(constant, approved),
     }
-    losses = decision_losses(fit.held_out_probabilities, approved)
-    for name, other in (("application_alone", alone.held_out_probabilities), ("constant", constant)):
-        gain = decision_losses(other, approved) - losses
-        figures[f"{name}_gain"], figures[f"{name}_gain_error"] = mean_by_people(gain, people)
+    together = float(fit.held_out_log_likelihood.sum() - alone.held_out_log_likelihood.sum())
+    figures["application_alone_gain"] = together / len(approved)
+    gain = decision_losses(constant, approved) - decision_losses(fit.held_out_probabilities, approved)
+    figures["constant_gain"], figures["constant_gain_error"] = mean_by_people(gain, people)
     return figures
 
 

@@ -31,6 +31,8 @@ class ResponseFit:
         held_out_log_loss: nats a decision.
         metrics: figures for the run's statistics.
         held_rows: which member held which decision's person out, bool [M, N].
+        held_out_log_likelihood: float [P], of all decisions of a person together, by members that held them out.
+            A person who heeds faces does so throughout: taken together, decisions tell more of it than one by one.
     """
 
     model: ResponseModel
@@ -38,6 +40,7 @@ class ResponseFit:
     held_out_log_loss: float
     metrics: dict[str, float]
     held_rows: np.ndarray
+    held_out_log_likelihood: np.ndarray
 
     def held_out(self, inputs: np.ndarray) -> np.ndarray:
         """P(approve), float [N], by the members that held each decision's person out; `inputs` [N, A + F]."""
@@ -103,13 +106,17 @@ class _Decisions:
         """Which member does not learn from which decision, bool [M, N]."""
         return self.held_out[:, self.person]
 
+    def log_likelihood(self, model: ResponseModel, parts: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Of each person's decisions together, float [M, P]."""
+        return model.participant_log_likelihood(
+            self.inputs, self.approved, self.person, self.held_out.shape[1], parts
+        )
+
     def loss(
         self, model: ResponseModel, config: ResponseConfig, parts: tuple[Tensor, Tensor] | None = None
     ) -> Tensor:
         """Penalised negative log-likelihood of what each member learns from, a decision, summed over members."""
-        likelihood = model.participant_log_likelihood(
-            self.inputs, self.approved, self.person, self.held_out.shape[1], parts
-        )
+        likelihood = self.log_likelihood(model, parts)
         n_kept = (~self.held_rows).sum(1).clamp(min=1)
         return ((-(likelihood * ~self.held_out).sum(1) + _penalty(model, config)) / n_kept).sum()
 
@@ -156,6 +163,7 @@ def fit_response(
         members = model.member_probabilities(decisions.inputs)
         share = decisions.held_rows.float()
         held_out_p = ((members * share).sum(0) / share.sum(0)).double().numpy()
+        together = (decisions.log_likelihood(model) * decisions.held_out).sum(0) / decisions.held_out.sum(0)
     loss = log_loss(held_out_p, approved)
     metrics = {
         "n_decisions": float(len(approved)),
@@ -170,7 +178,12 @@ def fit_response(
         "feature_prior_sd": config.feature_prior_sd,
     }
     return ResponseFit(
-        model.eval().requires_grad_(False), held_out_p, loss, metrics, decisions.held_rows.numpy()
+        model.eval().requires_grad_(False),
+        held_out_p,
+        loss,
+        metrics,
+        decisions.held_rows.numpy(),
+        together.double().numpy(),
     )
 
 
