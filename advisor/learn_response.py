@@ -101,8 +101,13 @@ def _figures(
         "application_alone_log_loss": alone.held_out_log_loss,
         "constant_log_loss": log_loss(constant, approved),
     }
-    together = float(fit.held_out_log_likelihood.sum() - alone.held_out_log_likelihood.sum())
-    figures["application_alone_gain"] = together / len(approved)
+    person = pd.factorize(people)[0]
+    for name, other in (
+        ("application_alone", alone.held_out_log_likelihood),
+        ("unadvised", fit.held_out_log_likelihood_unadvised),
+    ):
+        together = ((fit.held_out_log_likelihood - other) / np.bincount(person))[person]
+        figures[f"{name}_gain"], figures[f"{name}_gain_error"] = mean_by_people(together, people)
     gain = decision_losses(constant, approved) - decision_losses(fit.held_out_probabilities, approved)
     figures["constant_gain"], figures["constant_gain_error"] = mean_by_people(gain, people)
     return figures

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
 EVALUATION_STEPS = 10
 POPULATION_STEPS, POPULATION_RATE = 60, 0.05  # of the parameters that say how people differ
+LOG_GAIN_PRIOR_SD = 0.5  # of how much stronger the average person's slopes are than a plain regression finds
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ResponseFit:
         held_rows: which member held which decision's person out, bool [M, N].
         held_out_log_likelihood: float [P], of all decisions of a person together, by members that held them out.
             A person who heeds faces does so throughout: taken together, decisions tell more of it than one by one.
+        held_out_log_likelihood_unadvised: the same by the same model, had it not seen the advice.
     """
 
     model: ResponseModel
@@ -41,6 +44,7 @@ class ResponseFit:
     metrics: dict[str, float]
     held_rows: np.ndarray
     held_out_log_likelihood: np.ndarray
+    held_out_log_likelihood_unadvised: np.ndarray
 
     def held_out(self, inputs: np.ndarray) -> np.ndarray:
         """P(approve), float [N], by the members that held each decision's person out; `inputs` [N, A + F]."""
@@ -113,12 +117,12 @@ class _Decisions:
         )
 
     def loss(
-        self, model: ResponseModel, config: ResponseConfig, parts: tuple[Tensor, Tensor] | None = None
+        self, model: ResponseModel, penalty: Tensor, parts: tuple[Tensor, Tensor] | None = None
     ) -> Tensor:
-        """Penalised negative log-likelihood of what each member learns from, a decision, summed over members."""
+        """Negative log-likelihood of what each member learns from, with its penalty [M], a decision; their sum."""
         likelihood = self.log_likelihood(model, parts)
         n_kept = (~self.held_rows).sum(1).clamp(min=1)
-        return ((-(likelihood * ~self.held_out).sum(1) + _penalty(model, config)) / n_kept).sum()
+        return ((-(likelihood * ~self.held_out).sum(1) + penalty) / n_kept).sum()
 
 
 def fit_response(
@@ -141,7 +145,7 @@ def fit_response(
         rng: decides folds and initial weights.
         monotone_signs: see ResponseModel.
     """
-    codes, participant = np.unique(participants, return_inverse=True)
+    participant, codes = pd.factorize(np.asarray(participants))  # by appearance: names decide nothing
     n_participants = len(codes)
     assert n_participants >= 2, "early stopping needs two participants"
     assert 0 < approved.mean() < 1, "both choices must occur"
@@ -163,7 +167,12 @@ def fit_response(
         members = model.member_probabilities(decisions.inputs)
         share = decisions.held_rows.float()
         held_out_p = ((members * share).sum(0) / share.sum(0)).double().numpy()
-        together = (decisions.log_likelihood(model) * decisions.held_out).sum(0) / decisions.held_out.sum(0)
+        own, advised = model.parts(decisions.inputs)
+        together, unadvised = (
+            (decisions.log_likelihood(model, (own, seen)) * decisions.held_out).sum(0)
+            / decisions.held_out.sum(0)
+            for seen in (advised, torch.zeros_like(advised))
+        )
     loss = log_loss(held_out_p, approved)
     metrics = {
         "n_decisions": float(len(approved)),
@@ -184,6 +193,7 @@ def fit_response(
         metrics,
         decisions.held_rows.numpy(),
         together.double().numpy(),
+        unadvised.double().numpy(),
     )
 
 
@@ -235,8 +245,9 @@ def _learn_how_people_differ(
     for _ in range(POPULATION_STEPS):
         gain = log_gains.exp()
         parts = (own * gain[1][:, None] + biases[:, None], advised * gain[0][:, None])
+        prior = log_gains.square().sum(0) / (2 * LOG_GAIN_PRIOR_SD**2)
         optimizer.zero_grad()
-        decisions.loss(model, config, parts).backward()
+        decisions.loss(model, _penalty(model, config) + prior, parts).backward()
         optimizer.step()
     gain = log_gains.detach().exp()
     gains = torch.cat([gain[0][:, None].expand(M, A), gain[1][:, None].expand(M, model.n_inputs - A)], 1)
@@ -282,7 +293,7 @@ def _train(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) 
             if step - best_step.max() >= config.patience_steps:
                 break
         optimizer.zero_grad()
-        decisions.loss(model, config).backward()
+        decisions.loss(model, _penalty(model, config)).backward()
         optimizer.step()
     with torch.no_grad():
         for name, parameter in model.named_parameters():

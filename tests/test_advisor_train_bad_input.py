@@ -101,7 +101,7 @@ def test_everybody_always_presses_a_key_of_their_own(
     own_key = decided_round.trials["participant"].isin(["p1", "p4", "p5", "p8"]).to_numpy()
     decisions = decided_round.answers(tmp_path / "d.csv", own_key)
     assert call(*decided_round.training(decisions, tmp_path / "run")).status == 0
-    refused_publication(call, tmp_path / "run", "gain of ĥ over a constant", "over the application alone")
+    refused_publication(call, tmp_path / "run", "gain of ĥ over itself without the faces")
 
 
 def test_the_same_trial_decided_twice_in_a_file_is_refused_by_its_line(
