@@ -1,9 +1,11 @@
 """All findings of a study, in the sections in which the report and the analyst app show them.
 
-The one list of what is computed; how each is computed stands in its own file. A finding that stumbles over data
-it does not know says so in its place and costs nothing else.
+The one list of what is computed; how each is computed stands in its own file. A finding that stumbles, over data
+it does not know or over a mistake of its own, says so in its place and costs nothing else.
 """
 
+import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +34,8 @@ from human_study.steering import steering_findings
 from human_study.study_results import StudyResults
 from human_study.trends import practice_findings, round_findings
 
+_LOG = logging.getLogger(__name__)
+
 FindingFunction = Callable[[StudyResults], Finding]
 
 
@@ -44,7 +48,11 @@ class Section:
     functions: tuple[FindingFunction, ...]
 
     def findings(self, results: StudyResults) -> list[Finding]:
-        """Compute this section's findings; a bundle or a task that is gone costs only what needs it."""
+        """Compute this section's findings; what stands in the way of one costs no other.
+
+        A bundle or a task that is gone is named. A mistake of the program is named as one, and its traceback
+        goes to the log, without the message, which may hold what people wrote.
+        """
         return [_computed(function, results) for function in self.functions]
 
 
@@ -52,8 +60,14 @@ def _computed(function: FindingFunction, results: StudyResults) -> Finding:
     try:
         return function(results)
     except CountenanceError as error:
-        name = function.__name__.removesuffix("_findings")
-        return not_computed(name, name.replace("_", " ").capitalize(), str(error).rstrip("."))
+        reason = str(error).rstrip(".")
+    except Exception as error:
+        kind = type(error).__name__
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s stumbled over %s:\n%s", function.__name__, kind, where)
+        reason = f"the program made a mistake ({kind}); please report it with what its log says"
+    name = function.__name__.removesuffix("_findings")
+    return not_computed(name, name.replace("_", " ").capitalize(), reason)
 
 
 SECTIONS: tuple[Section, ...] = (

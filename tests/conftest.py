@@ -23,6 +23,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "browser" in item.path.parts)
 
 
+@pytest.fixture(autouse=True)
+def _no_finding_stumbles(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A finding that fails leaves the others standing, which must hide no mistake from the tests."""
+    yield
+    stumbled = [
+        record.getMessage()
+        for record in caplog.get_records("call")
+        if record.name == "human_study.study_findings"
+    ]
+    assert not stumbled, stumbled
+
+
 POSTGRES_URL = os.environ.get("COUNTENANCE_TEST_POSTGRES_URL", "")
 
 

@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 from data.errors import StudyError
 from data.store import DecisionStore
 from human_study.cli import app
+from human_study.findings import Finding
 from human_study.preregistration import analysis_hashes
 from human_study.report import compose_report, write_report
 from human_study.report_page import escape_markdown, report_html, report_markdown
-from human_study.study_findings import SECTIONS
-from human_study.study_results import collect_results
+from human_study.result_findings import accuracy_findings
+from human_study.study_findings import SECTIONS, Section
+from human_study.study_results import StudyResults, collect_results
 from tests.reviewed_study import (
     STUDY,
     add_people,
@@ -193,6 +195,29 @@ def test_a_task_that_is_gone_costs_the_audits_and_not_the_report(database: str, 
     found = findings_of(database)
     assert "there is no decision task" in found["groups"].reason
     assert found["accuracy"].reason == ""
+
+
+def test_a_mistake_in_one_finding_costs_no_other_and_is_logged_without_data(
+    database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = "what somebody " + "wrote"
+
+    def broken_findings(_results: StudyResults) -> Finding:
+        return {}[written]
+
+    build_reviewed_study(database, tmp_path)
+    with DecisionStore.open(database) as store:
+        results = collect_results(store, STUDY, "people")
+        section = Section("broken", "Broken", (broken_findings, accuracy_findings))
+        broken, accuracy = section.findings(results)
+    assert broken.title == "Broken"
+    assert broken.reason.startswith("the program made a mistake (KeyError)")
+    assert accuracy.tables and not accuracy.reason
+    (record,) = caplog.records
+    assert "broken_findings stumbled over KeyError" in record.getMessage()
+    assert "return {}[written]" in record.getMessage()
+    assert written not in caplog.text
+    caplog.clear()
 
 
 def test_what_people_wrote_is_never_markup_in_markdown() -> None:
