@@ -16,6 +16,7 @@ from data.records import ParticipantKind
 from data.store import DecisionStore
 from data.task import DecisionTask
 
+NEVER_TRAINED_ON = ("returned", "screened_out")
 COLUMNS = ["participant", "application_id", "approved", "image_sha256", "round_number", "propensity"]
 
 
@@ -44,13 +45,18 @@ def decisions_of_study(
 ) -> TrainingDecisions:
     """Decisions that a study collected on training applications, in conditions with a face.
 
+    Whoever withdrew or was screened out is left out, as from every result, and whoever was erased is not there. What
+    the study file declares to exclude (`exclusions`) is left in: it says who counts in the results.
+
     Raises:
         StudyError: no such study.
         BundleError: a bundle that decisions were taken on is gone, altered, or of another task.
         TrainingError: there is nothing to learn from.
     """
     frame = store.decisions_frame(study_name, kind=participants, split="train")
-    frame = frame[frame["image_sha256"].notna()]
+    people = store.participants_frame(study_name, kind=participants)
+    left_out = people.loc[people["status"].isin(NEVER_TRAINED_ON), "participant_key"]
+    frame = frame[frame["image_sha256"].notna() & ~frame["participant_key"].isin(left_out)]
     place: dict[str, tuple[str, str]] = {
         sha: (bundle_hash, image)
         for sha, bundle_hash, image in zip(

@@ -72,8 +72,13 @@ def import_decisions(
 
     kind: ParticipantKind = "simulated" if simulated else "people"
     with DecisionStore.open(db) as store:
-        n_decisions = import_file(file, trials, study, store, kind)
-    print(f"study {study}: {n_decisions} decisions of {kind} stored")
+        imported = import_file(file, trials, study, store, kind)
+    print(f"study {study}: {imported.n_decisions} decisions of {kind} stored")
+    if imported.n_erased_people:
+        print(
+            f"left out: {imported.n_left_out} decisions of {imported.n_erased_people} participants who were erased"
+            " from the study; delete them from the file too"
+        )
 
 
 def register(app: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,16 +17,28 @@ from data.records import Decision, Participant, ParticipantKind, Study, Trial
 from data.store import DecisionStore
 
 
+@dataclass(frozen=True)
+class Imported:
+    """How many decisions were stored, and how many were left out since their people were erased from the study."""
+
+    n_decisions: int
+    n_left_out: int
+    n_erased_people: int
+
+
 def import_decisions(
     decisions_file: Path,
     trials: Path,
     study_name: str,
     store: DecisionStore,
     participants: ParticipantKind = "people",
-) -> int:
-    """Store the decisions of an exported round; the study is created if new. Returns how many were stored.
+) -> Imported:
+    """Store the decisions of an exported round; the study is created if new.
+
+    Whoever was erased from the study stays erased: their rows are left out and counted.
 
     Raises:
+        SetupError: the study has erased people, and the key that recognises them is missing.
         TrialsError: the file or the folder is wrong, or these participants are in the study already.
         BundleError: the exported bundle is gone or altered, or of another task than the study's.
         StudyError: the study is closed, of another task, or of another kind of participants.
@@ -49,8 +62,15 @@ def import_decisions(
         raise TrialsError(
             f"Participants of {decisions_file} are in the study {study.name!r} already; import each of them once."
         )
-    store.add_collected(study.name, people, all_trials, decisions)
-    return len(decisions)
+    erased = store.erased_among(study.name, [person.participant_key for person in people])
+    kept = [decision for decision in decisions if decision.participant_key not in erased]
+    store.add_collected(
+        study.name,
+        [person for person in people if person.participant_key not in erased],
+        [trial for trial in all_trials if trial.participant_key not in erased],
+        kept,
+    )
+    return Imported(len(kept), len(decisions) - len(kept), len(erased))
 
 
 def _study(
@@ -112,7 +132,8 @@ def _records(
             bundle_hash=bundle.bundle_hash,
             kind=study.participants,
             condition=group["condition"].iloc[0],
-            status="completed" if len(group) == (frame["participant"] == label).sum() else "returned",
+            # who stopped early has not, for all that is known, taken anything back: "returned" would say so
+            status="completed" if len(group) == (frame["participant"] == label).sum() else "timed_out",
         )
         people.append(person)
         for row in group.to_dict("records"):

@@ -1,14 +1,19 @@
 """Decisions from which little or nothing can be learned: a sentence, or a model that says how little it knows."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from advisor.config import ResponseConfig
-from advisor.decisions import TrainingDecisions, checked
+from advisor.decisions import TrainingDecisions, checked, decisions_of_study
 from advisor.response_estimator import HumanResponseEstimator
 from advisor.train_response import fit_response, log_loss
 from data.errors import TrainingError
+from data.store import DecisionStore
+from data.task import load_task
+from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 QUICK = ResponseConfig(n_members=3, max_steps=60)
 
@@ -98,3 +103,17 @@ def test_features_that_are_constant_or_not_numbers() -> None:
     constant[5, 1] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         HumanResponseEstimator(n_advice=2).fit(constant, approved, groups=people)
+
+
+def test_whoever_withdrew_is_not_learned_from(tmp_path: Path) -> None:
+    bundle = write_reviewed_bundle(tmp_path)
+    task = load_task(tmp_path / "task")
+    rng = np.random.default_rng(0)
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'study.db'}") as store:
+        open_reviewed_study(store, bundle)
+        stayed = add_people(store, bundle, ("face",), rng, n_each=3)
+        for status in ("returned", "screened_out"):
+            add_people(store, bundle, ("face",), rng, n_each=1, status=status)
+        late = add_people(store, bundle, ("face",), rng, n_each=1, status="timed_out")
+        learned_from = decisions_of_study(store, STUDY, task, "people").frame
+    assert set(learned_from["participant"]) == {person.participant_key for person in [*stayed, *late]}

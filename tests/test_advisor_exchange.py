@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from advisor.cli import app
 from advisor.exchange import export_trials, read_exported_decisions
-from advisor.import_decisions import import_decisions
-from data.errors import BundleError, CountenanceError, TrialsError
+from advisor.import_decisions import Imported, import_decisions
+from data.erasure_key import KEY_VARIABLE
+from data.errors import BundleError, CountenanceError, SetupError, TrialsError
 from data.store import DecisionStore
 from tests.tiny_study import write_task, write_tiny_bundle
 
@@ -66,9 +69,9 @@ def test_decisions_come_back_traceable_and_labelled(exported: Path, tmp_path: Pa
     decisions = decisions_for(exported)
     decisions.to_csv(tmp_path / "decisions.csv", index=False)
     with DecisionStore.open(store_url) as store:
-        n = import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
+        imported = import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
         frame = store.decisions_frame("pilot", kind="simulated")
-        assert n == len(frame) == len(decisions)
+        assert imported.n_decisions == len(frame) == len(decisions)
         assert store.decisions_frame("pilot", kind="people").empty
         assert frame["approved"].sum() == (decisions["choice"] == "approve").sum()
         assert (frame["response_time_ms"] == 1500.5).all()
@@ -85,6 +88,33 @@ def test_the_same_participants_are_imported_once(exported: Path, tmp_path: Path,
         with pytest.raises(TrialsError, match="already"):
             import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
         assert len(store.decisions_frame("pilot", kind="people")) == 60
+
+
+def test_whoever_was_erased_does_not_come_back_by_a_file(
+    exported: Path, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "a long and random text of the tests")
+    decisions = decisions_for(exported)
+    first = decisions["participant"].iloc[0]
+    decisions[decisions["participant"] == first].to_csv(tmp_path / "first.csv", index=False)
+    decisions[decisions["participant"] != first].to_csv(tmp_path / "others.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        import_decisions(tmp_path / "first.csv", exported, "pilot", store)
+        (person,) = store.participants_frame("pilot", kind="people")["participant_key"]
+        store.erase("pilot", participant_key=person)
+    again = [str(tmp_path / "first.csv"), "--trials", str(exported), "--study", "pilot", "--db", store_url]
+    run = CliRunner().invoke(app, ["import-decisions", *again])
+    assert run.exit_code == 0, run.output
+    assert "0 decisions of people stored" in run.output
+    assert "left out: 6 decisions of 1 participants who were erased from the study" in run.output
+    with DecisionStore.open(store_url) as store:
+        imported = import_decisions(tmp_path / "others.csv", exported, "pilot", store)
+        assert imported == Imported(54, 0, 0)
+        assert person not in set(store.participants_frame("pilot", kind="people")["participant_key"])
+        monkeypatch.delenv(KEY_VARIABLE)
+        monkeypatch.setenv("COUNTENANCE_ERASURE_KEY_FILE", str(tmp_path / "no_such_key"))
+        with pytest.raises(SetupError, match="erasure key|key that recognises"):
+            import_decisions(tmp_path / "first.csv", exported, "pilot", store)
 
 
 def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
