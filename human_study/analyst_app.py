@@ -21,7 +21,7 @@ from human_study.analyst_pages import (
     response_model,
 )
 from human_study.analyst_pages.choice import Choice, choose, page_of_study
-from human_study.analyst_pages.drawing import plain, without_unsafe_downloads
+from human_study.analyst_pages.drawing import page_style, plain
 from human_study.analyst_pages.sections import section_page
 
 
@@ -32,7 +32,7 @@ def _live(choice: Choice) -> None:
 def main() -> None:
     """Draw the app: chooser, navigation, and the page that was asked for."""
     st.set_page_config(page_title="Countenance for analysts", layout="centered")
-    without_unsafe_downloads()
+    page_style()
     pages = [
         ("Overview", "overview", overview.draw),
         ("Live", "live", _live),

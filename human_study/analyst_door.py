@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from human_study.light_page import light_page
-from human_study.live_study import NotServedError
+from human_study.not_served import NotServedError
 from human_study.request_guard import guarded, read_body, refuse_other_sites
 
 DOOR = "/enter"

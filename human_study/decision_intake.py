@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from data.records import Decision, InitialDecision, Participant, Stage, Trial
-from human_study.live_study import LiveStudy, NotServedError
+from human_study.live_study import LiveStudy
+from human_study.not_served import NotServedError
 from human_study.playable import asks_confidence
 from human_study.protocol import DECIDING_STEPS
 

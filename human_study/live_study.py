@@ -5,20 +5,14 @@ Not responsible for HTML, Streamlit or SQL. Safe to share between threads.
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
+from advisor.bundle import load_bundle
 from data.admission import Occupancy, ParticipantPlan
-from data.applications import Applications, read_applications
-from data.errors import StudyError
 from data.records import (
     Answer,
     Event,
@@ -32,49 +26,19 @@ from data.records import (
 from data.store import DecisionStore
 from data.task import load_task
 from human_study.assignment import choose_condition
-from human_study.counterbalance import Dealer
-from human_study.messages import Messages
+from human_study.messages import Messages, study_words
+from human_study.not_served import NotServedError
 from human_study.payment import Totals, totals
 from human_study.playable import playable_trial
 from human_study.protocol import DECIDING_STEPS, Protocol, step_of_trial
 from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion
 from human_study.recruitment import filled_address
+from human_study.served_bundles import ServedBundles
 from human_study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.study_file import StudyFile, load_study_file, require_ethics
-from human_study.trial_plan import plan_trials
 
 # Faces are served from the current trial on to this many ahead: enough to preload, too few to leaf through.
 N_FACES_AHEAD = 3
-
-
-class NotServedError(Exception):
-    """A request that the study refuses; `status` is its HTTP status, `reason` a word that scripts can read."""
-
-    def __init__(self, status: int, message: str, reason: str = "") -> None:
-        """`message` is one sentence that a participant may read."""
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-
-
-def storage_id(participant: Participant) -> str:
-    """Names what a browser keeps for this participant; random, and of no use anywhere else."""
-    return hashlib.sha256(f"browser storage of {participant.participant_key}".encode()).hexdigest()[:24]
-
-
-@dataclass(frozen=True)
-class ServedBundle:
-    """A bundle with what serving it needs: outcomes (application id → 1 for the good one), and the dealer."""
-
-    bundle: Bundle
-    outcomes: dict[str, int]
-    dealer: Dealer
-
-    @classmethod
-    def of(cls, bundle: Bundle, study_hash: str) -> Self:
-        """Raises BundleError where the outcomes beside the bundle are gone."""
-        outcomes = {str(name): int(outcome) for name, outcome in bundle.outcomes().items()}
-        return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash))
 
 
 class LiveStudy:
@@ -86,23 +50,9 @@ class LiveStudy:
         self.store = store
         self.task = load_task(study.task)
         self.protocol = Protocol.of(study)
-        self.messages = Messages(study.language, self._words())
+        self.messages = Messages(study.language, study_words(study, self.task))
+        self.bundles = ServedBundles(study, store, self.task)
         self._rng = np.random.default_rng()
-        self._served: dict[str, ServedBundle] = {}
-        self._loading = threading.Lock()
-
-    def _words(self) -> dict[str, Any]:
-        """What the braces in the message catalogue stand for in this study."""
-        return {
-            "noun": self.task.case_noun,
-            "approve": self.task.choices.approve,
-            "deny": self.task.choices.deny,
-            "positive": self.task.outcome.positive_label,
-            "negative": self.task.outcome.negative_label,
-            "n_trials": self.study.trials.main + self.study.trials.attention + self.study.trials.repeated,
-            "n_practice": self.study.trials.practice,
-            "idle_minutes": f"{self.study.time_limits.idle_minutes:g}",
-        }
 
     @classmethod
     def open(cls, study_path: str, database_url: str | None = None) -> Self:
@@ -127,44 +77,16 @@ class LiveStudy:
             participants=self.study.participants,
         )
         bundle = load_bundle(self.study.bundle)
-        self._require_suitable(bundle)
+        self.bundles.require_suitable(bundle)
         self.store.create_study(record, self.study.quotas)
         if not self.store.rounds(self.study.name):
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)
-        self.served(self.store.newest_round(self.study.name).bundle_hash)
+        self.bundles.served(self.store.newest_round(self.study.name).bundle_hash)
 
-    def _require_suitable(self, bundle: Bundle) -> None:
-        require_task(bundle, self.task.name, self.task.task_hash)
-        require_participants(
-            bundle.manifest.trained_on, self.study.participants, self.study.allow_simulated_advisor
-        )
-        lacking = [condition for condition in self.study.conditions if condition not in bundle.conditions]
-        if lacking:
-            raise StudyError(
-                f"The bundle {bundle.path} has no condition {', '.join(lacking)}; take it out of the study"
-                " file's conditions, or publish a bundle that has it."
-            )
-        served = ServedBundle.of(bundle, self.study.study_hash)
-        for condition in self.study.conditions:  # drawn once to see whether there are enough applications
-            self._drawn(served, condition, 0, np.random.default_rng(0))
-
-    @cached_property
-    def applications(self) -> Applications:
-        """The task's whole table, read once."""
-        return read_applications(self.task)
-
-    @cached_property
-    def _unpooled(self) -> Applications:
-        return self.applications.select("validation")
-
-    def served(self, bundle_hash: str) -> ServedBundle:
-        """A registered bundle, loaded once. Raises StoreError or BundleError."""
-        with self._loading:
-            if bundle_hash not in self._served:
-                bundle = load_bundle(self.store.bundle(bundle_hash).bundle_path)
-                self._served[bundle_hash] = ServedBundle.of(bundle, self.study.study_hash)
-            return self._served[bundle_hash]
+    def is_open(self) -> bool:
+        """Whether the study as a whole still takes people; its conditions may be closed or full."""
+        return self.store.study(self.study.name).status == "open"
 
     def release_timed_out(self) -> int:
         """Give the places of those whose time is over back; returns how many."""
@@ -190,17 +112,10 @@ class LiveStudy:
 
     def _plan(self, occupancy: Occupancy) -> ParticipantPlan:
         # Asked for inside the transaction, so that trials and round cannot be of different bundles.
-        served = self.served(occupancy.study_round.bundle_hash)
+        served = self.bundles.served(occupancy.study_round.bundle_hash)
         condition = choose_condition(self.study.shares, occupancy, self._rng)
         slot = occupancy.free_slot(condition)
-        return ParticipantPlan(condition, self._drawn(served, condition, slot, self._rng), slot)
-
-    def _drawn(
-        self, served: ServedBundle, condition: Condition, slot: int, rng: np.random.Generator
-    ) -> list[Trial]:
-        return plan_trials(
-            self.study.trials, served.bundle, served.dealer, self._unpooled, condition, slot, rng
-        )
+        return ParticipantPlan(condition, self.bundles.drawn(served, condition, slot, self._rng), slot)
 
     def participant(self, token: str) -> Participant | None:
         """Whom the secret of a cookie belongs to in this study, or None."""
@@ -231,7 +146,7 @@ class LiveStudy:
         choice = self.store.choice(trial_key)
         if choice is None:
             raise NotServedError(409, "This trial is not decided yet.")
-        is_good = bool(self.applications.outcomes.loc[trial.application_id])
+        is_good = bool(self.bundles.applications.outcomes.loc[trial.application_id])
         labels = self.task.outcome
         return {
             "right": (choice == "approve") == is_good,
@@ -251,7 +166,7 @@ class LiveStudy:
             raise NotServedError(409, "This face has no turn now.")
         if trial.image is None:
             raise NotServedError(404, "There is no such face.")
-        return self.served(trial.bundle_hash).bundle.image_bytes(trial.image)
+        return self.bundles.served(trial.bundle_hash).bundle.image_bytes(trial.image)
 
     def _known(self, token: str) -> Participant:
         participant = self.participant(token)
@@ -297,7 +212,9 @@ class LiveStudy:
         return "initial" if trial.n_stages == 2 else "final"
 
     def _playable(self, trial: Trial, number: int, stage: Stage) -> dict[str, Any]:
-        application = self.applications.frame.loc[trial.application_id, self.task.shown_columns].to_dict()
+        application = self.bundles.applications.frame.loc[
+            trial.application_id, self.task.shown_columns
+        ].to_dict()
         return playable_trial(trial, number, stage, self.task, application, self.study.trials)
 
     def completion_address(self, participant: Participant) -> str | None:
@@ -372,7 +289,7 @@ class LiveStudy:
         own = self.store.decisions_frame(
             self.study.name, kind=participant.kind, participant_key=participant.participant_key
         )
-        return totals(own, self.served(participant.bundle_hash).outcomes)
+        return totals(own, self.bundles.served(participant.bundle_hash).outcomes)
 
     def withdraw(self, participant: Participant) -> None:
         """End a participation at the participant's wish; what was decided stays until it is erased."""

@@ -15,6 +15,7 @@ from human_study.analyst_pages.drawing import plain
 from human_study.live_summary import LiveSummary, summarise
 from human_study.number_words import MISSING, is_missing, percent, seconds, whole
 
+_METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
 _STATUS_HEADINGS = {
     "completed": "Completed",
     "active": "Under way",
@@ -52,12 +53,17 @@ def draw(store: DecisionStore, study_name: str, participant_kind: ParticipantKin
 
 
 def _figures(summary: LiveSummary) -> None:
-    columns = st.columns(4)
-    columns[0].metric("Under way", len(summary.under_way), border=True)
-    columns[1].metric("Decisions a minute", f"{summary.decisions_per_minute:.1f}", border=True)
-    columns[2].metric("Median response time", seconds(summary.median_response_time_ms), border=True)
-    columns[3].metric("Attention checks passed", percent(summary.attention_share), border=True)
-    st.caption("Decisions a minute: of the last ten minutes. Response time and checks: of all so far.")
+    row = st.container(horizontal=True)
+    for label, value in (
+        ("Under way", str(len(summary.under_way))),
+        ("Decisions a minute", f"{summary.decisions_per_minute:.1f}"),
+        ("Response time", seconds(summary.median_response_time_ms)),
+        ("Checks passed", percent(summary.attention_share)),
+    ):
+        row.metric(label, value, border=True, width=_METRIC_WIDTH_PX)
+    st.caption(
+        "Decisions a minute: of the last ten minutes. Response time (median) and attention checks: of all so far."
+    )
 
 
 def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> None:

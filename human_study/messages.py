@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+from data.task import DecisionTask
+from human_study.study_file import StudyFile
+
 CATALOGUES = Path(__file__).parent / "catalogues"
 
 
@@ -40,6 +43,20 @@ class Messages:
         prefix = name + "."
         names = [key.removeprefix(prefix) for key in self._texts if key.startswith(prefix)]
         return {key: self.text(prefix + key) for key in names if "." not in key}
+
+
+def study_words(study: StudyFile, task: DecisionTask) -> dict[str, Any]:
+    """What the braces in the message catalogue stand for in one study."""
+    return {
+        "noun": task.case_noun,
+        "approve": task.choices.approve,
+        "deny": task.choices.deny,
+        "positive": task.outcome.positive_label,
+        "negative": task.outcome.negative_label,
+        "n_trials": study.trials.main + study.trials.attention + study.trials.repeated,
+        "n_practice": study.trials.practice,
+        "idle_minutes": f"{study.time_limits.idle_minutes:g}",
+    }
 
 
 @functools.cache

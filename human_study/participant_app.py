@@ -8,7 +8,8 @@ import streamlit as st
 
 from data.records import Participant
 from human_study import ending_screens, question_screens, screens
-from human_study.live_study import LiveStudy, storage_id
+from human_study.live_study import LiveStudy
+from human_study.playable import storage_id
 from human_study.protocol import DECIDING_STEPS
 from human_study.request_guard import SESSION_COOKIE
 

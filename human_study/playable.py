@@ -6,13 +6,19 @@ for the participant to know: a repeated trial looks like any other.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from data.records import Stage, Trial
+from data.records import Participant, Stage, Trial
 from data.task import DecisionTask
 from human_study.messages import Messages
 from human_study.study_sections import TrialPlan
+
+
+def storage_id(participant: Participant) -> str:
+    """Names what a browser keeps for this participant; random, and of no use anywhere else."""
+    return hashlib.sha256(f"browser storage of {participant.participant_key}".encode()).hexdigest()[:24]
 
 
 def asks_confidence(trial: Trial, plan: TrialPlan) -> bool:

@@ -12,9 +12,9 @@ import streamlit as st
 
 from advisor.bundle import FACE_CONDITIONS
 from data.records import Participant
-from human_study.live_study import LiveStudy, storage_id
+from human_study.live_study import LiveStudy
 from human_study.payment import shown_amount
-from human_study.playable import player_data
+from human_study.playable import player_data, storage_id
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.

@@ -22,7 +22,8 @@ from data.errors import CountenanceError, SetupError, StoreError
 from human_study.access_log import AccessLog
 from human_study.analyst_key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analyst_server import analyst_process
-from human_study.live_study import LiveStudy, NotServedError
+from human_study.live_study import LiveStudy
+from human_study.not_served import NotServedError
 from human_study.replica import require_replicable
 from human_study.request_guard import SESSION_COOKIE, guarded
 from human_study.retention import retained_while_served

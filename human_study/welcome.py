@@ -42,6 +42,8 @@ def welcome_routes(live: LiveStudy) -> list[Route]:
     async def welcome(request: Request) -> Response:
         participant = await run_in_threadpool(live.participant, request.cookies.get(SESSION_COOKIE, ""))
         going_on = participant is not None and participant.status == "active"
+        if not going_on and not await run_in_threadpool(live.is_open):
+            return _page(live, _closed(live, request.url.query))
         body = _welcome_text(live) + _ways_in(live, request.url.query, going_on=going_on)
         return _page(live, body + ahead)
 
@@ -77,6 +79,15 @@ def _ways_in(live: LiveStudy, query: str, *, going_on: bool) -> str:
         return f'<a class="go" href="/">{escape(text("welcome.go_on"))}</a>' + another
     note = f'<p class="quiet">{escape(text("welcome.next_page"))}</p>'
     return _FORM.substitute(values, rank="", label=escape(text("welcome.begin"))) + note
+
+
+def _closed(live: LiveStudy, query: str) -> str:
+    """Nobody new; whom a platform sends again, on another device perhaps, may be under way."""
+    says = _paragraphs(live.messages.text("welcome.full"))
+    if live.study.recruitment.platform == "link":
+        return says
+    values = {"entry": secrets.token_urlsafe(16), "query": escape(query, quote=True)}
+    return says + _FORM.substitute(values, rank="second", label=escape(live.messages.text("welcome.go_on")))
 
 
 def _page(live: LiveStudy, body: str, status: int = 200) -> HTMLResponse:

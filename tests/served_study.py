@@ -16,7 +16,7 @@ import pytest
 from human_study.analyst_door import SIGNED_IN_S, signed_until
 from human_study.analyst_key import ANALYST_KEY_VARIABLE
 
-PATIENCE_S = 60
+PATIENCE_S = 180  # where training runs beside the tests, a server may need minutes to start
 ANALYST_KEY = "the-key-with-which-the-tests-enter-0123456789"
 
 
@@ -60,6 +60,7 @@ class ServedStudy:
         self.arguments, self.environment = arguments, environment
         self.port, self.analyst_port = free_port(), free_port()
         self.url = f"http://localhost:{self.port}"
+        self.analyst_url = f"http://127.0.0.1:{self.analyst_port}"
         self.database_url = f"sqlite:///{study_path.parent / 'study.db'}"
         self.process: subprocess.Popen[bytes] | None = None
         self.log_path = study_path.parent / f"serve_{self.port}.log"
@@ -99,7 +100,7 @@ class ServedStudy:
         """End the server by its id."""
         if self.process is not None:
             self.process.send_signal(signal_number)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=PATIENCE_S)
             self.process = None
 
     def holds(self, library: str) -> bool:

@@ -8,7 +8,8 @@ import pytest
 from data.errors import BundleError, StudyError
 from data.records import Answer, Decision, Recruitment
 from data.store import DecisionStore
-from human_study.live_study import LiveStudy, NotServedError
+from human_study.live_study import LiveStudy
+from human_study.not_served import NotServedError
 from human_study.study_file import load_study_file
 from tests.tiny_study import write_study, write_tiny_bundle
 
@@ -176,7 +177,7 @@ def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
                 bundle_hash=trial.bundle_hash,
             )
         )
-    is_good = bool(live.applications.outcomes.loc[practice.application_id])
+    is_good = bool(live.bundles.applications.outcomes.loc[practice.application_id])
     outcome = "repaid" if is_good else "defaulted"
     assert live.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
     assert live.brought_up_to_date(store.participant(key)).step == "trials"

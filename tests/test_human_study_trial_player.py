@@ -240,7 +240,7 @@ def test_no_wrong_body_is_stored(live: LiveStudy, client: TestClient, data: st.D
 
 def test_faces_are_served_from_the_current_trial_to_a_few_ahead(live: LiveStudy, client: TestClient) -> None:
     visitor = Visitor(live)
-    bundle = live.served(live.store.newest_round("tiny_study").bundle_hash).bundle
+    bundle = live.bundles.served(live.store.newest_round("tiny_study").bundle_hash).bundle
 
     def statuses() -> list[int]:
         return [

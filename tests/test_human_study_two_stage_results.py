@@ -19,7 +19,7 @@ def take_part(live: LiveStudy, name: str, *, heeds_checks: bool = True) -> str:
     assert participant is not None
     key = participant.participant_key
     live.store.set_step(key, "trials")
-    outcomes = live.served(participant.bundle_hash).outcomes
+    outcomes = live.bundles.served(participant.bundle_hash).outcomes
     for trial in live.store.trials(key):
         right = "approve" if outcomes.get(trial.application_id) else "deny"
         if trial.asked_choice:

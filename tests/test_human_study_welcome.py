@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from data.records import Recruitment
 from data.store import DecisionStore
-from human_study.live_study import LiveStudy, NotServedError
+from human_study.live_study import LiveStudy
+from human_study.not_served import NotServedError
 from human_study.request_guard import SESSION_COOKIE
 from human_study.study_file import load_study_file
 from human_study.trial_player.routes import not_served
@@ -133,9 +134,26 @@ def test_other_sites_and_huge_forms_take_no_slot(door: MakeDoor) -> None:
 def test_a_closed_study_says_so(door: MakeDoor) -> None:
     live, client = door()
     live.store.close_study("tiny_study")
+    page = client.get("/welcome").text
+    assert "no more participants" in page
+    assert "<button" not in page
     response = client.post("/begin", data={"entry": "an-entry-token"})
     assert response.status_code == 409
     assert "no more participants" in response.text
+
+
+def test_a_closed_study_lets_who_is_under_way_go_on_from_another_device(door: MakeDoor) -> None:
+    live, client = door(recruitment={"platform": "prolific"})
+    sent = {"entry": "an-entry-token", "query": "PROLIFIC_PID=known&SESSION_ID=s"}
+    assert client.post("/begin", data=sent).status_code == 303
+    live.store.close_study("tiny_study")
+    client.cookies.clear()
+    page = client.get("/welcome?PROLIFIC_PID=known&SESSION_ID=s").text
+    assert "no more participants" in page
+    assert "Go on where you stopped" in page
+    assert client.post("/begin", data=sent).status_code == 303
+    assert client.post("/begin", data={**sent, "query": "PROLIFIC_PID=new&SESSION_ID=s"}).status_code == 409
+    assert n_participants(live) == 1
 
 
 def test_somebody_under_way_is_offered_to_go_on(door: MakeDoor) -> None:

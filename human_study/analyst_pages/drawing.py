@@ -60,9 +60,16 @@ def download_csv(name: str, raw: pd.DataFrame) -> None:
     download(f"{name}.csv", "CSV", partial(_csv, raw), "text/csv")
 
 
-def without_unsafe_downloads() -> None:
-    """Take Streamlit's own CSV button off tables: it would write what a spreadsheet runs as a formula."""
-    st.html('<style>[data-testid=stElementToolbar] button[aria-label^="Download"] { display: none; }</style>')
+def page_style() -> None:
+    """What Streamlit's own style lacks: captions dark enough to read, tables without its unguarded CSV button.
+
+    That button would write what a spreadsheet runs as a formula.
+    """
+    st.html(
+        "<style>[data-testid=stCaptionContainer], [data-testid=stTable] th"
+        " { color: #4a5968 !important; opacity: 1 !important; }"
+        '[data-testid=stElementToolbar] button[aria-label^="Download"] { display: none; }</style>'
+    )
 
 
 def download(file_name: str, label: str, content: "partial[bytes] | partial[str]", mime: str) -> None:

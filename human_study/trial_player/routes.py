@@ -17,7 +17,8 @@ from starlette.routing import Route
 from data.records import Stage
 from human_study.decision_intake import DecisionIntake, Submission
 from human_study.group_commit import GroupCommit
-from human_study.live_study import LiveStudy, NotServedError
+from human_study.live_study import LiveStudy
+from human_study.not_served import NotServedError
 from human_study.request_guard import read_body, refuse_other_sites, session_token
 
 _MAX_DECISION_BYTES = 16 * 1024

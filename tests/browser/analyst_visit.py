@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
 
 from human_study.analyst_key import ANALYST_KEY_VARIABLE
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
-from tests.served_study import ANALYST_KEY, answers, free_port, wait_until
+from tests.served_study import ANALYST_KEY, PATIENCE_S, answers, free_port, wait_until
 
 
 class ServedAnalysts:
@@ -39,7 +39,7 @@ class ServedAnalysts:
     def stop(self) -> None:
         """End it by its id."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=PATIENCE_S)
 
 
 def entered(visitor: BrowserContext, url: str) -> Page:

@@ -38,7 +38,7 @@ def new_visitor(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def make(**options: object) -> BrowserContext:
         context = chromium.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)  # a busy machine takes long to draw a first page
         contexts.append(context)
         return context
 

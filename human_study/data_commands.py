@@ -1,0 +1,158 @@
+"""The subcommands about a study's data: report, sample size, export and import, and what must be deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from human_study.command_arguments import (
+    DatabaseUrl,
+    ParticipantsKind,
+    StudyOrName,
+    StudyPath,
+    participant_kind,
+    study_and_database,
+)
+
+commands = typer.Typer()
+
+
+@commands.command(
+    epilog="Example: human-study report pilot --db sqlite:///var/countenance.db --out pilot.html"
+)
+def report(
+    study: StudyOrName,
+    out: Annotated[Path, typer.Option(help="the file to write: HTML, or Markdown where it ends in .md")],
+    kind: ParticipantsKind = None,
+    preregister: Annotated[
+        bool,
+        typer.Option(
+            "--preregister", help="write OSF preregistration fields and hashes to --out FILE.md instead"
+        ),
+    ] = False,
+    preregistration: Annotated[
+        Path | None, typer.Option(help="the .json that --preregister wrote, to hold the report against")
+    ] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Write the study's report: one HTML file that needs no network, or Markdown."""
+    from data.store import DecisionStore
+    from human_study.report import write_preregistration, write_report
+
+    wanted = participant_kind(kind)
+    if preregister:
+        print(f"Wrote {write_preregistration(study, db, out)}; complete what it says is to be completed.")
+        return
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        chosen = wanted or store.study(name).participants
+        print(f"Wrote {write_report(store, name, kind=chosen, out=out, registered=preregistration)}")
+
+
+@commands.command(epilog="Example: human-study power study.yaml --effect 0.05 --out var/power")
+def power(
+    study: StudyPath,
+    effect: Annotated[
+        float | None,
+        typer.Option(help="gain in balanced accuracy over no advice, 0-1; a pilot has its own if left out"),
+    ] = None,
+    population: Annotated[str, typer.Option(help="simulated people to draw from")] = "realistic",
+    pilot: Annotated[
+        Path | None,
+        typer.Option(help="a run of `advisor train`: draw from what its ĥ learned of people instead"),
+    ] = None,
+    target: Annotated[float, typer.Option(help="power to reach", min=0.05, max=0.99)] = 0.8,
+    participants: Annotated[
+        str | None,
+        typer.Option(help="participants a condition to try, such as 20,40,80; looked for if left out"),
+    ] = None,
+    simulations: Annotated[int, typer.Option(help="simulated studies a sample size", min=50)] = 500,
+    minutes: Annotated[float | None, typer.Option(help="that a participation takes", min=0.1)] = None,
+    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder for table, picture and text")] = None,
+) -> None:
+    """Say how many participants a study needs, by simulating its planned analysis."""
+    from human_study.power_report import power_of_study, write_power
+
+    found = power_of_study(study, effect, population, pilot, target, participants, simulations, minutes, seed)
+    for point in found.points:
+        print(
+            f"{point.n_each:5d} a condition, {point.n_total:5d} in all: power {point.power:6.1%} "
+            f"± {point.monte_carlo_error:.1%} (Monte Carlo), {point.cost:,.2f} {found.plan.currency}, "
+            f"{point.hours:,.1f} hours"
+        )
+    print(*found.sentences(), sep="\n")
+    if out is not None:
+        print("Wrote", ", ".join(map(str, write_power(found, out))))
+
+
+@commands.command(
+    epilog="Example: human-study export pilot --db sqlite:///var/countenance.db --out var/pilot_data"
+)
+def export(
+    study: StudyOrName,
+    out: Annotated[
+        Path, typer.Option(help="the folder to write; an earlier export of the study is replaced")
+    ],
+    kind: ParticipantsKind = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
+    from data.store import DecisionStore
+    from human_study.export import export_study
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        chosen = participant_kind(kind) or store.study(name).participants
+        print(f"Wrote {export_study(store, name, kind=chosen, out=out)}; an erasure reaches it there.")
+
+
+@commands.command("import", epilog="Example: human-study import var/pilot_data --db sqlite:///var/again.db")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="a data set that `human-study export` wrote")],
+    db: Annotated[str, typer.Option("--db", help="SQLAlchemy URL of a database without that study")],
+    bundles: Annotated[Path, typer.Option(help="where to put its bundles")] = Path("var/imported"),
+) -> None:
+    """Put an exported data set back into a database."""
+    from data.store import DecisionStore
+    from human_study.import_data_set import import_data_set
+
+    with DecisionStore.open(db) as store:
+        print(f"Imported the study {import_data_set(folder, store, bundles)} into {store.shown_url}")
+
+
+@commands.command(epilog="Example: human-study erase pilot --participant 5pC0xhBAqAy4bbwVvOIaJQ")
+def erase(
+    study: StudyOrName,
+    participant: Annotated[
+        str | None, typer.Option("--participant", help="the participant's random key, as on the page People")
+    ] = None,
+    external_id: Annotated[
+        str | None, typer.Option("--external-id", help="the id under which the platform sent the person")
+    ] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
+    from data.store import DecisionStore
+    from human_study.erase import erase_participant
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        outcome = erase_participant(store, name, participant_key=participant, external_id=external_id)
+    print("\n".join(outcome.sentences()))
+
+
+@commands.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
+def retain(db: DatabaseUrl = None) -> None:
+    """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
+    from data.store import DEFAULT_DATABASE_URL, DecisionStore
+    from human_study.retention import delete_due
+
+    with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
+        deleted = delete_due(store)
+    for name, n_ids in deleted.items():
+        print(f"{name}: {n_ids} recruitment ids deleted")
+    if not deleted:
+        print("No recruitment ids are due.")

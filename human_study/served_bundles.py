@@ -1,0 +1,89 @@
+"""The advice bundles that a study serves: loaded once, checked, and the trials drawn from them.
+
+Not responsible for participants. Safe to share between threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
+from data.applications import Applications, read_applications
+from data.errors import StudyError
+from data.records import Trial
+from data.store import DecisionStore
+from data.task import DecisionTask
+from human_study.counterbalance import Dealer
+from human_study.study_file import StudyFile
+from human_study.trial_plan import plan_trials
+
+
+@dataclass(frozen=True)
+class ServedBundle:
+    """A bundle with what serving it needs: outcomes (application id → 1 for the good one), and the dealer."""
+
+    bundle: Bundle
+    outcomes: dict[str, int]
+    dealer: Dealer
+
+    @classmethod
+    def of(cls, bundle: Bundle, study_hash: str) -> Self:
+        """Raises BundleError where the outcomes beside the bundle are gone."""
+        outcomes = {str(name): int(outcome) for name, outcome in bundle.outcomes().items()}
+        return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash))
+
+
+class ServedBundles:
+    """The bundles of one study's rounds."""
+
+    def __init__(self, study: StudyFile, store: DecisionStore, task: DecisionTask) -> None:
+        """Nothing is read yet."""
+        self._study, self._store, self._task = study, store, task
+        self._served: dict[str, ServedBundle] = {}
+        self._loading = threading.Lock()
+
+    @cached_property
+    def applications(self) -> Applications:
+        """The task's whole table, read once."""
+        return read_applications(self._task)
+
+    @cached_property
+    def _unpooled(self) -> Applications:
+        return self.applications.select("validation")
+
+    def served(self, bundle_hash: str) -> ServedBundle:
+        """A registered bundle, loaded once. Raises StoreError or BundleError."""
+        with self._loading:
+            if bundle_hash not in self._served:
+                bundle = load_bundle(self._store.bundle(bundle_hash).bundle_path)
+                self._served[bundle_hash] = ServedBundle.of(bundle, self._study.study_hash)
+            return self._served[bundle_hash]
+
+    def require_suitable(self, bundle: Bundle) -> None:
+        """Raises StudyError or BundleError where a bundle is not one that this study can serve."""
+        require_task(bundle, self._task.name, self._task.task_hash)
+        require_participants(
+            bundle.manifest.trained_on, self._study.participants, self._study.allow_simulated_advisor
+        )
+        lacking = [condition for condition in self._study.conditions if condition not in bundle.conditions]
+        if lacking:
+            raise StudyError(
+                f"The bundle {bundle.path} has no condition {', '.join(lacking)}; take it out of the study"
+                " file's conditions, or publish a bundle that has it."
+            )
+        served = ServedBundle.of(bundle, self._study.study_hash)
+        for condition in self._study.conditions:  # drawn once to see whether there are enough applications
+            self.drawn(served, condition, 0, np.random.default_rng(0))
+
+    def drawn(
+        self, served: ServedBundle, condition: Condition, slot: int, rng: np.random.Generator
+    ) -> list[Trial]:
+        """The trials of a participant who takes a slot of a condition, in order."""
+        return plan_trials(
+            self._study.trials, served.bundle, served.dealer, self._unpooled, condition, slot, rng
+        )

@@ -1,0 +1,156 @@
+"""The subcommands that run a study: set it up, serve it, see how far it is, close it, list what is to be paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.errors import StudyError
+from human_study.command_arguments import DatabaseUrl, StudyOrName, StudyPath, study_and_database
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: human-study init pilot.yaml")
+def init(
+    path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml"),
+    task: Annotated[str, typer.Option(help="a shipped task, or the path of a task.yaml")] = "lending_club",
+    bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
+    database: Annotated[str, typer.Option(help="SQLAlchemy URL")] = "sqlite:///var/countenance.db",
+    participants: Annotated[
+        str, typer.Option(help="people, or simulated to try a study out: nothing counts as people's then")
+    ] = "people",
+    allow_simulated_advisor: Annotated[
+        bool,
+        typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
+    ] = False,
+) -> None:
+    """Write a complete, commented study file to start from."""
+    from human_study.study_template import STUDY_TEMPLATE
+
+    if participants not in ("people", "simulated"):
+        raise StudyError(
+            f"There are no participants {participants}; write --participants people or simulated."
+        )
+    if path.exists():
+        raise StudyError(f"{path} exists and is left as it is; choose another name.")
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
+    content = STUDY_TEMPLATE.format(
+        name=name,
+        file_name=path,
+        task=task,
+        bundle=bundle,
+        database=database,
+        participants=participants,
+        allow_simulated_advisor=str(allow_simulated_advisor).lower(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    first = "say under ethics what people have a right to know" if participants == "people" else "look at it"
+    print(f"Wrote {path}; {first}, then: human-study serve {path}")
+
+
+@commands.command(epilog="Example: human-study serve study.yaml --port 8501 --analyst-port 8502")
+def serve(
+    study: StudyPath,
+    port: Annotated[int, typer.Option(help="of the participant app", min=1, max=65535)] = 8501,
+    analyst_port: Annotated[
+        int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
+    ] = 8502,
+    db: DatabaseUrl = None,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="one of several behind a load balancer, on PostgreSQL")
+    ] = False,
+    access_log: Annotated[
+        Path | None, typer.Option(help="a file for a line a request: path only, nothing that names anybody")
+    ] = None,
+    analyst_key_file: Annotated[
+        Path, typer.Option(help="keeps the analysts' key; made with a random one, readable by you only")
+    ] = Path("var/analyst_key"),
+    analyst_host: Annotated[
+        str | None, typer.Option(help="the host name for which a proxy with TLS passes analysts on")
+    ] = None,
+) -> None:
+    """Serve a study until Ctrl-C: the participant app, and the analyst app beside it."""
+    from human_study import server
+
+    server.serve(
+        study,
+        port=port,
+        analyst_port=analyst_port,
+        database_url=db,
+        replica=replica,
+        access_log=access_log,
+        analyst_key_file=analyst_key_file,
+        analyst_host=analyst_host,
+    )
+
+
+@commands.command(epilog="Example: human-study status study.yaml")
+def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
+    """Show how many participants are where, by round and condition."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from data.store import DecisionStore
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        record = store.study(name)
+        counts = store.status_counts(name, kind=record.participants)
+        n_decisions = len(store.decisions_frame(name, kind=record.participants))
+    table = Table(
+        title=f"{name}: {record.status}, participants: {record.participants}, {n_decisions} decisions"
+    )
+    for column in ("round", "condition", "status"):
+        table.add_column(column)
+    table.add_column("participants", justify="right")
+    for row in counts.itertuples(index=False):
+        table.add_row(str(row.round_number), str(row.condition), str(row.status), str(row.n_participants))
+    Console().print(table)
+
+
+@commands.command(epilog="Example: human-study close study.yaml --condition face")
+def close(
+    study: StudyOrName,
+    condition: Annotated[str | None, typer.Option(help="close this condition only")] = None,
+    db: DatabaseUrl = None,
+) -> None:
+    """Take no more participants, into the study or into one condition; those under way may finish."""
+    from data.records import StudyCondition
+    from data.store import DecisionStore
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        if condition is None:
+            store.close_study(name)
+            print(f"{name} takes nobody any more; those under way may finish.")
+            return
+        known = {found.condition: found for found in store.conditions(name)}
+        if condition not in known:
+            raise StudyError(f"{name} has no condition {condition}; it has {', '.join(known)}.")
+        store.set_condition(
+            StudyCondition(
+                study_name=name, condition=condition, quota=known[condition].quota, status="closed"
+            )
+        )
+        print(f"{name} puts nobody into {condition} any more; those under way may finish.")
+
+
+@commands.command(epilog="Example: human-study bonuses study.yaml --out bonuses.csv")
+def bonuses(
+    study: StudyOrName,
+    out: Annotated[Path, typer.Option(help="the CSV file to write: external_id,amount,currency,session_id")],
+    again: Annotated[bool, typer.Option("--again", help="also those who were listed before")] = False,
+    db: DatabaseUrl = None,
+) -> None:
+    """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
+    from data.store import DecisionStore
+    from human_study.bonus_list import list_bonuses
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        n_listed, total, currency = list_bonuses(store, name, out, again=again)
+    print(f"Wrote {out}: {n_listed} bonuses, {total:.2f} {currency} in all.")
