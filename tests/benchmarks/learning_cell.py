@@ -80,12 +80,12 @@ def run_cell(population: str, table: str, seed: int, folder: Path) -> dict[str, 
         record = {"round": round_number, "seconds": seconds, "n_decisions": len(decisions), "refused": reason}
         if shown is not None:
             expressions = advised_expressions(cell, load_encoder(run))
-            chances, readings = evaluated_chances(cell, expressions)
+            chances, readings, names = evaluated_chances(cell, expressions)
             correct[f"face_{round_number}"] = chances if not reason else correct[f"face_{round_number - 1}"]
             record |= {
                 "accuracy": balanced(chances, cell.outcomes),
                 **predicted_accuracy(cell, run),
-                **response_quality(cell, run, expressions, readings),
+                **response_quality(cell, run, readings, names),
             }
         else:
             correct[f"face_{round_number}"] = correct["none"]

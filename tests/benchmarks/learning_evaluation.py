@@ -64,10 +64,13 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
     return best[1]
 
 
-def evaluated_chances(cell: Cell, expressions: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Chance of a right decision, float [P, N], with faces of these expressions [N, K]; and the observer's readings."""
-    _, readings = cell.faces.readings(cell.evaluated_identities, expressions)
-    return expected_correct(cell.sample.probabilities(readings), cell.outcomes), readings
+def evaluated_chances(cell: Cell, expressions: Tensor) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Chance of a right decision, float [P, N], with faces of these expressions [N, K].
+
+    And what the observer reads in the faces, float [N, K], and the faces' names.
+    """
+    names, readings = cell.faces.readings(cell.evaluated_identities, expressions)
+    return expected_correct(cell.sample.probabilities(readings), cell.outcomes), readings, names
 
 
 def advised_expressions(cell: Cell, encoder: FeatureEncoder) -> Tensor:
@@ -126,11 +129,10 @@ def bootstrap(cell: Cell, correct: dict[str, np.ndarray]) -> dict[str, list[floa
 
 
 def response_quality(
-    cell: Cell, run: RunDirectory, expressions: Tensor, readings: np.ndarray
+    cell: Cell, run: RunDirectory, readings: np.ndarray, names: list[str]
 ) -> dict[str, float]:
     """Expected log-loss of ĥ on fresh people and unseen applications, against the population's own average."""
-    faces = cell.faces.readings(cell.evaluated_identities, expressions)[0]
-    percepts = read_percepts(FacePerception.load(), [cell.faces.content(name) for name in faces])
+    percepts = read_percepts(FacePerception.load(), [cell.faces.content(name) for name in names])
     inputs = torch.cat([torch.from_numpy(percepts), cell.seen_features(cell.evaluated.frame)], 1).float()
     with torch.no_grad():
         members = load_response(run).member_probabilities(inputs).double().numpy()
