@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -23,13 +24,24 @@ def _show(live: LiveStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
     screen = live.protocol.screen_to_show(participant.status, participant.step)
     _draw(live, participant, screen)
-    screens.arrive(live, screen)  # last, so that the title that it goes to is there
+    is_step = participant.status == "active" and screen not in DECIDING_STEPS
+    screens.arrive(live, screen, is_step=is_step)  # last, so that the title that it goes to is there
+
+
+def _acting(live: LiveStudy, act: Callable[..., None]) -> Callable[..., None]:
+    """`act`, unless the participant has gone on on another device since this page was drawn."""
+
+    def act_if_newest(*arguments: object) -> None:
+        if live.participant(st.context.cookies.get(SESSION_COOKIE, "")) is not None:
+            act(*arguments)
+
+    return act_if_newest
 
 
 def _draw(live: LiveStudy, participant: Participant, screen: str) -> None:
     if screen in DECIDING_STEPS:
         screens.trials(live, participant, live.trials_to_play(participant))
-        screens.withdrawal(live, partial(live.withdraw, participant))
+        screens.withdrawal(live, _acting(live, partial(live.withdraw, participant)))
         return
     with screens.card():
         if participant.status == "active":
@@ -43,7 +55,8 @@ def _draw(live: LiveStudy, participant: Participant, screen: str) -> None:
 def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
     """Draw a step that is no block of trials."""
     screens.forget_queue(keep=storage_id(participant))
-    go_on, withdraw = partial(live.go_on, participant), partial(live.withdraw, participant)
+    go_on = _acting(live, partial(live.go_on, participant))
+    withdraw = _acting(live, partial(live.withdraw, participant))
     if screen == "consent":
         screens.consent(live, participant, on_agree=go_on, on_refuse=withdraw)
         return
@@ -52,12 +65,15 @@ def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
     else:
         screens.heading(live, participant, live.messages.text(f"{screen}.title"))
     if screen == "screening":
-        question_screens.screening(live, participant, go_on, partial(live.screen_out, participant))
+        question_screens.screening(
+            live, participant, go_on, _acting(live, partial(live.screen_out, participant))
+        )
     elif screen == "comprehension":
         with st.expander(live.messages.text("comprehension.read_again")):
             st.markdown(screens.instruction_text(live, participant))
         questions = live.comprehension_questions(participant)
-        question_screens.comprehension(live, participant, questions, live.store.add_answers, go_on)
+        add_answers = _acting(live, live.store.add_answers)
+        question_screens.comprehension(live, participant, questions, add_answers, go_on)
     elif screen == "questionnaire":
         questions_at_end = live.questionnaire_questions(participant)
         question_screens.questionnaire(live, participant, questions_at_end, go_on)

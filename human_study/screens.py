@@ -21,7 +21,7 @@ _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 _SCRIPTS = {
     "player": ("place.js", "decision_queue.js", "player.js"),
     "forget": ("forget.js",),
-    "page": ("page.js",),
+    "page": ("place.js", "page.js"),
 }
 
 _STYLE = """<style>
@@ -45,6 +45,9 @@ button[kind] p { font-weight: 600; }
   text-decoration: none; background: #17587f; color: #fff !important; }
 .go:hover { background: #10425f; }
 button[kind="tertiary"] p { font-weight: 400; color: #4a5968; text-decoration: underline; }
+.older-place { position: fixed; inset: 0; z-index: 1000001; display: flex; align-items: center;
+  justify-content: center; padding: 1.5rem; text-align: center; font-size: 1.2rem; font-weight: 600; color: #17212b;
+  background: #f7f9fb; }
 button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important; outline-offset: 3px; }
 /* Streamlit's own words for a lost connection are for programmers. */
 [data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section > div { display: none; }
@@ -64,9 +67,15 @@ def frame(live: LiveStudy) -> None:
         st.html(f'<div class="banner" role="note">{escape(live.messages.text("page.simulated"))}</div>')
 
 
-def arrive(live: LiveStudy, screen: str) -> None:
-    """Tell the browser the page's language, and begin a new screen at its top."""
-    _component("page")(key="page", data={"language": live.study.language, "step": screen})
+def arrive(live: LiveStudy, screen: str, *, is_step: bool) -> None:
+    """Tell the browser the page's language, and begin a new screen at its top.
+
+    `is_step`: a screen of somebody under way, other than trials; the page then acts for the participant, until
+    a newer one does.
+    """
+    older_place = live.messages.text("player.stopped") if is_step else None
+    data = {"language": live.study.language, "step": screen, "older_place": older_place}
+    _component("page")(key="page", data=data)
 
 
 def card() -> AbstractContextManager[Any]:

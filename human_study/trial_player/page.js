@@ -1,12 +1,38 @@
-// What Streamlit does not do for a page of several steps: the document says its language, and a new step begins at
-// its top, for eyes and for screen readers alike. `data`: language, step.
+// What Streamlit does not do for a page of several steps: the document says its language, a new step begins at its
+// top, for eyes and for screen readers alike, and a page that is no longer the newest of its participant (place.js)
+// says so and takes nothing more. The two files are one module.
+//
+// `data`: language, step, and `older_place`: what an older page is told, or null where the page acts for nobody (the
+// participation is over) or tells it itself (the trial player).
 let shownStep = null;
+let toldToOlder = null;
+
+function tellOlder() {
+  if (!toldToOlder || document.querySelector(".older-place")) return;
+  // Streamlit's dialogs are beside its app; none of it can be clicked or reached by keyboard any more.
+  for (const part of document.body.children) part.inert = true;
+  const notice = document.createElement("div");
+  notice.className = "older-place";
+  notice.setAttribute("role", "alert");
+  document.body.append(notice);
+  notice.textContent = toldToOlder;
+}
+
+async function takePlace() {
+  const place = Place.ofThisPage();
+  place.addEventListener("lost", tellOlder);
+  if (place.isLost) tellOlder();
+  // Without a connection nobody is told; Streamlit says so then, and the next step asks again.
+  else if (await place.take() === "stopped") place.lose();
+}
 
 export default function arrive({ data }) {
   document.documentElement.lang = data.language;
+  toldToOlder = data.older_place;
   if (data.step === shownStep) return;
   const isFirst = shownStep === null;
   shownStep = data.step;
+  if (toldToOlder) takePlace();
   if (isFirst) return;
   document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   const title = document.querySelector('[data-testid="stMain"] h1');

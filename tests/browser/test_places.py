@@ -69,6 +69,66 @@ def test_a_second_tab_takes_over_and_the_first_is_told(
     wait_until(lambda: choices_of(store, key) == ["approve", "deny", "approve"], "three decisions")
 
 
+def step_of(store: DecisionStore, key: str) -> str:
+    """Where the participant is."""
+    return str(store.participant(key).step)
+
+
+def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
+    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
+) -> None:
+    served = serve_study(
+        write_study(tmp_path, conditions={"none": 1}, comprehension=None, questionnaire=None)
+    )
+    context = new_visitor()
+    page = context.new_page()
+    page.goto(served.url)
+    page.get_by_role("button", name="Begin").click()
+    with DecisionStore.open(served.database_url) as store:
+        for name in ("I agree", "On to a few questions", "Check"):
+            button = page.get_by_role("button", name=name)
+            button.wait_for()
+            page.locator("[data-test-script-state=notRunning]").wait_for()
+            newer = context.new_page()
+            newer.goto(served.url)
+            page.locator(".older-place").get_by_text(TOLD).wait_for()
+            key = key_of(store, page)
+            before = step_of(store, key)
+            box = page.locator("[data-testid=stMain] button[kind^=primary]").bounding_box()
+            assert box is not None
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            newer.get_by_role("button", name=name).wait_for()
+            assert not newer.locator(".older-place").is_visible()
+            assert step_of(store, key) == before
+            page.close()
+            page = newer
+            if name != "Check":
+                page.locator("[data-test-script-state=notRunning]").wait_for()
+                page.get_by_role("button", name=name).click()
+                page.get_by_role("button", name=name).wait_for(state="detached")
+
+
+def test_a_click_on_a_device_that_was_left_changes_nothing(
+    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
+) -> None:
+    served = serve_study(write_study(tmp_path, conditions={"none": 1}, recruitment={"platform": "prolific"}))
+    link = served.url + "/?PROLIFIC_PID=person-1"
+    left, present = new_visitor().new_page(), new_visitor().new_page()
+    for page in (left, present):
+        page.goto(link)
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="I agree").wait_for()
+        page.locator("[data-test-script-state=notRunning]").wait_for()
+    left.get_by_role("button", name="I agree").click()
+    left.get_by_role("heading", name="Please begin at the welcome page").wait_for()
+    with DecisionStore.open(served.database_url) as store:
+        assert store.participant(key_of(store, present)).consented_at is None
+    present.get_by_role("button", name="I agree").click()
+    present.get_by_role("button", name="Start with").wait_for()
+
+
 def test_what_another_device_had_queued_counts_for_the_first_unanswered_trial_only(
     tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
 ) -> None:
