@@ -48,17 +48,12 @@ def main() -> None:
     ]
     try:
         choice = choose()
-        page = st.navigation(
-            [
-                st.Page(
-                    partial(page_of_study, body, choice),
-                    title=title,
-                    url_path=path,
-                    default=path == "overview",
-                )
-                for title, path, body in pages
-            ]
-        )
+        first, *others = [(partial(page_of_study, body, choice), title, path) for title, path, body in pages]
+        # The first page's address is "/" alone, whatever its path; links to /overview must not end nowhere.
+        shown = [st.Page(first[0], title=first[1], url_path="start", default=True)]
+        shown += [st.Page(body, title=title, url_path=path) for body, title, path in others]
+        also = st.Page(first[0], title=first[1], url_path=first[2], visibility="hidden")
+        page = st.navigation([*shown, also])
         page.run()
     except CountenanceError as error:
         st.error(plain(str(error)))

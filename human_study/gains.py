@@ -90,10 +90,14 @@ def gain_findings(results: StudyResults) -> Finding:
         Column("over_better", "Over the better of both", "points"),
     )
     table["label"] = table["condition"].map(condition_label)
-    complementary = int((table["over_better_low"] > 0).sum())
+    known = table["over_better_low"].dropna()
+    better = (
+        "people with advice were better than both the machine alone and people without advice, beyond chance"
+    )
     sentence = (
-        f"In {complementary} of {len(table)} rounds and conditions people with advice were better than both the "
-        "machine alone and people without advice, beyond chance."
+        f"In {int((known > 0).sum())} of {len(known)} rounds and conditions {better}."
+        if len(known)
+        else f"Whether {better}, cannot be said; the table says why."
     )
     caption = "Gains in balanced accuracy, in points, with 95% intervals (not corrected)."
     notes = ("The machine alone is its score on the very trials that people decided, approving from 50%.",)

@@ -72,7 +72,10 @@ def importance_findings(results: StudyResults) -> Finding:
     if reason:
         return not_computed(name, title, reason)
     table = table.assign(
-        label=table["name"].astype(str).str.replace("_", " "),
+        label=[
+            _in_words(results, str(one), str(kind))
+            for one, kind in zip(table["name"], table["kind"], strict=True)
+        ],
         importance_low=table["ci_low"],
         importance_high=table["ci_high"],
     )
@@ -95,6 +98,14 @@ def importance_findings(results: StudyResults) -> Finding:
     )
     caption = "Permutation importance of axes and features, with 95% intervals clustered by participant."
     return Finding(name, title, (sentence,), (FindingTable(name, caption, table, columns),), (chart,))
+
+
+def _in_words(results: StudyResults, name: str, kind: str) -> str:
+    """An axis, or a column of the table as the task names it, where the task is still there."""
+    task = results.cases.task
+    if kind == "feature" and task is not None and name in task.columns:
+        return task.label(name)
+    return name.replace("_", " ")
 
 
 def importance_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from human_study.figures import CONDITION_LABELS
 from human_study.number_words import MISSING, is_missing, p_value, percent, points, two_decimals
-from human_study.study_results import StudyResults
+from human_study.study_results import StudyResults, left_out_whole
 
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
 TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}
@@ -17,6 +17,18 @@ def condition_label(condition: str) -> str:
     return {str(key): label for key, label in CONDITION_LABELS.items()}.get(condition, condition)
 
 
+def nobody_counts(results: StudyResults) -> str:
+    """Of which conditions nobody counts, and why: "all 3 participants of Face are left out (withdrew)", or ""."""
+    whole = left_out_whole(results.participants, results.excluded, ["condition"])
+    if whole and len(results.excluded) == len(results.participants):
+        why = ", ".join(sorted(set(results.excluded)))
+        return f"all {len(results.excluded)} participants are left out ({why})"
+    return "; ".join(
+        f"all {n_left_out} participants of {condition_label(condition)} are left out ({why})"
+        for (condition,), (n_left_out, why) in whole.items()
+    )
+
+
 def headline(results: StudyResults) -> list[str]:
     """The main result in one to three sentences: accuracy with the face in the newest round that has any.
 
@@ -25,9 +37,8 @@ def headline(results: StudyResults) -> list[str]:
     faces = results.accuracy[results.accuracy["condition"] == "face"]
     known = faces.dropna(subset=["accuracy"])
     if known.empty:
-        return [
-            "Accuracy with the face cannot be computed: nobody has decided on a test application with it yet."
-        ]
+        why = nobody_counts(results) or "nobody has decided on a test application with it yet"
+        return [f"Accuracy with the face cannot be computed: {why}."]
     face = known.iloc[-1]
     number = face["round_number"]
     interval = f"95% interval {percent(face['ci_low'])} to {percent(face['ci_high'])}"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from human_study import condition_contrasts, decision_statistics
-from human_study.study_results import StudyResults
+from human_study.study_results import StudyResults, accuracy_by_cell
 
 
 def narrowed(results: StudyResults, rounds: Collection[int], conditions: Collection[str]) -> StudyResults:
@@ -17,6 +17,7 @@ def narrowed(results: StudyResults, rounds: Collection[int], conditions: Collect
     everywhere = [results.participants, results.all_decisions, results.accuracy]
     if all(len(_kept(frame, rounds, conditions)) == len(frame) for frame in everywhere):
         return results
+    participants = _kept(results.participants, rounds, conditions)
     decisions = _kept(results.decisions, rounds, conditions)
     accuracy = _kept(results.accuracy, rounds, conditions)
     on_test = decisions[decisions["split"] == "test"]
@@ -24,10 +25,10 @@ def narrowed(results: StudyResults, rounds: Collection[int], conditions: Collect
     return dataclasses.replace(
         results,
         rounds=results.rounds[results.rounds["round_number"].isin(list(rounds))].reset_index(drop=True),
-        participants=_kept(results.participants, rounds, conditions),
+        participants=participants,
         all_decisions=_kept(results.all_decisions, rounds, conditions),
         decisions=decisions,
-        accuracy=decision_statistics.accuracy_table(on_test, cells),
+        accuracy=accuracy_by_cell(on_test, cells, participants, results.excluded),
         contrasts=condition_contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),

@@ -7,7 +7,7 @@ it does not know or over a mistake of its own, says so in its place and costs no
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.errors import CountenanceError
 from human_study.confidence import confidence_findings
@@ -29,6 +29,7 @@ from human_study.result_findings import (
     response_time_findings,
     signal_findings,
 )
+from human_study.result_words import nobody_counts
 from human_study.similar_faces import likeness_findings
 from human_study.steering import steering_findings
 from human_study.study_results import StudyResults
@@ -37,6 +38,7 @@ from human_study.trends import practice_findings, round_findings
 _LOG = logging.getLogger(__name__)
 
 FindingFunction = Callable[[StudyResults], Finding]
+_OF_RUNS: tuple[FindingFunction, ...] = (calibration_findings, importance_findings)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Section:
 
 def _computed(function: FindingFunction, results: StudyResults) -> Finding:
     try:
-        return function(results)
+        found = function(results)
+        left_out = nobody_counts(results) if found.reason and function not in _OF_RUNS else ""
+        return replace(found, reason=f"{found.reason}; {left_out}") if left_out else found
     except CountenanceError as error:
         reason = str(error).rstrip(".")
     except Exception as error:

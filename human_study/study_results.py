@@ -9,6 +9,7 @@ themselves (decision_statistics.py) nor for how they look.
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         excluded=excluded,
         all_decisions=everything,
         decisions=decisions,
-        accuracy=decision_statistics.accuracy_table(on_test, _cells(study, rounds, participants)),
+        accuracy=accuracy_by_cell(on_test, _cells(study, rounds, participants), participants, excluded),
         contrasts=condition_contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),
@@ -183,6 +184,28 @@ def _cells(study: Study, rounds: pd.DataFrame, participants: pd.DataFrame) -> li
         for condition in CONDITIONS
         if condition in declared or (number, condition) in seen
     ]
+
+
+def accuracy_by_cell(
+    on_test: pd.DataFrame, cells: list[tuple[int, str]], participants: pd.DataFrame, excluded: pd.Series
+) -> pd.DataFrame:
+    """`decision_statistics.accuracy_table`; where everybody of a cell is left out, that is the reason given."""
+    table = decision_statistics.accuracy_table(on_test, cells)
+    whole = left_out_whole(participants, excluded, ["round_number", "condition"])
+    for (number, condition), (n_left_out, why) in whole.items():
+        cell = (table["round_number"] == number) & (table["condition"] == condition)
+        said = f"all {n_left_out} participants are left out ({why})"
+        table.loc[cell, ["reason", "signal_reason"]] = said
+    return table
+
+
+def left_out_whole(
+    participants: pd.DataFrame, excluded: pd.Series, by: list[str]
+) -> dict[Any, tuple[int, str]]:
+    """Group (a tuple) → how many are left out and why, of those groups of which nobody counts."""
+    because = participants["participant_key"].map(excluded)
+    groups = because.groupby([participants[name] for name in by])
+    return {key: (len(why), ", ".join(sorted(set(why)))) for key, why in groups if why.notna().all()}
 
 
 def participant_flow(results: StudyResults) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import Estimate, balanced_accuracy
+from advisor.accuracy import NO_SPREAD, Estimate, balanced_accuracy
 from human_study import finding_charts
 from human_study.clustered_regression import fit_clustered
 from human_study.condition_contrasts import ONE_CARRIES, contrast
@@ -45,6 +45,8 @@ def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray, rescale: flo
     weights = np.eye(design.shape[1])[-1]
     if not np.isfinite(fit.covariance).all():
         return Estimate(float(fit.parameters[-1]), None, None, ONE_CARRIES)
+    if weights @ fit.covariance @ weights < 1e-18:
+        return Estimate(float(fit.parameters[-1]), None, None, NO_SPREAD)
     return fit.estimate(weights, n_participants - 2)
 
 

@@ -139,7 +139,8 @@ def test_a_condition_that_nobody_finished_is_analysed_with_what_there_is(
     flow = findings_of(database)["exclusions"].tables[0].frame.set_index("label")
     assert list(flow.loc["Face", ["began", "withdrew", "analysed"]]) == [4, 4, 0]
     assert list(flow.loc["Score", ["analysed", "completed", "timed_out"]]) == [4, 0, 4]
-    assert "0 Face 0 0 no decision on a test application yet" in text
+    assert "0 Face 0 0 all 4 participants are left out (withdrew)" in text
+    assert "nobody has decided with a face yet; all 4 participants of Face are left out (withdrew)." in text
 
 
 def test_nothing_but_failed_attention_checks_is_said(database: str, tmp_path: Path) -> None:

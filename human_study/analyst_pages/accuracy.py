@@ -4,13 +4,14 @@ import streamlit as st
 
 from human_study import figures, result_words
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import chart, download_csv, finding, plain, table
+from human_study.analyst_pages.drawing import chart, download_csv, finding, left_out_notice, plain, table
 from human_study.study_results import StudyResults
 
 
 def draw(choice: Choice) -> None:
     """Figure and tables of accuracy, then what the gains are."""
     results = choice.results()
+    left_out_notice(results)
     for sentence in result_words.headline(results):
         st.write(plain(sentence))
     _accuracy(results)

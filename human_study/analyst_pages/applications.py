@@ -8,7 +8,7 @@ import streamlit as st
 
 from advisor.bundle import FACE_CONDITIONS
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import download_csv, plain, table
+from human_study.analyst_pages.drawing import download_csv, left_out_notice, plain, table
 from human_study.number_words import percent
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
@@ -20,6 +20,7 @@ _BADGE = "font: 14px/1.5 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans
 def draw(choice: Choice) -> None:
     """Applications by how often they were decided wrongly; one of them in full."""
     results = choice.results()
+    left_out_notice(results)
     st.subheader("Which applications are got wrong", anchor=False)
     wrong = application_table(results)
     if wrong.empty:

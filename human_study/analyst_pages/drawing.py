@@ -12,6 +12,8 @@ import streamlit as st
 
 from human_study import figures
 from human_study.findings import Finding, FindingTable
+from human_study.result_words import nobody_counts
+from human_study.study_results import StudyResults
 
 _AROUND_PLOT_PX = 130
 _WITHOUT_WIDTH = "\u2060"
@@ -95,6 +97,12 @@ def _csv(raw: pd.DataFrame) -> bytes:
         safe[column] = [value if pd.isna(value) else safe_cell(str(value)) for value in raw[column]]
     # With "\n" alone, a "\r" in a text would stand unquoted and begin a row of its own.
     return safe.to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def left_out_notice(results: StudyResults) -> None:
+    """Say at the top of a page where nobody of a condition counts: nothing below it is missing by accident."""
+    if said := nobody_counts(results):
+        st.warning(plain(f"{said[0].upper()}{said[1:]}."))
 
 
 def finding(found: Finding) -> None:

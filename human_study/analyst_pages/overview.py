@@ -5,7 +5,7 @@ import streamlit as st
 
 from human_study import result_words
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import heading, plain, table
+from human_study.analyst_pages.drawing import heading, left_out_notice, plain, table
 from human_study.study_results import participant_flow
 
 
@@ -16,6 +16,7 @@ def draw(choice: Choice) -> None:
         f"Task {plain(study.task_name)} · {study.status} · since {study.created_at:%Y-%m-%d %H:%M} UTC"
     )
     results = choice.results()
+    left_out_notice(results)
     participants = results.participants
     statuses = participants["status"].value_counts()
     columns = st.columns(4)

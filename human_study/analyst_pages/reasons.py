@@ -11,7 +11,7 @@ from data.analysis_records import CodeBookEntry
 from data.errors import CountenanceError
 from human_study.analyst_pages.applications import picture_html
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import download_csv, finding, plain
+from human_study.analyst_pages.drawing import download_csv, finding, left_out_notice, plain
 from human_study.number_words import percent
 from human_study.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
 from human_study.result_words import condition_label
@@ -25,6 +25,7 @@ _BOOK_COLUMNS = ["code", "definition", "keywords"]
 def draw(choice: Choice) -> None:
     """What was found first; then the tools."""
     results = choice.results()
+    left_out_notice(results)
     for found in choice.findings("reasons"):
         finding(found)
     _analogies(results)

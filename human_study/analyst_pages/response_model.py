@@ -1,5 +1,6 @@
-"""Page: the response model ĥ of each learned round, as its training wrote it down."""
+"""Page: the response model ĥ behind each learned round, as its training wrote it down."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from human_study.analyst_pages.applications import picture_html
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download_csv, finding, plain
 from human_study.learned_rounds import face_readings, learned_rounds, loss_sentence
+from human_study.study_findings import SECTIONS
 from human_study.study_results import StudyResults
 
 N_FACES_EACH = 6
 
 
 def draw(choice: Choice) -> None:
-    """The newest ĥ: calibration, importance, and the faces it would approve most and least."""
+    """One ĥ, the newest at first: calibration, importance, and the faces it would approve most and least."""
     st.subheader("The response model ĥ", anchor=False)
     rounds = learned_rounds(choice.store, choice.study_name)
     results = choice.results()
@@ -26,18 +28,22 @@ def draw(choice: Choice) -> None:
             " people have decided."
         )
         return
-    newest = rounds[-1]
-    trained_on = results.rounds.set_index("round_number").loc[newest.round_number, "trained_on"]
+    by_number = {one.round_number: one for one in reversed(rounds)}
+    number = st.selectbox(
+        "Behind the faces of round", list(by_number), key=f"response model of {choice.study_name}"
+    )
+    shown = by_number[number]
+    trained_on = results.rounds.set_index("round_number").loc[number, "trained_on"]
     if bool(trained_on == "simulated"):
         st.warning("This ĥ was trained on SIMULATED decisions.", icon=":material/smart_toy:")
-    if newest.run_path is None:
-        st.info(f"Not shown: {plain(newest.reason)}.")
-    else:
-        st.write(plain(loss_sentence(newest.run_path)))
-    for found in choice.findings("response"):
+    if shown.run_path is None:
+        st.info(f"Not shown: {plain(shown.reason)}.")
+        return
+    st.write(plain(loss_sentence(shown.run_path)))
+    (section,) = [one for one in SECTIONS if one.name == "response"]
+    for found in section.findings(replace(results, run_paths=(str(shown.run_path),))):
         finding(found)
-    if newest.run_path is not None:
-        _faces(newest.run_path, results)
+    _faces(shown.run_path, results)
 
 
 def _faces(run_path: Path, results: StudyResults) -> None:
