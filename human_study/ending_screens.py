@@ -21,7 +21,7 @@ def completed(live: LiveStudy, participant: Participant) -> None:
     text, totals = live.messages.text, live.totals(participant)
     st.title(text("debrief.title"))
     st.markdown(text("debrief.saved", n_decisions=totals.n_decided))
-    _code(live.study.recruitment.completion_code or str(participant.completion_code))
+    _code(live, live.study.recruitment.completion_code or str(participant.completion_code))
     if address := live.completion_address(participant):
         link(text("debrief.go_back"), address)
         st.markdown(text("debrief.redirect_note"))
@@ -50,7 +50,7 @@ def ended(live: LiveStudy, status: str) -> None:
     st.markdown(text(f"ended.{status}"))
     if status == "screened_out" and plan.screened_out_code:
         st.markdown(text("ended.code"))
-        _code(plan.screened_out_code)
+        _code(live, plan.screened_out_code)
     address = {"screened_out": plan.screened_out_url, "returned": plan.returned_url}.get(status)
     if address:
         link(text("ended.go_back"), address)
@@ -64,5 +64,7 @@ def unknown_visitor(live: LiveStudy) -> None:
     link(text("page.to_welcome"), "/welcome")
 
 
-def _code(code: str) -> None:
+def _code(live: LiveStudy, code: str) -> None:
     st.html(f'<div class="code">{escape(code)}</div>')
+    if live.study.recruitment.platform == "mturk":  # it knows no way back by a link
+        st.markdown(live.messages.text("debrief.paste_code"))

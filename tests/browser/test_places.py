@@ -162,6 +162,18 @@ def test_what_another_device_had_queued_counts_for_the_first_unanswered_trial_on
         assert len(store.participants_frame("tiny_study", kind="simulated")) == 1
 
 
+def test_on_mechanical_turk_the_code_is_to_be_pasted_there(
+    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
+) -> None:
+    served = serve_study(write_study(tmp_path, conditions={"none": 1}, recruitment={"platform": "mturk"}))
+    page = begin(served, new_visitor(), served.url + "/?workerId=W1&assignmentId=A1&hitId=H1")
+    for number in range(1, N_TRIALS + 1):
+        press(page, number, "Deny")
+    page.get_by_text("paste this code into its field").wait_for()
+    assert page.locator(".code").inner_text().strip()
+    assert "W1" not in page.url
+
+
 def test_on_a_shared_computer_nobody_meets_what_somebody_else_left(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Route
 
 from advisor.bundle import load_bundle
 from data.records import Participant
@@ -140,6 +140,18 @@ def bodies(har: Path) -> list[tuple[str, bytes]]:
     return received
 
 
+def keeping_pictures(pictures: dict[str, bytes]) -> Callable[[Route], None]:
+    """Lets pictures through and keeps them by address: an archive of the traffic holds no bodies of pictures."""
+
+    def let_through(route: Route) -> None:
+        answer = route.fetch()
+        if answer.ok:
+            pictures[route.request.url] = answer.body()
+        route.fulfill(response=answer)
+
+    return let_through
+
+
 def test_the_traffic_of_a_whole_participation_gives_nothing_away(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, tmp_path: Path
 ) -> None:
@@ -147,6 +159,8 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
         har = tmp_path / f"{number}.har"
         context = new_visitor(record_har_path=har, record_har_content="embed")
         page = context.new_page()
+        pictures: dict[str, bytes] = {}
+        page.route("**/faces/*", keeping_pictures(pictures))
         walk = Walk(served, page)
         walk.to_the_trials()
         page.reload()
@@ -170,10 +184,15 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
             person.participant_key,
         }
         assert [word for word in sorted(forbidden) if word.encode() in traffic] == []
-        # The pictures that came are this participant's own, each under an address of its own. (An archive of the
-        # traffic keeps no bodies of pictures; tests of the route compare those.)
-        own = {trial.trial_key for trial in store.trials(person.participant_key) if trial.image}
-        assert {url.rsplit("/", 1)[1] for url, _ in received if "/faces/" in url} == own
+        # The pictures that came are those of this participant's own trials, each under an address of its own, at
+        # which nobody else finds anything.
+        own = {trial.trial_key: trial.image for trial in store.trials(person.participant_key) if trial.image}
+        assert {url.rsplit("/", 1)[1] for url, _ in received if "/faces/" in url} == set(own)
+        assert len(pictures) == len(own)
+        stranger = new_visitor()
+        for url, picture in pictures.items():
+            assert picture == bundle.image_bytes(own[url.rsplit("/", 1)[1]])
+            assert not stranger.request.get(url).ok
         told = [url for url, body in received if "/api/feedback/" in url and b'"outcome"' in body]
         assert len(told) == 2  # on practice alone
         assert [url for url, body in received if b'"outcome"' in body and "/api/feedback/" not in url] == []
