@@ -14,6 +14,8 @@ from human_study.analyst_key import ANALYST_KEY_VARIABLE
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.served_study import ANALYST_KEY, PATIENCE_S, answers, free_port, wait_until
 
+STILL_MS = 150
+
 
 class ServedAnalysts:
     """The analyst app in a process of its own."""
@@ -71,6 +73,17 @@ def settled(page: Page, study: str) -> None:
     # What the choice before had drawn stays until the script has come to its end.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
     expect(drawn).to_have_count(1, timeout=60_000)
+    wait_until(lambda: _stands_still(page), "a page that stands still")
+
+
+def _stands_still(page: Page) -> bool:
+    """Whether the script has ended and the page shows the same a moment later."""
+    ended, main = page.locator("[data-test-script-state=notRunning]"), page.get_by_test_id("stMain")
+    if ended.count() == 0:
+        return False
+    shown = main.inner_text()
+    page.wait_for_timeout(STILL_MS)
+    return ended.count() > 0 and main.inner_text() == shown
 
 
 def turn_to(page: Page, title: str, study: str) -> None:

@@ -19,6 +19,7 @@ from human_study.psych_ds import plain_cell
 from human_study.report import write_report
 from tests.browser.analyst_visit import ServedAnalysts, entered, rows, settled, turn_to
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
+from tests.served_study import wait_until
 from tests.tiny_study import write_task
 
 pytestmark = pytest.mark.browser
@@ -195,7 +196,10 @@ def test_facts_and_reasons_stand_as_they_were_written(page: Page) -> None:
         coder.press("Enter")
         page.get_by_text("coded by").filter(has_text=name[-12:]).wait_for()
         page.get_by_role("button", name="Save and go on").wait_for()
-        assert f"c0 {MARKUP[0]}" in as_read(page.get_by_test_id("stMain").inner_text())  # a code to choose
+        wait_until(
+            lambda: f"c0 {MARKUP[0]}" in as_read(page.get_by_test_id("stMain").inner_text()),
+            "a code to choose",
+        )
         assert page.evaluate(TRACES) == []
 
 
