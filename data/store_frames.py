@@ -93,6 +93,10 @@ def decisions_frame(
     frame = read(tables.participant, people, _person.created_at, _person.participant_key)
     frame = frame.merge(shown, on="participant_key")
     frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
+    if "initial_choice" in frame:  # the join leaves a number where there was no first stage
+        frame["initial_choice"] = (
+            frame["initial_choice"].astype(object).where(frame["initial_choice"].notna(), None)
+        )
     return frame[list(columns or (one.name for of_table in _DECISION_COLUMNS.values() for one in of_table))]
 
 

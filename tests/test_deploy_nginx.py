@@ -63,7 +63,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def await_decisions(cluster: Cluster, n: int) -> None:
     """Wait until the logs count so many; a line is written after its answer."""
-    wait_until(lambda: sum(cluster.n_decisions_at()) >= n, "the last line of the log", patience_s=10)
+    wait_until(lambda: sum(cluster.n_decisions_at()) >= n, "the last line of the log")
 
 
 def ask(
@@ -151,7 +151,7 @@ def test_replicas_are_asked_once_for_what_is_the_same_for_everybody(cluster: Clu
     def n_asked(path: str) -> int:
         return sum(log.read_text().count(f"GET {path} ") for log in cluster.access_logs)
 
-    wait_until(lambda: n_asked("/static/js/no.js") == 1, "the last line of the log", patience_s=10)
+    wait_until(lambda: n_asked("/static/js/no.js") == 1, "the last line of the log")
     assert n_asked(name) == 2  # in either coding
 
 

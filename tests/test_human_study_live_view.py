@@ -123,8 +123,8 @@ def test_the_page_names_people_by_their_random_keys(
     key = arrive(live, "person-4711")
     app = open_page()
     assert not app.exception
-    text = " ".join(str(table.value) for table in app.table)
-    assert key[:6].replace("_", "\\_") in text or key[:6] in text
+    text = " ".join(str(table.value) for table in app.table).replace("\\", "")  # what Markdown's escapes show
+    assert key[:6] in text
     assert "4711" not in text
     assert key not in text
 
