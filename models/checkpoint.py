@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 FORMAT = "countenance/1"
 
@@ -30,15 +30,27 @@ def save_checkpoint(path: Path, kind: str, tensors: dict[str, torch.Tensor], fac
     header = {"format": FORMAT, "kind": kind, "facts": json.dumps(facts)}
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
     try:
-        save_file(whole, temporary, metadata=header)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(_with_sorted_header(save(whole, metadata=header)))
         # mkstemp makes private files; a weights file is as readable as any other.
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file with its header's keys in order, so that equal weights have equal hashes.
+
+    The library writes metadata in an order that differs from run to run. A file is the header's length (8 bytes), the
+    header (JSON, padded with spaces to a multiple of 8), and the tensors.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def load_checkpoint(path: Path, *kinds: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import CheckpointError, load_checkpoint, load_into, save_checkpoint
+from models.checkpoint import CheckpointError, file_sha256, load_checkpoint, load_into, save_checkpoint
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_interrupted_write_leaves_the_last_whole_file(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("models.checkpoint.save_file", interrupted)
+    monkeypatch.setattr("models.checkpoint.save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save_checkpoint(saved, "face reader", {"a": torch.zeros(1)}, {})
     assert load_checkpoint(saved, "face reader")[1]["seed"] == 3
@@ -78,3 +78,16 @@ def test_an_interrupted_write_leaves_the_last_whole_file(
 def test_weights_of_another_size_are_refused(tensors: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         load_into(torch.nn.Linear(2, 3), tensors, Path("some.safetensors"))
+
+
+def test_equal_weights_have_equal_hashes(tmp_path: Path) -> None:
+    tensors = {name: torch.arange(3.0) for name in ("b", "a", "c")}
+    hashes = set()
+    for number in range(12):
+        path = tmp_path / f"{number}.safetensors"
+        save_checkpoint(path, "test", tensors, {"y": 1, "x": [2]})
+        hashes.add(file_sha256(path))
+    assert len(hashes) == 1
+    loaded, facts = load_checkpoint(path, "test")
+    assert facts == {"y": 1, "x": [2]}
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors.items())
