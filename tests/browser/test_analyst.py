@@ -105,6 +105,7 @@ def open_page(page: Page, analysts: KnownStudies, path: str, study: str = STUDY)
 
 def test_the_overview_counts_what_the_store_holds(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "")
+    expect(page.get_by_test_id("stMetric")).to_have_count(4, timeout=60_000)
     metrics = [metric.inner_text().split("\n") for metric in page.get_by_test_id("stMetric").all()]
     assert [(words[0], words[-1]) for words in metrics] == [
         ("Completed", "32"),
