@@ -7,6 +7,7 @@ stopping. What the members say of the people they never saw is the honest figure
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,12 @@ class ResponseFit:
         """P(approve), float [N], by the members that held each decision's person out; `inputs` [N, A + F]."""
         with torch.no_grad():
             members = self.model.member_probabilities(torch.tensor(inputs, dtype=torch.float32))
-        share = torch.from_numpy(self.held_rows).float()
-        return ((members * share).sum(0) / share.sum(0)).double().numpy()
+        return _by_who_held_out(members, torch.from_numpy(self.held_rows))
+
+
+def _by_who_held_out(members: Tensor, held: Tensor) -> np.ndarray:
+    """Mean of what the members [M, X] say, each only where it held out (bool [M, X]); float [X]."""
+    return ((members * held).sum(0) / held.sum(0)).double().numpy()
 
 
 def log_loss(probabilities: np.ndarray, approved: np.ndarray) -> float:
@@ -105,7 +110,7 @@ class _Decisions:
     person: Tensor
     held_out: Tensor
 
-    @property
+    @cached_property  # asked for at every step
     def held_rows(self) -> Tensor:
         """Which member does not learn from which decision, bool [M, N]."""
         return self.held_out[:, self.person]
@@ -164,13 +169,10 @@ def fit_response(
     best, stopped_at = _train(model, decisions, config)
 
     with torch.no_grad():
-        members = model.member_probabilities(decisions.inputs)
-        share = decisions.held_rows.float()
-        held_out_p = ((members * share).sum(0) / share.sum(0)).double().numpy()
+        held_out_p = _by_who_held_out(model.member_probabilities(decisions.inputs), decisions.held_rows)
         own, advised = model.parts(decisions.inputs)
         together, unadvised = (
-            (decisions.log_likelihood(model, (own, seen)) * decisions.held_out).sum(0)
-            / decisions.held_out.sum(0)
+            _by_who_held_out(decisions.log_likelihood(model, (own, seen)), decisions.held_out)
             for seen in (advised, torch.zeros_like(advised))
         )
     loss = log_loss(held_out_p, approved)
@@ -192,8 +194,8 @@ def fit_response(
         loss,
         metrics,
         decisions.held_rows.numpy(),
-        together.double().numpy(),
-        unadvised.double().numpy(),
+        together,
+        unadvised,
     )
 
 
