@@ -163,21 +163,19 @@ def contrasts_table(decisions: pd.DataFrame, baseline: str = BASELINE) -> pd.Dat
     ]
     columns = ["round_number", "condition", "n_participants", *figures]
     table = pd.DataFrame(rows, columns=[*columns, "reason"]).astype(dict.fromkeys(figures, float))
-    tested = table["p_value"].notna()
-    table.insert(len(columns), "p_holm", np.nan)
-    if tested.any():
-        p_values = table.loc[tested, "p_value"].to_numpy()
-        table.loc[tested, "p_holm"] = holm(p_values)
+    table.insert(len(columns), "p_holm", holm(table["p_value"].to_numpy()))
     return table
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
     """P values [..., n_tests] of one family each, corrected by Holm (1979): below α where his step-down rejects.
 
+    What is not a number was not tested, does not count among the tests, and stays what it is.
     Written here because statsmodels collects garbage at each call, which a simulation makes thousands of times.
     """
-    n_tests = p_values.shape[-1]
-    order = np.argsort(p_values, axis=-1)
-    stepped = np.take_along_axis(p_values, order, axis=-1) * np.arange(n_tests, 0, -1)
+    n_tests = (~np.isnan(p_values)).sum(axis=-1, keepdims=True)
+    order = np.argsort(p_values, axis=-1)  # what is not a number comes last
+    n_left = np.maximum(n_tests - np.arange(p_values.shape[-1]), 1)
+    stepped = np.take_along_axis(p_values, order, axis=-1) * n_left
     corrected = np.minimum(np.maximum.accumulate(stepped, axis=-1), 1.0)
     return np.take_along_axis(corrected, np.argsort(order, axis=-1), axis=-1)

@@ -1,8 +1,9 @@
 """Sample size by simulation: the planned analysis, run on studies that a population would produce.
 
 Per simulated study, people are drawn from a bank of the population, decide on test applications as the study file
-plans them, and their decisions go through the very contrast of the report (GEE with bias-reduced covariance, against
-no advice). Power is the share of studies in which it is found; its Monte Carlo error stands beside it.
+plans them, and their decisions go through the very contrasts of the report (GEE with bias-reduced covariance, every
+condition against the same people without advice, Holm-corrected together). Power is the share of the contrasts with an
+effect that are found; its Monte Carlo error stands beside it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from data.errors import StudyError
-from human_study.condition_contrasts import contrast_of_counts
+from human_study.condition_contrasts import contrast_of_counts, holm
 from human_study.figures import finished
 
 ALPHA = 0.05
@@ -36,7 +37,10 @@ class DecidingPopulation(Protocol):
 
 @dataclass(frozen=True)
 class PlannedStudy:
-    """What the study file plans: test trials a participant, conditions compared with no advice, payment."""
+    """What the study file plans: test trials a participant, conditions compared with no advice, payment.
+
+    Of the `n_contrasts` conditions, `n_placebos` show advice that belongs to another application, which adds nothing.
+    """
 
     n_test_trials: int
     n_trials: int
@@ -45,11 +49,12 @@ class PlannedStudy:
     bonus_per_correct: float
     currency: str
     minutes: float
+    n_placebos: int = 0
 
     @property
-    def alpha(self) -> float:
-        """The level of one contrast: Holm's first step, which the least of several p values must pass."""
-        return ALPHA / self.n_contrasts
+    def n_effects(self) -> int:
+        """Contrasts with an effect to be found."""
+        return self.n_contrasts - self.n_placebos
 
 
 @dataclass(frozen=True)
@@ -143,20 +148,33 @@ def simulate_counts(
 def simulated_p_values(
     bank: PeopleBank, plan: PlannedStudy, n_each: int, n_simulations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """p values of the planned contrast in `n_simulations` studies of `n_each` participants a condition.
+    """p values, not yet corrected, of `n_simulations` studies of `n_each` participants a condition.
 
-    Not a number where a study has no spread to test with. Negative where the difference points the other way.
+    Returns [n_simulations, n_contrasts], those with an effect first. Not a number where a study has no spread to test
+    with. Negative where the difference points the other way.
     """
     is_first = np.repeat([True, False], n_each)
-    p_values = np.full(n_simulations, np.nan)
+    p_values = np.full((n_simulations, plan.n_contrasts), np.nan)
     for k in range(n_simulations):
-        with_advice = simulate_counts(bank.advised, bank.outcomes, n_each, plan.n_test_trials, rng)
         alone = simulate_counts(bank.without, bank.outcomes, n_each, plan.n_test_trials, rng)
-        n, correct = (np.vstack(pair) for pair in zip(with_advice, alone, strict=True))
-        result = contrast_of_counts(n, correct, is_first)
-        if result.p_value is not None and result.difference.value is not None:
-            p_values[k] = result.p_value if result.difference.value >= 0 else -result.p_value
+        for condition in range(plan.n_contrasts):
+            approval = bank.advised if condition < plan.n_effects else bank.without
+            advised = simulate_counts(approval, bank.outcomes, n_each, plan.n_test_trials, rng)
+            n, correct = (np.vstack(pair) for pair in zip(advised, alone, strict=True))
+            result = contrast_of_counts(n, correct, is_first)
+            if result.p_value is not None and result.difference.value is not None:
+                p_values[k, condition] = result.p_value if result.difference.value >= 0 else -result.p_value
     return p_values
+
+
+def share_found(p_values: np.ndarray, plan: PlannedStudy) -> np.ndarray:
+    """The share of the effects that each study finds, [n_simulations], from `simulated_p_values`.
+
+    Found is what points the right way and passes Holm's step-down over all of the study's contrasts.
+    """
+    found = (p_values >= 0) & (holm(np.abs(p_values)) < ALPHA)
+    shares: np.ndarray = found[:, : plan.n_effects].mean(axis=1)
+    return shares
 
 
 @dataclass(frozen=True)
@@ -177,16 +195,19 @@ def power_curve(
     """Power at every sample size (participants a condition)."""
     points = []
     for n_each in sizes:
-        p_values = simulated_p_values(bank, plan, n_each, n_simulations, rng)
-        found = float(((p_values >= 0) & (p_values < plan.alpha)).mean())
-        error = float(np.sqrt(found * (1 - found) / n_simulations))
-        points.append(_priced(bank, plan, n_each, found, error))
+        found = share_found(simulated_p_values(bank, plan, n_each, n_simulations, rng), plan)
+        # Contrasts of one study share its people without advice: studies, not contrasts, are independent.
+        error = float(found.std() / np.sqrt(n_simulations))
+        points.append(_priced(bank, plan, n_each, float(found.mean()), error))
     return points
 
 
 def _priced(bank: PeopleBank, plan: PlannedStudy, n_each: int, power: float, error: float) -> PowerPoint:
     n_total = n_each * (plan.n_contrasts + 1)
-    mean_accuracy = (bank.accuracy(False) + plan.n_contrasts * bank.accuracy(True)) / (plan.n_contrasts + 1)
+    n_without = 1 + plan.n_placebos
+    mean_accuracy = (n_without * bank.accuracy(False) + plan.n_effects * bank.accuracy(True)) / (
+        plan.n_contrasts + 1
+    )
     each = plan.base_payment + plan.bonus_per_correct * plan.n_trials * mean_accuracy
     return PowerPoint(
         n_each, n_total, power, error, round(n_total * each, 2), round(n_total * plan.minutes / 60, 1)
@@ -199,8 +220,8 @@ def sizes_to_try(
     """Sample sizes around the target, found by doubling; eight at most."""
     n_each = MIN_PARTICIPANTS
     while n_each < MAX_PARTICIPANTS:
-        p_values = simulated_p_values(bank, plan, n_each, n_simulations, rng)
-        if ((p_values >= 0) & (p_values < plan.alpha)).mean() > target + 0.1:
+        found = share_found(simulated_p_values(bank, plan, n_each, n_simulations, rng), plan)
+        if found.mean() > target + 0.1:
             break
         n_each = min(MAX_PARTICIPANTS, n_each * 2)
     low = max(MIN_PARTICIPANTS, n_each // 6)
@@ -220,7 +241,9 @@ def sample_size(
         return None
     kept = np.clip(power, 0.5 / n_simulations, 1 - 0.5 / n_simulations)
     z = stats.norm.ppf(kept)
-    error = np.sqrt(kept * (1 - kept) / n_simulations) / stats.norm.pdf(z)
+    # Where no study, or each, has found it, the error is not 0 but unknown: that of the clipped power.
+    least = np.sqrt(kept * (1 - kept) / n_simulations) * (kept != power)
+    error = np.maximum([point.monte_carlo_error for point in points], least) / stats.norm.pdf(z)
     design = np.column_stack([np.ones_like(n), n]) / error[:, None]
     covariance = np.linalg.inv(design.T @ design)
     a, b = covariance @ design.T @ (z / error)

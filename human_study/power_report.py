@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from advisor.bundle import Condition
 from advisor.simulate import population
 from data.errors import StudyError
 from human_study.figures import chart_svg
 from human_study.power import (
+    ALPHA,
     DecidingPopulation,
     PeopleBank,
     PlannedStudy,
@@ -25,6 +27,7 @@ from human_study.power import (
 from human_study.power_populations import PilotPopulation, SimulatedPopulation, TestPool
 from human_study.study_file import load_study_file
 
+PLACEBO: Condition = "shuffled"
 SECONDS_A_TRIAL = 8.0
 MINUTES_AROUND = 5.0
 
@@ -49,11 +52,10 @@ class PowerReport:
             "balanced accuracy, with "
             f"it {self.bank.accuracy(True):.1%} ({100 * self.bank.effect:+.1f} points)."
         )
-        corrected = f" (Holm's first step over {self.plan.n_contrasts})" if self.plan.n_contrasts > 1 else ""
         analysis = (
             f"Planned analysis: GEE contrast with no advice, {self.plan.n_test_trials} test trials a "
-            "participant, two-sided "
-            f"at {self.plan.alpha:.3g}{corrected}; {self.n_simulations} simulated studies a sample size."
+            f"participant, two-sided at {ALPHA:.3g}{_of_several(self.plan)}; {self.n_simulations} simulated studies a "
+            "sample size."
         )
         if self.needed is None:
             highest = max(self.points, key=lambda point: point.power)
@@ -74,6 +76,17 @@ class PowerReport:
             f"{n_total} in all: about {self.points[0].cost * scale:,.0f} {self.plan.currency} and "
             f"{n_total * self.plan.minutes / 60:,.0f} hours of participants' time.",
         ]
+
+
+def _of_several(plan: PlannedStudy) -> str:
+    """What is assumed and counted where a round compares several conditions with no advice."""
+    if plan.n_contrasts == 1:
+        return ""
+    placebos = "a shuffled face none, " if plan.n_placebos else ""
+    return (
+        f" after Holm's correction over the {plan.n_contrasts} contrasts of a round (every advice has the effect, "
+        f"{placebos}and power is the share of effects found)"
+    )
 
 
 def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStudy:
@@ -102,6 +115,8 @@ def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStud
         bonus_per_correct=float(payment.get("bonus_per_correct", 0)),
         currency=str(payment.get("currency", "USD")),
         minutes=expected if minutes is None else minutes,
+        # Alone, it is what the study is about; beside other advice, it is there to add nothing.
+        n_placebos=int(PLACEBO in conditions and len(conditions) > 2),
     )
 
 

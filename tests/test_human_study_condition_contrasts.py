@@ -138,8 +138,16 @@ def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) 
         assert one.odds_ratio.value == pytest.approx(1 / other.odds_ratio.value)
 
 
+@settings(deadline=None, max_examples=25)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_what_statsmodels_makes_of_it(p_values: list[float]) -> None:
     corrected = condition_contrasts.holm(np.array([p_values, p_values[::-1]]))
     expected = multipletests(p_values, method="holm")[1]
     np.testing.assert_allclose(corrected, [expected, expected[::-1]])
+
+
+def test_what_was_not_tested_does_not_count_in_holms_family() -> None:
+    p_values = np.array([[0.03, np.nan, 0.02], [np.nan, np.nan, np.nan]])
+    corrected = condition_contrasts.holm(p_values)
+    np.testing.assert_allclose(corrected, [[0.04, np.nan, 0.04], [np.nan] * 3])
+    assert condition_contrasts.holm(np.array([])).shape == (0,)

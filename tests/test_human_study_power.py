@@ -1,9 +1,11 @@
 """Power against the level of the test, a known normal approximation, and its command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -17,22 +19,27 @@ from data.applications import Standardiser, read_applications
 from data.errors import StudyError
 from data.task import load_task
 from human_study.cli import app
+from human_study.condition_contrasts import contrasts_table
 from human_study.power import (
     PlannedStudy,
     PowerPoint,
     draw_bank,
     power_curve,
     sample_size,
+    share_found,
+    simulate_counts,
     simulated_p_values,
 )
 from human_study.power_populations import PilotPopulation, TestPool
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel
+from tests.analysed_study import decisions_of
 from tests.reviewed_study import write_reviewed_bundle
 from tests.tiny_study import write_study
 
 PLAN = PlannedStudy(20, 40, 1, 2.0, 0.05, "GBP", 30)
+OF_THREE = replace(PLAN, n_contrasts=3, n_placebos=1)
 
 
 class People:
@@ -55,6 +62,58 @@ def test_without_an_effect_the_planned_test_keeps_its_level() -> None:
     assert 0.05 - 3 * 0.011 < found < 0.05 + 3 * 0.011  # Monte Carlo error of 400 studies
 
 
+def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -> None:
+    bank = draw_bank(People(), 0.12, np.random.default_rng(0))
+    n_each, n_found = 14, []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        decided = {
+            condition: simulate_counts(approval, bank.outcomes, n_each, PLAN.n_test_trials, rng)
+            for condition, approval in (
+                ("none", bank.without),
+                ("score", bank.advised),
+                ("face", bank.advised),
+                ("shuffled", bank.without),
+            )
+        }
+        frames = []
+        for start, (condition, (n, correct)) in enumerate(decided.items()):
+            cells = [
+                (int(right[0]), int(of[0] - right[0]), int(of[1] - right[1]), int(right[1]))
+                for of, right in zip(n, correct, strict=True)
+            ]
+            frames.append(decisions_of(cells, condition, start=start * n_each))
+        table = contrasts_table(pd.concat(frames, ignore_index=True)).set_index("condition")
+        found = (table["p_holm"] < 0.05) & (table["difference"] > 0)
+        p_values = simulated_p_values(bank, OF_THREE, n_each, 1, np.random.default_rng(seed))
+        np.testing.assert_allclose(np.abs(p_values[0]), table.loc[["score", "face", "shuffled"], "p_value"])
+        assert share_found(p_values, OF_THREE) == [found[["score", "face"]].mean()]
+        n_found.append(found[["score", "face"]].sum())
+    assert {0, 1, 2} == set(n_found)  # the studies tell the rules apart
+
+
+def test_an_effect_is_found_where_holm_steps_down_to_it() -> None:
+    p_values = np.array(
+        [
+            [0.01, 0.02, 0.9],  # 0.02 passes 0.05 / 2, though not 0.05 / 3
+            [0.02, 0.03, 0.9],  # the least does not pass 0.05 / 3: nothing is found
+            [0.01, 0.03, np.nan],  # what could not be tested does not count among the tests
+            [0.01, -0.01, 0.9],  # the wrong way round
+            [0.9, 0.04, 0.001],  # the placebo's own is no effect to be found
+        ]
+    )
+    assert list(share_found(p_values, OF_THREE)) == [1, 0, 1, 0.5, 0]
+
+
+def test_where_nothing_has_an_effect_holm_keeps_the_level_over_all_contrasts() -> None:
+    bank = draw_bank(People(), 0.0, np.random.default_rng(0))
+    p_values = np.abs(
+        simulated_p_values(bank, replace(PLAN, n_contrasts=3), 12, 300, np.random.default_rng(1))
+    )
+    any_found = (share_found(p_values, replace(PLAN, n_contrasts=3)) > 0).mean()
+    assert any_found < 0.05 + 3 * 0.0126  # Monte Carlo error of 300 studies
+
+
 def test_advice_is_made_as_strong_as_the_effect_says_and_no_stronger_than_it_can_be() -> None:
     bank = draw_bank(People(), 0.08, np.random.default_rng(0))
     assert bank.effect == pytest.approx(0.08, abs=1e-6)
@@ -72,6 +131,16 @@ def test_power_grows_with_participants_and_its_error_and_price_are_said() -> Non
     each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
     assert many.cost == pytest.approx(120 * each, abs=0.01)
     assert many.hours == 60
+
+
+def test_of_several_contrasts_the_error_is_that_of_studies_and_placebos_add_nothing_to_the_bonus() -> None:
+    bank = draw_bank(People(), 0.1, np.random.default_rng(0))
+    shares = share_found(simulated_p_values(bank, OF_THREE, 14, 80, np.random.default_rng(3)), OF_THREE)
+    (point,) = power_curve(bank, OF_THREE, [14], 80, np.random.default_rng(3))
+    assert point.power == pytest.approx(shares.mean())
+    assert point.monte_carlo_error == pytest.approx(shares.std() / np.sqrt(80))
+    each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
+    assert point.cost == pytest.approx(14 * 4 * each, abs=0.01)
 
 
 def test_the_sample_size_is_that_of_a_curve_whose_answer_is_known() -> None:
@@ -107,6 +176,28 @@ def test_the_command_says_how_many_and_leaves_table_picture_and_text(tmp_path: P
     assert content["effect"] == pytest.approx(0.05, abs=1e-6)
     assert [point["n_each"] for point in content["points"]] == [6, 24]
     assert "SIMULATED" in (out / "power.svg").read_text()
+
+
+def test_the_command_says_what_is_corrected_and_that_a_shuffled_face_adds_nothing(tmp_path: Path) -> None:
+    conditions = {"none": 1, "face": 1, "shuffled": 1}
+    study = planned(tmp_path, conditions=conditions, trials={"main": 20, "test_share": 0.5})
+    words = (
+        "--effect",
+        "0.05",
+        "--participants",
+        "6,12",
+        "--simulations",
+        "50",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    run = command(str(study), *words)
+    assert run.exit_code == 0, run.output
+    said = " ".join(run.output.split())
+    assert "after Holm's correction over the 2 contrasts of a round" in said
+    assert "a shuffled face none" in said
+    plan = json.loads((tmp_path / "out" / "power.json").read_text())["plan"]
+    assert (plan["n_contrasts"], plan["n_placebos"]) == (2, 1)
 
 
 @pytest.mark.parametrize(
