@@ -10,45 +10,18 @@ from functools import partial
 import streamlit as st
 
 from data.errors import CountenanceError
-from human_study import live_view
-from human_study.analyst_pages import (
-    accuracy,
-    applications,
-    faces,
-    overview,
-    people,
-    reasons,
-    response_model,
-)
-from human_study.analyst_pages.choice import Choice, choose, page_of_study
+from human_study.analyst_pages.choice import choose, page_of_study
+from human_study.analyst_pages.contents import PAGES
 from human_study.analyst_pages.drawing import page_style, plain
-from human_study.analyst_pages.sections import section_page
-
-
-def _live(choice: Choice) -> None:
-    live_view.draw(choice.store, choice.study_name, choice.kind)
 
 
 def main() -> None:
     """Draw the app: chooser, navigation, and the page that was asked for."""
     st.set_page_config(page_title="Countenance for analysts", layout="centered")
     page_style()
-    pages = [
-        ("Overview", "overview", overview.draw),
-        ("Live", "live", _live),
-        ("Accuracy", "accuracy", accuracy.draw),
-        ("Learning", "learning", section_page("learning")),
-        ("Reliance", "reliance", section_page("reliance")),
-        ("People", "people", people.draw),
-        ("Applications", "applications", applications.draw),
-        ("Faces", "faces", faces.draw),
-        ("Response model ĥ", "response_model", response_model.draw),
-        ("Reasons", "reasons", reasons.draw),
-        ("Audits", "audits", section_page("audits")),
-    ]
     try:
         choice = choose()
-        first, *others = [(partial(page_of_study, body, choice), title, path) for title, path, body in pages]
+        first, *others = [(partial(page_of_study, body, choice), title, path) for title, path, body in PAGES]
         # The first page's address is "/" alone, whatever its path; links to /overview must not end nowhere.
         shown = [st.Page(first[0], title=first[1], url_path="start", default=True)]
         shown += [st.Page(body, title=title, url_path=path) for body, title, path in others]

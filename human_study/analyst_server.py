@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from human_study.run_app import run_app
 DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
 STUDY_VARIABLE = "COUNTENANCE_STUDY"
 _SCRIPT = Path(__file__).parent / "analyst_app.py"
+_PAGES = "human_study.analyst_pages.contents"
 
 
 def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -> None:
@@ -33,13 +35,16 @@ def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -
     """
 
     @contextlib.asynccontextmanager
-    async def ends_with_its_parent(_app: App) -> AsyncIterator[None]:
+    async def prepared(_app: App) -> AsyncIterator[None]:
         async def watch() -> None:
             while os.getppid() == parent_pid:
                 await asyncio.sleep(1)
             os.kill(os.getpid(), signal.SIGTERM)
 
         watching = asyncio.create_task(watch())
+        # Before anybody can be let in, so that no page waits for it; and not with this file, which the participant
+        # process imports too and has no use for statistics. (Streamlit has begun by now, which its caches ask for.)
+        importlib.import_module(_PAGES)
         yield
         watching.cancel()
 
@@ -54,7 +59,7 @@ def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -
     )
     app = App(
         _SCRIPT,
-        lifespan=ends_with_its_parent,
+        lifespan=prepared,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), door],
     )
     run_app(app, port, host="127.0.0.1")

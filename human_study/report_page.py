@@ -14,7 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from human_study.figures import chart_svg
-from human_study.findings import Finding, FindingTable
+from human_study.findings import Finding, FindingChart, FindingTable
+from human_study.mistakes import why_missing
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,15 @@ def report_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html")
-    return template.render(report=report, svg=lambda chart: chart_svg(chart.draw()), cells=_cells)
+    return template.render(report=report, svg=_svg, cells=_cells)
+
+
+def _svg(chart: FindingChart) -> tuple[str, str]:
+    """A chart as SVG and the empty string; or the empty string and why it cannot be drawn."""
+    try:
+        return chart_svg(chart.draw()), ""
+    except Exception as error:
+        return "", why_missing(f"the chart {chart.name}", error)
 
 
 def _cells(table: FindingTable) -> dict[str, Any]:

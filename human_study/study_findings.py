@@ -4,12 +4,9 @@ The one list of what is computed; how each is computed stands in its own file. A
 it does not know or over a mistake of its own, says so in its place and costs nothing else.
 """
 
-import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from data.errors import CountenanceError
 from human_study.confidence import confidence_findings
 from human_study.consistency import consistency_findings
 from human_study.equivalence import equivalence_findings
@@ -19,6 +16,7 @@ from human_study.face_meaning import meaning_findings
 from human_study.findings import Finding, not_computed
 from human_study.gains import gain_findings
 from human_study.group_audits import group_findings
+from human_study.mistakes import why_missing
 from human_study.reason_codes import reason_findings
 from human_study.reliance import reliance_findings
 from human_study.response_findings import calibration_findings, importance_findings
@@ -35,8 +33,6 @@ from human_study.steering import steering_findings
 from human_study.study_results import StudyResults
 from human_study.trends import practice_findings, round_findings
 
-_LOG = logging.getLogger(__name__)
-
 FindingFunction = Callable[[StudyResults], Finding]
 _OF_RUNS: tuple[FindingFunction, ...] = (calibration_findings, importance_findings)
 
@@ -50,11 +46,7 @@ class Section:
     functions: tuple[FindingFunction, ...]
 
     def findings(self, results: StudyResults) -> list[Finding]:
-        """Compute this section's findings; what stands in the way of one costs no other.
-
-        A bundle or a task that is gone is named. A mistake of the program is named as one, and its traceback
-        goes to the log, without the message, which may hold what people wrote.
-        """
+        """Compute this section's findings; what stands in the way of one costs no other, and is said in its place."""
         return [_computed(function, results) for function in self.functions]
 
 
@@ -63,13 +55,8 @@ def _computed(function: FindingFunction, results: StudyResults) -> Finding:
         found = function(results)
         left_out = nobody_counts(results) if found.reason and function not in _OF_RUNS else ""
         return replace(found, reason=f"{found.reason}; {left_out}") if left_out else found
-    except CountenanceError as error:
-        reason = str(error).rstrip(".")
     except Exception as error:
-        kind = type(error).__name__
-        where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("%s stumbled over %s:\n%s", function.__name__, kind, where)
-        reason = f"the program made a mistake ({kind}); please report it with what its log says"
+        reason = why_missing(function.__name__, error)
     name = function.__name__.removesuffix("_findings")
     return not_computed(name, name.replace("_", " ").capitalize(), reason)
 

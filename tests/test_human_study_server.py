@@ -42,7 +42,8 @@ def test_the_participant_process_holds_no_torch(served: ServedStudy) -> None:
     for path in ("/ready", "/welcome", "/"):
         get(served, path)
     assert served.holds("pandas")  # the question itself works
-    assert not served.holds("torch")
+    for library in ("torch", "statsmodels", "sklearn"):
+        assert not served.holds(library)
 
 
 def test_whoever_has_no_cookie_comes_to_the_welcome_page(served: ServedStudy) -> None:

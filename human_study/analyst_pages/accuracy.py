@@ -1,5 +1,7 @@
 """Page: balanced accuracy by condition and round, with intervals, gains, sensitivity and response times."""
 
+from functools import partial
+
 import streamlit as st
 
 from human_study import figures, result_words
@@ -30,22 +32,27 @@ def draw(choice: Choice) -> None:
     if results.response_times.empty:
         st.info("Not shown: no decision came with a response time.")
     else:
-        drawn = figures.response_time_chart(results.response_times, simulated=results.simulated)
-        chart("response_times", drawn, "Response times by round and condition")
+        chart(
+            "response_times",
+            partial(figures.response_time_chart, results.response_times, simulated=results.simulated),
+            "Response times by round and condition",
+        )
         download_csv("response_times", results.response_times)
 
 
 def _accuracy(results: StudyResults) -> None:
     st.subheader("Accuracy by round and condition", anchor=False)
     if results.accuracy["accuracy"].notna().any():
-        drawn = figures.accuracy_chart(
-            results.accuracy,
-            results.participant_accuracy,
-            results.machine_accuracy,
-            simulated=results.simulated,
-        )
         chart(
-            "accuracy", drawn, "Balanced accuracy by round and condition; the table below holds the numbers"
+            "accuracy",
+            partial(
+                figures.accuracy_chart,
+                results.accuracy,
+                results.participant_accuracy,
+                results.machine_accuracy,
+                simulated=results.simulated,
+            ),
+            "Balanced accuracy by round and condition; the table below holds the numbers",
         )
         st.caption(
             "Balanced accuracy on test applications; bars are 95% intervals clustered by participant, "

@@ -4,6 +4,7 @@ Text from databases and files goes through `plain`, so that Markdown in it neith
 """
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 import altair as alt
@@ -12,6 +13,7 @@ import streamlit as st
 
 from human_study import figures
 from human_study.findings import Finding, FindingTable
+from human_study.mistakes import why_missing
 from human_study.result_words import nobody_counts
 from human_study.study_results import StudyResults
 
@@ -29,19 +31,24 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$~:])", r"\\\1", parted)
 
 
-def chart(name: str, drawn: alt.LayerChart, description: str) -> None:
-    """A chart and its downloads, which are drawn only when they are asked for."""
-    # Streamlit fits axes and legend into the height, which means the plot alone in altair.
-    height = int(drawn.height) + _AROUND_PLOT_PX
-    st.altair_chart(drawn, theme=None, width="stretch", height=height, alt=description)
+def chart(name: str, draw: Callable[[], alt.LayerChart], description: str) -> None:
+    """A chart and its downloads, which are made only when they are asked for; or why it cannot be drawn."""
+    try:
+        drawn = draw()
+        # Streamlit fits axes and legend into the height, which means the plot alone in altair.
+        height = int(drawn.height) + _AROUND_PLOT_PX
+        st.altair_chart(drawn, theme=None, width="stretch", height=height, alt=description)
+    except Exception as error:
+        st.info(f"Not drawn: {plain(why_missing(f'the chart {name}', error))}.")
+        return
     row = st.container(horizontal=True)
-    for suffix, draw, mime in (
+    for suffix, write, mime in (
         ("svg", figures.chart_svg, "image/svg+xml"),
         ("png", figures.chart_png, "image/png"),
     ):
         row.download_button(
             suffix.upper(),
-            partial(draw, drawn),
+            partial(write, drawn),
             f"{name}.{suffix}",
             mime,
             on_click="ignore",
@@ -113,7 +120,7 @@ def finding(found: Finding) -> None:
     if found.reason:
         st.info(f"Not computed: {plain(found.reason)}.")
     for figure in found.charts:
-        chart(figure.name, figure.draw(), figure.description)
+        chart(figure.name, figure.draw, figure.description)
         st.caption(plain(figure.caption))
     for held in found.tables:
         finding_table(held)

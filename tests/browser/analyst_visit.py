@@ -20,7 +20,8 @@ STILL_MS = 150
 class ServedAnalysts:
     """The analyst app in a process of its own."""
 
-    def __init__(self, database_url: str, study: str, log_path: Path) -> None:
+    def __init__(self, database_url: str, study: str, log_path: Path, first: str = "") -> None:
+        """`first` is what to execute in the process before the app."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {
@@ -29,7 +30,8 @@ class ServedAnalysts:
             STUDY_VARIABLE: study,
             ANALYST_KEY_VARIABLE: ANALYST_KEY,
         }
-        command = [sys.executable, "-m", "human_study.analyst_server", str(self.port), str(os.getpid())]
+        run = "import runpy; runpy.run_module('human_study.analyst_server', run_name='__main__', alter_sys=True)"
+        command = [sys.executable, "-c", f"{first}\n{run}", str(self.port), str(os.getpid())]
         with log_path.open("w") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -37,6 +39,11 @@ class ServedAnalysts:
         except BaseException:
             self.stop()
             raise
+
+    def libraries(self) -> set[str]:
+        """Paths of the shared libraries that the process has mapped."""
+        mapped = Path(f"/proc/{self.process.pid}/maps").read_text().splitlines()
+        return {path for line in mapped if ".so" in (path := line.split(maxsplit=5)[-1])}
 
     def stop(self) -> None:
         """End it by its id."""

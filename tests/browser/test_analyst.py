@@ -291,6 +291,59 @@ def test_a_running_study_is_drawn_again_without_a_reload(analysts: KnownStudies,
     expect(decisions).to_contain_text(str(before + 30), timeout=60_000)
 
 
+# A mistake in one figure of the page itself, and in one of a finding.
+BREAK_FIGURES = """
+from human_study import figures, finding_charts
+
+def broken(*args, **kwargs):
+    return {}["what somebody " + "wrote"]
+
+figures.accuracy_chart = finding_charts.calibration_chart = broken
+"""
+
+
+def test_a_figure_that_cannot_be_drawn_says_so_in_its_place_and_costs_nothing_else(
+    analysts: KnownStudies, new_visitor: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    log = tmp_path / "analysts.log"
+    served = ServedAnalysts(analysts.database_url, STUDY, log, first=BREAK_FIGURES)
+    try:
+        page = entered(new_visitor(), served.url)
+        settled(page, STUDY)
+        turn_to(page, "Accuracy", STUDY)
+        said = page.get_by_text("Not drawn: the program made a mistake (KeyError)")
+        expect(said).to_have_count(1)
+        assert rows(page, 0)[3] == "1|Face|8|160|80.0%|73.7% to 86.3%|+15.0"
+        expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(1)  # that of response times
+        turn_to(page, "Response model", STUDY)
+        expect(said).to_have_count(1)
+        assert rows(page, 0) == ["20.0%|30.0%|100", "80.0%|70.0%|100"]
+        expect(page.get_by_text("People go most by smile, the model believes.")).to_be_visible()
+    finally:
+        served.stop()
+    logged = log.read_text()
+    for name in ("accuracy", "response_calibration"):
+        assert f"the chart {name} stumbled over KeyError" in logged
+    assert 'return {}["what somebody " + "wrote"]' in logged or "in broken" in logged
+    assert "what somebody wrote" not in logged
+
+
+def test_no_page_loads_a_library_that_the_server_has_not_loaded_before_it_let_anybody_in(
+    analysts: KnownStudies, new_visitor: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    served = ServedAnalysts(analysts.database_url, STUDY, tmp_path / "analysts.log")
+    try:
+        before = served.libraries()
+        assert any("sklearn" in path for path in before)
+        page = entered(new_visitor(), served.url)
+        settled(page, STUDY)
+        for title in PAGES:
+            turn_to(page, title, STUDY)
+        assert sorted(served.libraries() - before) == []
+    finally:
+        served.stop()
+
+
 def test_the_app_asks_nobody_outside_and_holds_no_torch(analysts: KnownStudies, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(urllib.parse.urlsplit(request.url).netloc))
