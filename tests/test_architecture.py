@@ -67,6 +67,14 @@ def test_only_human_study_imports_streamlit() -> None:
     assert users == {"human_study"}
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_nothing_that_is_ignored_is_part_of_the_project() -> None:
+    # A link to an environment that was committed would take the place of the environment wherever it is merged.
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout == ""
+
+
 def test_package_init_files_import_nothing() -> None:
     assert [
         path
