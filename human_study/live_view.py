@@ -11,11 +11,10 @@ import streamlit as st
 
 from data.records import ParticipantKind, StudyCondition
 from data.store import DecisionStore
-from human_study.analyst_pages.drawing import plain
+from human_study.analyst_pages.drawing import metrics, plain
 from human_study.live_summary import LiveSummary, summarise
 from human_study.number_words import MISSING, is_missing, percent, seconds, whole
 
-_METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
 _STATUS_HEADINGS = {
     "completed": "Completed",
     "active": "Under way",
@@ -53,14 +52,14 @@ def draw(store: DecisionStore, study_name: str, participant_kind: ParticipantKin
 
 
 def _figures(summary: LiveSummary) -> None:
-    row = st.container(horizontal=True)
-    for label, value in (
-        ("Under way", str(len(summary.under_way))),
-        ("Decisions a minute", f"{summary.decisions_per_minute:.1f}"),
-        ("Response time", seconds(summary.median_response_time_ms)),
-        ("Checks passed", percent(summary.attention_share)),
-    ):
-        row.metric(label, value, border=True, width=_METRIC_WIDTH_PX)
+    metrics(
+        {
+            "Under way": str(len(summary.under_way)),
+            "Decisions a minute": f"{summary.decisions_per_minute:.1f}",
+            "Response time": seconds(summary.median_response_time_ms),
+            "Checks passed": percent(summary.attention_share),
+        }
+    )
     st.caption(
         "Decisions a minute: of the last ten minutes. Response time (median) and attention checks: of all so far."
     )

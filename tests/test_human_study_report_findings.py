@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import altair as alt
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -11,10 +12,10 @@ from typer.testing import CliRunner
 from data.errors import StudyError
 from data.store import DecisionStore
 from human_study.cli import app
-from human_study.findings import Finding
+from human_study.findings import Finding, FindingChart
 from human_study.preregistration import analysis_hashes
 from human_study.report import compose_report, write_report
-from human_study.report_page import escape_markdown, report_html, report_markdown
+from human_study.report_page import Report, ReportSection, escape_markdown, report_html, report_markdown
 from human_study.result_findings import accuracy_findings
 from human_study.study_findings import SECTIONS, Section
 from human_study.study_results import StudyResults, collect_results
@@ -218,6 +219,29 @@ def test_a_mistake_in_one_finding_costs_no_other_and_is_logged_without_data(
     assert "broken_findings stumbled over KeyError" in record.getMessage()
     assert "return {}[written]" in record.getMessage()
     assert written not in caplog.text
+    caplog.clear()
+
+
+def test_a_figure_that_cannot_be_drawn_costs_the_report_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    written = "what somebody " + "wrote"
+
+    def draw() -> alt.LayerChart:
+        raise ValueError(written)
+
+    chart = FindingChart("broken", "A broken figure.", draw, "")
+    finding = Finding("name", "Title", ("What was found.",), charts=(chart,))
+    report = Report(
+        title="t", meta="", label="", of_whom="", introduction="",
+        sections=(ReportSection("a", "A", (finding,)),), faces="", faces_caption="", no_faces_reason="none",
+        methods=(), limits=(), preregistration=(), how_to_go_on=(), versions={},
+    )  # fmt: skip
+    page = report_html(report)
+    assert "Not drawn: the program made a mistake (ValueError)" in page
+    assert "What was found." in page and "A broken figure." in page
+    assert "the chart broken stumbled over ValueError" in caplog.text
+    assert written not in page + caplog.text
     caplog.clear()
 
 

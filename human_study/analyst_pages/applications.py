@@ -8,13 +8,13 @@ import streamlit as st
 
 from advisor.bundle import FACE_CONDITIONS
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import download_csv, left_out_notice, plain, table
+from human_study.analyst_pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
 from human_study.number_words import percent
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 
 N_SHOWN = 200
-_BADGE = "font: 14px/1.5 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; color: #55616a"
+_BADGE = "font: 14px/1.5 'Source Sans', sans-serif; color: #4a5968"
 
 
 def draw(choice: Choice) -> None:
@@ -28,12 +28,12 @@ def draw(choice: Choice) -> None:
         return
     shown = wrong.head(N_SHOWN)
     st.dataframe(
-        shown.assign(outcome=shown["outcome"].map(_outcome_words(results))).rename(columns=_HEADINGS),
+        shown.assign(
+            outcome=shown["outcome"].map(_outcome_words(results)),
+            **{name: 100 * shown[name] for name in _SHARES},
+        ).rename(columns=_HEADINGS),
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("Wrong", "Approved", "Machine's score")
-        },
+        column_config={_HEADINGS[name]: PERCENT for name in _SHARES},
     )
     download_csv("applications", wrong)
     more = f" The first {N_SHOWN} of {len(wrong)}; the CSV holds all." if len(wrong) > N_SHOWN else ""
@@ -53,6 +53,7 @@ _HEADINGS = {
     "share_wrong": "Wrong",
     "share_approved": "Approved",
 }
+_SHARES = ("machine_score", "share_wrong", "share_approved")
 
 
 def application_table(results: StudyResults) -> pd.DataFrame:

@@ -4,7 +4,7 @@ Text from databases and files goes through `plain`, so that Markdown in it neith
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import altair as alt
@@ -18,6 +18,8 @@ from human_study.result_words import nobody_counts
 from human_study.study_results import StudyResults
 
 _AROUND_PLOT_PX = 130
+_METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
+PERCENT = st.column_config.NumberColumn(format="%.1f%%")  # of figures from 0 to 100
 _WITHOUT_WIDTH = "\u2060"
 # Addresses, icons and arrows are made of text after its backslashes are gone: before these places it must be parted.
 _MADE_OF_TEXT = re.compile(
@@ -56,6 +58,13 @@ def chart(name: str, draw: Callable[[], alt.LayerChart], description: str) -> No
             icon=":material/download:",
             key=f"{name}.{suffix}",
         )
+
+
+def metrics(figures_shown: Mapping[str, str]) -> None:
+    """Single figures under their labels, side by side as far as there is room."""
+    row = st.container(horizontal=True)
+    for label, value in figures_shown.items():
+        row.metric(label, value, border=True, width=_METRIC_WIDTH_PX)
 
 
 def table(name: str, raw: pd.DataFrame, shown: pd.DataFrame) -> None:

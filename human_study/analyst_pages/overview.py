@@ -5,7 +5,7 @@ import streamlit as st
 
 from human_study import result_words
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import heading, left_out_notice, plain, table
+from human_study.analyst_pages.drawing import heading, left_out_notice, metrics, plain, table
 from human_study.study_results import participant_flow
 
 
@@ -19,11 +19,14 @@ def draw(choice: Choice) -> None:
     left_out_notice(results)
     participants = results.participants
     statuses = participants["status"].value_counts()
-    columns = st.columns(4)
-    columns[0].metric("Completed", int(statuses.get("completed", 0)), border=True)
-    columns[1].metric("Under way", int(statuses.get("active", 0)), border=True)
-    columns[2].metric("Decisions", f"{len(results.decisions):,}", border=True)
-    columns[3].metric("Rounds", len(results.rounds), border=True)
+    metrics(
+        {
+            "Completed": str(statuses.get("completed", 0)),
+            "Under way": str(statuses.get("active", 0)),
+            "Decisions": f"{len(results.decisions):,}",
+            "Rounds": str(len(results.rounds)),
+        }
+    )
     for sentence in result_words.headline(results):
         st.write(plain(sentence))
     if results.decisions.empty:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import download_csv, finding
+from human_study.analyst_pages.drawing import PERCENT, download_csv, finding
 from human_study.exclusions import people_table
 from human_study.result_words import condition_label
 
@@ -23,6 +23,7 @@ _HEADINGS = {
     "attention": "Attention failed",
     "excluded_because": "Left out because",
 }
+_SHARES = ("accuracy", "share_fast", "share_approved")
 
 
 def draw(choice: Choice) -> None:
@@ -41,15 +42,14 @@ def draw(choice: Choice) -> None:
         condition=people["condition"].map(condition_label),
         median_time_ms=people["median_time_ms"] / 1000,
         attention=_failed_of_shown(people),
+        **{name: 100 * people[name] for name in _SHARES},
     )
     st.dataframe(
         shown[list(_HEADINGS)].rename(columns=_HEADINGS),
         hide_index=True,
         column_config={
-            "Accuracy": st.column_config.NumberColumn(format="percent"),
+            **{_HEADINGS[name]: PERCENT for name in _SHARES},
             "Median time (s)": st.column_config.NumberColumn(format="%.2f"),
-            "Faster than 300 ms": st.column_config.NumberColumn(format="percent"),
-            "Approved": st.column_config.NumberColumn(format="percent"),
             "Time drift": st.column_config.NumberColumn(
                 format="%.2f",
                 help="log response time of the last third less that of the first; below 0: faster",

@@ -18,7 +18,7 @@ from human_study.result_words import condition_label
 from human_study.similar_faces import analogy_table
 from human_study.study_results import StudyResults
 
-_CARD = "font: 14px/1.45 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; color: #17212b"
+_CARD = "font: 14px/1.45 'Source Sans', sans-serif; color: #17212b"
 _BOOK_COLUMNS = ["code", "definition", "keywords"]
 
 
@@ -89,7 +89,7 @@ def _analogies(results: StudyResults) -> None:
 
 
 def _card(row: dict[Any, Any], picture: bytes) -> str:
-    reasons = "".join(f"<li>{escape(text[:300])}</li>" for text in row["reasons"][:3])
+    reasons = "".join(f"<li style='font-size: 14px'>{escape(text[:300])}</li>" for text in row["reasons"][:3])
     outcome = "good outcome" if row["outcome"] else "bad outcome"
     distance = "itself" if row["distance"] == 0 else f"distance {row['distance']:.2f}"
     return (
