@@ -19,6 +19,7 @@ from human_study.similar_faces import analogy_table
 from human_study.study_results import StudyResults
 
 _CARD = "font: 14px/1.45 'Source Sans', sans-serif; color: #17212b"
+_CARD_WIDTH_PX = 165  # two in a row on a phone
 _BOOK_COLUMNS = ["code", "definition", "keywords"]
 
 
@@ -80,7 +81,7 @@ def _analogies(results: StudyResults) -> None:
     if near.empty:
         st.info("Not shown: this application has no face there.")
         return
-    cards = [_card(row, bundle.image_bytes(row["image"])) for row in near.to_dict("records")]
+    cards = [_card(row, bundle.image_bytes(row["image"]), application) for row in near.to_dict("records")]
     st.html(f'<div style="display: flex; flex-wrap: wrap; gap: 14px">{"".join(cards)}</div>')
     download_csv("similar_faces", near.assign(reasons=near["reasons"].map(" | ".join)))
     st.caption(
@@ -88,12 +89,12 @@ def _analogies(results: StudyResults) -> None:
     )
 
 
-def _card(row: dict[Any, Any], picture: bytes) -> str:
+def _card(row: dict[Any, Any], picture: bytes, application: str) -> str:
     reasons = "".join(f"<li style='font-size: 14px'>{escape(text[:300])}</li>" for text in row["reasons"][:3])
     outcome = "good outcome" if row["outcome"] else "bad outcome"
-    distance = "itself" if row["distance"] == 0 else f"distance {row['distance']:.2f}"
+    distance = "itself" if row["application_id"] == application else f"distance {row['distance']:.2f}"
     return (
-        f'<div style="{_CARD}; width: 190px">{picture_html(picture, row["application_id"], 150)}<br>'
+        f'<div style="{_CARD}; width: {_CARD_WIDTH_PX}px">{picture_html(picture, row["application_id"], 150)}<br>'
         f"<b>{escape(row['application_id'])}</b> · {distance}<br>{outcome}; approved in"
         f" {percent(row['approval_rate'])} of {row['n_decisions']}<ul style='padding-left: 18px'>{reasons}</ul></div>"
     )
