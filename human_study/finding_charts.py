@@ -76,8 +76,8 @@ def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     reasons = columns[columns.index("began") + 1 : columns.index("analysed")]
     left_out = [f"{total[reason]} {reason}" for reason in reasons if total[reason]]
     boxes = [(0.5, 0.0, 0.36, [f"Began: {total['began']}"])]
-    boxes.append((0.82, 1.0, 0.32, [f"Left out: {total['began'] - total['analysed']}", *left_out]))
-    lines = [(0.5, 0.0, 0.5, 2.0), (0.5, 1.0, 0.82, 1.0)]
+    boxes.append((0.76, 1.0, 0.46, [f"Left out: {total['began'] - total['analysed']}", *left_out]))
+    lines = [(0.5, 0.0, 0.5, 2.0), (0.5, 1.0, 0.76, 1.0)]
     for number, arm in arms.iterrows():
         x = (float(number) + 0.5) * width  # type: ignore[arg-type]
         ended = [
