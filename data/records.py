@@ -41,6 +41,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def storable_text(text: str) -> str:
+    """Text as both databases can hold it, unchanged where they can.
+
+    PostgreSQL holds no NUL, and neither holds half of a surrogate pair; a browser can send both, a command line and
+    a file the latter.
+    """
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Record(BaseModel):
     """What all stored records share: they are immutable, and unknown fields are refused."""
 
@@ -49,10 +60,7 @@ class Record(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _storable(cls, value: Any) -> Any:
-        # PostgreSQL holds no NUL and no half of a surrogate pair; a browser can send both.
-        if isinstance(value, str):
-            return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-        return value
+        return storable_text(value) if isinstance(value, str) else value
 
 
 StudyName = Annotated[str, Meaning("name of the study", references="study.name")]

@@ -38,7 +38,19 @@ from data.records import (
     StudyCondition,
     StudyRound,
     Trial,
+    storable_text,
 )
+
+
+class StorableText(TypeDecorator[str]):
+    """Text. What is looked for is made storable as what is written was, so that no text fails in a query."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Pass on only what the database can hold."""
+        return None if value is None else storable_text(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -62,7 +74,13 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-SQL_TYPES: dict[type, Any] = {str: Text, int: Integer, float: Double, bool: Boolean, datetime: UtcTime}
+SQL_TYPES: dict[type, Any] = {
+    str: StorableText,
+    int: Integer,
+    float: Double,
+    bool: Boolean,
+    datetime: UtcTime,
+}
 
 metadata = MetaData(
     naming_convention={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -35,10 +36,17 @@ def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
         }
     except (OSError, pa.ArrowException) as error:
         raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+    if not all(map(_is_plain_name, (study_name, *(row["bundle_hash"] for row in rows["bundle"])))):
+        raise StudyError(f"{folder} names its study or a bundle as no export does; export the study again")
     for row in rows["bundle"]:
         row["bundle_path"] = str(_restored(folder, row["bundle_hash"], bundles / study_name))
     store.add_stored_rows(EXPORTED_RECORDS, rows)
     return study_name
+
+
+def _is_plain_name(name: str) -> bool:
+    """Whether a folder of that name is one directly in its place: the data set may be another's."""
+    return re.fullmatch(r"\w[\w .-]*", name) is not None
 
 
 def _restored(folder: Path, bundle_hash: str, place: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from data.records import Answer, Participant
+from data.records import Answer, Participant, storable_text
 from human_study.live_study import LiveStudy
 from human_study.messages import Messages
 from human_study.questions import (
@@ -99,7 +99,9 @@ def questionnaire(
 
     def submit() -> None:
         given = {
-            question.id: str(st.session_state.get(_key("questionnaire", question.id)) or "").strip()
+            question.id: storable_text(
+                str(st.session_state.get(_key("questionnaire", question.id)) or "")
+            ).strip()
             for question in questions
         }
         wrong = [question for question in questions if not question.accepts(given[question.id])]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from advisor.bundle import CONDITIONS, Condition
 from data.errors import StudyError
-from data.records import ParticipantKind
+from data.records import ParticipantKind, storable_text
 from data.store import DEFAULT_DATABASE_URL
 from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.recruitment import RecruitmentPlan
@@ -146,6 +147,10 @@ def load_study_file(path: str | Path) -> StudyFile:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
         raise StudyError(f"{path} is not valid YAML{line}; correct its indentation and quotes.") from error
+    if odd := next((text for text in _texts(content) if storable_text(text) != text), None):
+        raise StudyError(
+            f"{path}: {odd!a} holds a character that is no text (NUL, or half of a pair); take it out."
+        )
     if not isinstance(content, dict):
         raise StudyError(f"{path} holds no study; it needs keys such as name, task, bundle and conditions.")
     try:
@@ -156,6 +161,19 @@ def load_study_file(path: str | Path) -> StudyFile:
     return study.model_copy(
         update={"bundle": _found(study.bundle, path.parent), "task": _task_found(study.task, path.parent)}
     )
+
+
+def _texts(content: object) -> Iterator[str]:
+    """Every text in what a YAML file holds, keys included."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _texts(key)
+            yield from _texts(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _texts(value)
 
 
 def require_ethics(study: StudyFile) -> None:

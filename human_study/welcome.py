@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from data.errors import StudyError
+from data.records import storable_text
 from human_study.light_page import light_page
 from human_study.live_study import LiveStudy
 from human_study.recruitment import recruited
@@ -51,7 +52,7 @@ def welcome_routes(live: LiveStudy) -> list[Route]:
         refuse_other_sites(request)
         body = await read_body(request, _MAX_FORM_BYTES)
         form = parse_qs(body.decode("utf-8", errors="replace"))
-        entry_token = form.get("entry", [""])[0] or secrets.token_urlsafe(16)
+        entry_token = storable_text(form.get("entry", [""])[0]) or secrets.token_urlsafe(16)
         external = recruited(live.study.recruitment, form.get("query", [""])[0], entry_token)
         if external is None:
             return _page(live, _paragraphs(live.messages.text("welcome.incomplete_link")), 400)

@@ -252,6 +252,26 @@ def test_sessions_and_leases_pass_to_the_newest(store: DecisionStore) -> None:
     assert leases[0] != leases[1] == store.participant(key).lease_id
 
 
+def test_no_text_that_is_looked_for_fails(store: DecisionStore) -> None:
+    open_study(store)
+    key = join(store).participant_key
+    odd = "a\0b\ud800"  # a command line's arguments can be halves of pairs, a browser's texts NUL
+    with pytest.raises(StoreError, match="no such participant"):
+        store.participant(odd)
+    with pytest.raises(StudyError, match="no study"):
+        store.study(odd)
+    assert store.trials(odd) == store.answers(odd) == []
+    assert store.trials_by_key([odd]) == {}
+    store.set_step(key, odd)
+    assert store.participant(key).step == "ab?"
+    trial = store.trials(key)[0]
+    assert store.record_decision(decide(trial, reason=odd)) == "recorded"
+    for _ in range(2):  # the second time in place of the first
+        store.code_reason(trial.trial_key, odd, [odd])
+    codes = store.reason_codes_frame(STUDY.name, kind="people")
+    assert codes[["coder", "code"]].to_numpy().tolist() == [["ab?", "ab?"]]
+
+
 def test_who_was_not_heard_of_is_timed_out(store: DecisionStore) -> None:
     open_study(store)
     key, done = join(store).participant_key, join(store).participant_key

@@ -90,7 +90,6 @@ def test_what_a_person_could_not_have_sent_is_refused_and_not_stored(
     could_be = (
         {name for name in RIGHT if sent[name] is not None} == wanted
         and (given_confidence is None or any(abs(given_confidence - point) < 1e-6 for point in points))
-        and (given_reason is None or "\0" not in given_reason)
         and (given_time is None or given_time >= 0)
         and 300 <= response_time <= 30 * 24 * 3600 * 1000
     )
@@ -142,10 +141,10 @@ def test_a_reason_is_wanted_where_the_trial_asks_for_one(
         decide(live, client, visitor)
     trial, stage, wanted = asked(live, visitor)
     right = message(trial["key"], **{name: RIGHT[name] for name in wanted})
-    for wrong in ({"reason": None}, {"reason": "a\0b"}, {"reason": "x" * 1001}):
+    for wrong in ({"reason": None}, {"reason": "x" * 1001}):
         assert (
             client.post(ADDRESSES[stage], json={**right, **wrong}, headers=visitor.headers).status_code == 400
         )
     assert live.store.due(visitor.key)[0].trial_key == trial["key"]  # type: ignore[index]
-    sent = {**right, "reason": "long enough " * 83}
+    sent = {**right, "reason": "long\0 enough " * 76}
     assert client.post(ADDRESSES[stage], json=sent, headers=visitor.headers).status_code == 200

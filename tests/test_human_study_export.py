@@ -147,6 +147,20 @@ def test_an_imported_data_set_gives_the_same_statistics(
         assert read_table(second, name).equals(read_table(exported, name)), name
 
 
+@pytest.mark.parametrize("name", ["../../elsewhere", "a\0b", ""])
+def test_a_data_set_writes_nowhere_but_in_the_folder_given(exported: Path, tmp_path: Path, name: str) -> None:
+    altered = tmp_path / "altered"
+    shutil.copytree(exported, altered)
+    described = json.loads((altered / "dataset_description.json").read_text())
+    (altered / "dataset_description.json").write_text(json.dumps({**described, "identifier": name}))
+    with (
+        DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again,
+        pytest.raises(StudyError, match="as no export does"),
+    ):
+        import_data_set(altered, again, tmp_path / "a" / "b" / "bundles")
+    assert not (tmp_path / "a").exists()
+
+
 def test_accuracy_can_be_computed_from_the_csv_alone(exported: Path) -> None:
     table = pd.read_csv(next(exported.glob("data/*analysedDecision_data.csv")))
     main = table[(table["trial_kind"] == "main") & table["counts"] & (table["split"] == "test")]

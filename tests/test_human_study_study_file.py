@@ -97,7 +97,13 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [("name: [", "not valid YAML"), ("- a\n- b\n", "holds no study"), ("", "holds no study")],
+    [
+        ("name: [", "not valid YAML"),
+        ("- a\n- b\n", "holds no study"),
+        ("", "holds no study"),
+        (r'bundle: "a\0b"', "is no text"),
+        (r'texts: {welcome: ["a\ud800b"]}', "is no text"),
+    ],
 )
 def test_what_is_no_study_file_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "study.yaml"

@@ -108,13 +108,22 @@ def test_a_platforms_participant_takes_part_once(
     assert known.study_name == "tiny_study"
 
 
-@pytest.mark.parametrize("query", ["", "STUDY_ID=s", "PROLIFIC_PID=", "PROLIFIC_PID=" + "x" * 300])
+@pytest.mark.parametrize(
+    "query", ["", "STUDY_ID=s", "PROLIFIC_PID=", "PROLIFIC_PID=" + "x" * 300, "PROLIFIC_PID=a%00b"]
+)
 def test_an_incomplete_link_is_told_so_and_takes_no_slot(door: MakeDoor, query: str) -> None:
     live, client = door(recruitment={"platform": "prolific"})
     response = client.post("/begin", data={"entry": "an-entry-token", "query": query})
     assert response.status_code == 400
     assert "not complete" in response.text
     assert n_participants(live) == 0
+
+
+def test_a_nul_in_a_link_or_form_neither_fails_nor_brings_two_people_together(door: MakeDoor) -> None:
+    live, client = door()
+    for _ in range(2):
+        assert client.post("/begin", data={"entry": "\0", "query": "\0"}).status_code == 303
+    assert n_participants(live) == 2
 
 
 def test_what_stands_in_a_link_does_not_run(door: MakeDoor) -> None:

@@ -297,7 +297,11 @@ class TrialPlayer {
       const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH) });
       parts.push(element("label", { class: "reason" }, element("span", { class: "question" }, question), text), goOn);
       goOn.disabled = trial.confidence;
-      goOn.addEventListener("click", () => this.commit({ ...given, reason: text.value.trim() }));
+      goOn.addEventListener("click", () => {
+        // A half of a surrogate pair is no text, and the server takes none; older browsers have no remedy.
+        const reason = text.value.toWellFormed?.() ?? text.value;
+        this.commit({ ...given, reason: reason.trim() });
+      });
     }
     this.choices.hidden = true;
     this.followUp.replaceChildren(...parts);

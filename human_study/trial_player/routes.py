@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from data.records import Stage
+from data.records import Stage, storable_text
 from human_study.decision_intake import DecisionIntake, Submission
 from human_study.group_commit import GroupCommit
 from human_study.live_study import LiveStudy
@@ -47,8 +47,10 @@ class DecisionMessage(BaseModel):
     place: _Token | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     followup_time_ms: float | None = Field(default=None, ge=0, le=_LONGEST_MS)
-    # What no keyboard types, and PostgreSQL does not take: NUL.
-    reason: str | None = Field(default=None, max_length=_MAX_REASON_LENGTH, pattern=r"^[^\x00]*$")
+    # Made storable, not refused: the decision counts, and who pasted a NUL could not see what is wrong with it.
+    reason: Annotated[str, AfterValidator(storable_text)] | None = Field(
+        default=None, max_length=_MAX_REASON_LENGTH
+    )
 
 
 class InitialDecisionMessage(DecisionMessage):
