@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from human_study.light_page import light_page
 from human_study.not_served import NotServedError
-from human_study.request_guard import guarded, read_body, refuse_other_sites
+from human_study.request_guard import guarded, is_own_page, read_body, refuse_other_sites, without_origin
 
 DOOR = "/enter"
 SIGNED_IN_S = 7 * 24 * 3600
@@ -84,7 +84,10 @@ class AnalystDoor:
             return
         send = guarded(send)
         answer = await self._answer(scope, receive)
-        await (self.app if answer is None else answer)(scope, receive, send)
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        await self.app(without_origin(scope) if scope["type"] == "http" else scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
         """What the door says; None where the request may pass."""
@@ -94,7 +97,7 @@ class AnalystDoor:
             return PlainTextResponse("The analyst app is reached by https:// only.", 403)
         if scope["path"] == DOOR and scope["type"] == "http":
             return await self._at_the_door(Request(scope, receive), secure=is_safe)
-        if not _is_own(connection):
+        if not is_own_page(connection):
             return PlainTextResponse("The analyst app answers no other page.", 403)
         if is_valid(connection.cookies.get(self._cookie_name, ""), self._key, self._clock()):
             return None
@@ -146,12 +149,6 @@ def is_valid(cookie: str, key: str, moment: float) -> bool:
         return False
     is_signed = hmac.compare_digest(cookie.encode(), signed_until(int(until), key).encode())
     return is_signed and moment < int(until)
-
-
-def _is_own(connection: HTTPConnection) -> bool:
-    """Whether no page of another origin asks. Cookies know no ports: SameSite alone would let one of them ask."""
-    origin = connection.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == connection.headers.get("host")
 
 
 def _door_page(note: str, status: int = 200) -> HTMLResponse:

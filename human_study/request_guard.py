@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import Message, Send
+from starlette.types import Message, Scope, Send
 
 from human_study.not_served import NotServedError
 
@@ -24,6 +24,21 @@ def guarded(send: Send) -> Send:
         await send(message)
 
     return send_guarded
+
+
+def is_own_page(connection: HTTPConnection) -> bool:
+    """Whether no page of another origin asks. Cookies know no ports: SameSite alone would let one of them ask."""
+    origin = connection.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == connection.headers.get("host")
+
+
+def without_origin(scope: Scope) -> Scope:
+    """The request as Streamlit may see it: it grants nothing to other origins then.
+
+    Left to itself, it asks a host outside what this machine's own address is, to compare an origin with it.
+    """
+    headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+    return {**scope, "headers": headers}
 
 
 def session_token(request: Request) -> str:

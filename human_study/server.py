@@ -12,8 +12,8 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
@@ -25,7 +25,7 @@ from human_study.analyst_server import analyst_process
 from human_study.live_study import LiveStudy
 from human_study.not_served import NotServedError
 from human_study.replica import require_replicable
-from human_study.request_guard import SESSION_COOKIE, guarded
+from human_study.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
 from human_study.retention import retained_while_served
 from human_study.run_app import run_app
 from human_study.static_files import StaticFiles
@@ -41,16 +41,22 @@ _OPTIONS = {"runner.postScriptGC": False}
 
 
 class _Entrance:
-    """Sends whoever has no cookie or comes by a recruitment link to the welcome page; guards all answers."""
+    """Sends whoever has no cookie or comes by a recruitment link to the welcome page; guards all answers.
+
+    Pages of other origins open no websocket (403).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not is_own_page(HTTPConnection(scope)):
+            await PlainTextResponse("The study answers no other page.", 403)(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        send = guarded(send)
+        send, scope = guarded(send), without_origin(scope)
         query = scope["query_string"].decode("latin-1")
         has_cookie = f"{SESSION_COOKIE}=" in Headers(scope=scope).get("cookie", "")
         if scope["path"] == "/" and (query or not has_cookie):

@@ -3,12 +3,14 @@
 import http.client
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.served_study import ServedStudy, wait_until
+from tests.served_study import ServedStudy, analyst_cookie, wait_until
+from tests.test_human_study_analyst_door import WEBSOCKET
 from tests.tiny_study import write_study
 
 
@@ -21,13 +23,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
     served.stop()
 
 
-def get(served: ServedStudy, path: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
-    """One GET, following nothing."""
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+def get(
+    served: ServedStudy, path: str, headers: dict[str, str] | None = None, port: int | None = None
+) -> http.client.HTTPResponse:
+    """One GET, following nothing; of the participant app where no port is named."""
+    connection = http.client.HTTPConnection("127.0.0.1", port or served.port, timeout=20)
     try:
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
-        response.read()
+        if response.status != 101:
+            response.read()
         return response
     finally:
         connection.close()
@@ -75,6 +80,62 @@ def test_nothing_that_names_a_person_is_logged(served: ServedStudy) -> None:
     get(served, "/welcome?PROLIFIC_PID=person-4711")
     get(served, "/faces/face-4711", {"Cookie": "countenance_session=secret-4711"})
     assert "4711" not in served.log()
+
+
+class OutsideWorld:
+    """Stands where the server's requests to other hosts would pass, and keeps what comes."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(0.5)
+        self.proxy = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def asked(self) -> bytes:
+        """What was asked first since the last time, or nothing."""
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError:
+            return b""
+        with connection:
+            return connection.recv(4096)
+
+    def close(self) -> None:
+        """Be gone."""
+        self._socket.close()
+
+
+@pytest.fixture
+def outside() -> Iterator[OutsideWorld]:
+    """All that the server could reach beside this machine."""
+    world = OutsideWorld()
+    yield world
+    world.close()
+
+
+def test_a_page_of_another_origin_makes_the_server_ask_nobody(tmp_path: Path, outside: OutsideWorld) -> None:
+    proxies = {"http_proxy": outside.proxy, "https_proxy": outside.proxy, "no_proxy": "localhost,127.0.0.1"}
+    served = ServedStudy(write_study(tmp_path), **proxies)
+    served.start()
+    try:
+        for port in (served.port, served.analyst_port):
+            cookie = {"Cookie": f"countenance_session=some; {analyst_cookie(served.analyst_port)}"}
+            wait_until(lambda port=port: connects(port), "the app")  # type: ignore[misc]
+            own, other = f"http://127.0.0.1:{port}", "https://evil.example"
+            for origin, status in ((own, 101), (other, 403), ("null", 403)):
+                asking = {**cookie, **WEBSOCKET, "Origin": origin}
+                assert get(served, "/_stcore/stream", asking, port).status == status
+            for path in ("/", "/_stcore/health", "/_stcore/host-config", "/welcome"):
+                answer = get(served, path, {**cookie, "Origin": other}, port)
+                assert answer.headers["Access-Control-Allow-Origin"] is None
+        assert outside.asked() == b""
+    finally:
+        served.stop()
+
+
+def connects(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_analyst_app_listens_on_loopback_only(served: ServedStudy) -> None:
