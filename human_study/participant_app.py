@@ -23,9 +23,10 @@ def _live_study(study_path: str, database_url: str) -> LiveStudy:
 def _show(live: LiveStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
     screen = live.protocol.screen_to_show(participant.status, participant.step)
-    _draw(live, participant, screen)
     is_step = participant.status == "active" and screen not in DECIDING_STEPS
-    screens.arrive(live, screen, is_step=is_step)  # last, so that the title that it goes to is there
+    screens.arrive(live, screen, is_step=is_step)
+    _draw(live, participant, screen)
+    screens.announce(screen)
 
 
 def _acting(live: LiveStudy, act: Callable[..., None]) -> Callable[..., None]:

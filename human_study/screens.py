@@ -22,6 +22,7 @@ _SCRIPTS = {
     "player": ("place.js", "decision_queue.js", "player.js"),
     "forget": ("forget.js",),
     "page": ("place.js", "page.js"),
+    "title": ("title.js",),
 }
 
 _STYLE = """<style>
@@ -30,6 +31,7 @@ _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 56rem; padding: 1.5rem 1.5rem 2rem; }
 .banner { background: #fff3cd; color: #17212b; border: 1px solid #9a7b1f; border-radius: .4rem;
   padding: .4rem 1rem; text-align: center; font-weight: 600; }
+.st-key-page, .st-key-title { position: absolute; }
 .st-key-card { max-width: 42rem; margin: 2rem auto 0; padding: 1.6rem 2.2rem 2rem; background: #fff;
   border: 1px solid #d3dbe3; border-radius: .6rem; }
 .st-key-card p, .st-key-card li { font-size: 1.05rem; line-height: 1.6; }
@@ -68,7 +70,7 @@ def frame(live: LiveStudy) -> None:
 
 
 def arrive(live: LiveStudy, screen: str, *, is_step: bool) -> None:
-    """Tell the browser the page's language, and begin a new screen at its top.
+    """Tell the browser the page's language, and begin a new screen at its top; before anything is drawn on it.
 
     `is_step`: a screen of somebody under way, other than trials; the page then acts for the participant, until
     a newer one does.
@@ -76,6 +78,11 @@ def arrive(live: LiveStudy, screen: str, *, is_step: bool) -> None:
     older_place = live.messages.text("player.stopped") if is_step else None
     data = {"language": live.study.language, "step": screen, "older_place": older_place}
     _component("page")(key="page", data=data)
+
+
+def announce(screen: str) -> None:
+    """Let screen readers and the keyboard begin a new screen at its title; once it is drawn."""
+    _component("title")(key="title", data={"step": screen})
 
 
 def card() -> AbstractContextManager[Any]:

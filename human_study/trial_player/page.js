@@ -1,6 +1,9 @@
 // What Streamlit does not do for a page of several steps: the document says its language, a new step begins at its
-// top, for eyes and for screen readers alike, and a page that is no longer the newest of its participant (place.js)
-// says so and takes nothing more. The two files are one module.
+// top (for screen readers title.js sees to that), and a page that is no longer the newest of its participant
+// (place.js) says so and takes nothing more. The two files are one module.
+//
+// Drawn before anything else of a step: were its top sought long after the step is there, it would move away under
+// the finger of whoever presses a button at once.
 //
 // `data`: language, step, and `older_place`: what an older page is told, or null where the page acts for nobody (the
 // participation is over) or tells it itself (the trial player).
@@ -33,11 +36,5 @@ export default function arrive({ data }) {
   const isFirst = shownStep === null;
   shownStep = data.step;
   if (toldToOlder) takePlace();
-  if (isFirst) return;
-  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
-  const title = document.querySelector('[data-testid="stMain"] h1');
-  if (title) {
-    title.tabIndex = -1;
-    title.focus({ preventScroll: true });
-  }
+  if (!isFirst) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }

@@ -1,4 +1,4 @@
-"""What a browser fetches while the welcome page is read, it does not wait for after the click."""
+"""A page's first moments: what is fetched ahead, and where a new step begins."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,3 +36,5 @@ def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
     page.get_by_role("button", name="I agree").wait_for()
     sizes = fetched(page)
     assert {name: sizes[name] for name in named if sizes[name] > 0} == {}
+    page.get_by_role("button", name="I agree").click()
+    page.wait_for_function("document.activeElement.tagName === 'H1'")  # where screen readers go on
