@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import file_util
 
 _BELOW = "/static/"
@@ -58,7 +58,7 @@ class StaticFiles:
         elif scope["method"] == "GET" and _is_plain(Headers(scope=scope)):
             await (await self._response(scope["path"]))(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _varying(send))
 
     async def _response(self, name: str) -> Response:
         if name not in self._kept:
@@ -66,6 +66,17 @@ class StaticFiles:
                 if name not in self._kept:
                     self._kept[name] = await run_in_threadpool(_response, self._paths[name])
         return self._kept[name]
+
+
+def _varying(send: Send) -> Send:
+    """Answers of which caches know that others are given to who accepts other codings: Streamlit's do not say so."""
+
+    async def send_varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+        await send(message)
+
+    return send_varying
 
 
 def _is_plain(headers: Headers) -> bool:

@@ -58,6 +58,7 @@ def test_every_file_that_the_first_page_names_is_kept_for_good_and_is_what_strea
         assert plain_body == shipped
         assert plain.headers["Content-Type"].split(";")[0] == response.headers["Content-Type"].split(";")[0]
         assert "immutable" in plain.headers["Cache-Control"]
+        assert plain.headers["Vary"] == "Accept-Encoding"
 
 
 def test_what_is_not_asked_plainly_is_answered_as_ever(served: ServedStudy) -> None:
