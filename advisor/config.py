@@ -42,10 +42,11 @@ class EncoderConfig(BaseModel):
     reconstruction_weight: float = Field(0.003, ge=0, description="features recovered from the image")
     prior_weight: float = Field(0.002, ge=0, description="pull of the expression towards neutral")
     soft_target_weight: float = Field(
-        0.8,
+        1.0,
         ge=0,
         le=1,
-        description="share of the target taken from the risk model, the rest from the outcome",
+        description="share of the target taken from the risk model, the rest from the outcome; a single outcome is"
+        " mostly luck, and where defaults are rare the encoder learns them by heart",
     )
     path: Literal["distilled", "pixels"] = Field(
         "distilled",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,17 +20,17 @@ from advisor.composition import (
     pixel_path,
     usable_bounds,
 )
-from advisor.config import TrainConfig
+from advisor.config import EncoderConfig, TrainConfig
 from advisor.decisions import TrainingDecisions
 from advisor.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.off_policy import PredictedAccuracy
 from advisor.pictures import Progress, no_progress
-from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
+from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory, next_run_folder
 from advisor.run_participants import enter_participants
 from advisor.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
-from data.applications import Applications, Standardiser, read_applications
+from data.applications import Applications, Split, Standardiser, read_applications
 from data.errors import TrainingError
 from data.task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
@@ -63,73 +63,124 @@ def train_advisor(
     Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or names a tracker
     that is not installed, or `out` holds something else.
     """
-    if config.encoder.decision_weight <= 0:
-        raise TrainingError(
-            "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
-            " set it to 1."
-        )
-    require_tracker(config.encoder)
+    _require_trainable(config.encoder)
     processes = training_processes()
     with processes.main_process_first():
-        run = RunDirectory.start(
-            out,
-            {
-                "task": str(task.path),
-                "task_hash": task.task_hash,
-                "source": decisions.source,
-                "participants": decisions.participants,
-                "n_decisions": len(decisions.frame),
-                **config.model_dump(mode="json"),
-            },
-        )
+        run = RunDirectory.start(out, _facts_of_run(task, decisions, config))
         people = list(decisions.frame["participant"].unique())
         entered = enter_participants(run, decisions.participants, decisions.source, people, decisions.store)
     if run.has("summary.json"):
         return run
-    applications = read_applications(task)
-    generator = FaceGenerator.load()
-    risk_model = RiskModel.fit(applications)
-    known = seen_columns(task, config.side_information)
-    seen = Standardiser.fit(task, applications.select("train").frame, columns=known)
+    known = _Known.of(task, config)
     with processes.main_process_first():
         if processes.is_main_process:
             if not run.has(FIGURES_FILE):  # else ĥ was fitted before an interrupt
-                run.write_json("risk_model.json", risk_model.to_dict())
-                run.write_json("seen_features.json", seen.to_dict())
-                learn_response(run, applications, seen, decisions, config, on_progress)
+                run.write_json("risk_model.json", known.risk_model.to_dict())
+                run.write_json("seen_features.json", known.seen.to_dict())
+                learn_response(run, known.applications, known.seen, decisions, config, on_progress)
             if decisions.store is not None:
                 response_sha256 = file_sha256(run.file(RESPONSE_FILE))
                 decisions.store.set_run(entered.run_key, response_sha256=response_sha256)
-            _percept_path(generator, run, config, on_progress)
-    response, figures = load_response(run), run.read_json(FIGURES_FILE)
-    path, distillation = _percept_path(generator, run, config, on_progress)
-    data = encoder_data(applications.select("train"), risk_model, seen)
-    if config.side_information and _has_side_information(task):
-        data = data.with_scores(scores_of_all_that_is_known(applications))
-    metrics = _train_encoder(data, generator, response, path, config, run, on_progress)
+            _percept_path(known.generator, run, config, on_progress)
+    path, distillation = _percept_path(known.generator, run, config, on_progress)
+    metrics = _train_encoder(known, load_response(run), path, config, run, on_progress)
     if processes.is_main_process:
-        predicted = {
-            split: asdict(
-                _predicted(run, applications, split, risk_model, seen, response, path, generator, config)
-            )
-            for split in ("validation", "test")
-        }
+        test, validation = (asdict(p) for p in known.predicted(run, path, config, "test", "validation"))
         run.write_json(
             "summary.json",
             {
-                "axes": list(generator.axes),
+                "axes": list(known.generator.axes),
                 "rounds_learned_from": sorted(int(k) for k in decisions.frame["round_number"].unique()),
-                "response": figures,
+                "response": run.read_json(FIGURES_FILE),
                 "distillation_r2": distillation,
                 "encoder": metrics,
-                "predicted_accuracy": predicted["test"],
-                "predicted_validation_accuracy": predicted["validation"],
-                "machine_balanced_accuracy": risk_model.balanced_accuracy(applications.select("test")),
+                "predicted_accuracy": test,
+                "predicted_validation_accuracy": validation,
+                "machine_balanced_accuracy": known.risk_model.balanced_accuracy(
+                    known.applications.select("test")
+                ),
                 "weights": weights_of_run(run),
             },
         )
     processes.wait_for_everyone()
     return run
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a learning step knows before it sees decisions; `seen` standardises what ĥ is told of applications."""
+
+    applications: Applications
+    risk_model: RiskModel
+    seen: Standardiser
+    generator: FaceGenerator
+    has_side_information: bool
+
+    @classmethod
+    def of(cls, task: DecisionTask, config: TrainConfig) -> _Known:
+        applications = read_applications(task)
+        columns = seen_columns(task, config.side_information)
+        return cls(
+            applications,
+            RiskModel.fit(applications),
+            Standardiser.fit(task, applications.select("train").frame, columns=columns),
+            FaceGenerator.load(),
+            any(column.role == "human_only" for column in task.columns.values()),
+        )
+
+    def encoder_data(self, config: TrainConfig) -> EncoderData:
+        """What the encoder learns from; its soft targets leave room for what only people see, where asked to."""
+        data = encoder_data(self.applications.select("train"), self.risk_model, self.seen)
+        if config.side_information and self.has_side_information:
+            return data.with_scores(scores_of_all_that_is_known(self.applications))
+        return data
+
+    def predicted(
+        self, run: RunDirectory, path: PerceptPath, config: TrainConfig, *splits: Split
+    ) -> list[PredictedAccuracy]:
+        """What people will reach with the run's faces in each split, predicted before anybody sees them."""
+        frame = self.applications.frame
+        best = risk_of_all_that_is_known(self.applications) if self.has_side_information else self.risk_model
+        people = AdvisedPeople(
+            load_encoder(run),
+            load_response(run),
+            path,
+            self.generator.n_identities,
+            torch.from_numpy(encoder_features(self.risk_model, frame)),
+            torch.from_numpy(self.seen.transform(frame)),
+        )
+        names = {"participant": str, "application_id": str}
+        return [
+            predict_outcome(
+                pd.read_csv(run.file(HELD_OUT_FILE), dtype=names),
+                self.applications,
+                self.applications.select(split),
+                people,
+                best.score(frame),
+                np.random.default_rng([config.seed, 3]),
+            )
+            for split in splits
+        ]
+
+
+def _require_trainable(config: EncoderConfig) -> None:
+    if config.decision_weight <= 0:
+        raise TrainingError(
+            "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
+            " set it to 1."
+        )
+    require_tracker(config)
+
+
+def _facts_of_run(task: DecisionTask, decisions: TrainingDecisions, config: TrainConfig) -> dict[str, Any]:
+    return {
+        "task": str(task.path),
+        "task_hash": task.task_hash,
+        "source": decisions.source,
+        "participants": decisions.participants,
+        "n_decisions": len(decisions.frame),
+        **config.model_dump(mode="json"),
+    }
 
 
 def next_run_of_all_processes() -> Path:
@@ -143,10 +194,6 @@ def seen_columns(task: DecisionTask, side_information: bool) -> list[str]:
     return [
         name for name in task.shown_columns if side_information or task.columns[name].role != "human_only"
     ]
-
-
-def _has_side_information(task: DecisionTask) -> bool:
-    return any(column.role == "human_only" for column in task.columns.values())
 
 
 def scores_of_all_that_is_known(applications: Applications) -> Tensor:
@@ -166,36 +213,6 @@ def risk_of_all_that_is_known(applications: Applications) -> RiskModel:
         name for name, c in task.columns.items() if name in task.feature_columns or c.role == "human_only"
     ]
     return RiskModel.fit(applications, together)
-
-
-def _predicted(
-    run: RunDirectory,
-    applications: Applications,
-    split: Literal["validation", "test"],
-    risk_model: RiskModel,
-    seen: Standardiser,
-    response: ResponseModel,
-    path: PerceptPath,
-    generator: FaceGenerator,
-    config: TrainConfig,
-) -> PredictedAccuracy:
-    """What people will reach with these faces, predicted before anybody sees them."""
-    known = (
-        risk_of_all_that_is_known(applications) if _has_side_information(applications.task) else risk_model
-    )
-    return predict_outcome(
-        pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str}),
-        applications,
-        applications.select(split),
-        load_encoder(run),
-        response,
-        path,
-        generator.n_identities,
-        torch.from_numpy(encoder_features(risk_model, applications.frame)),
-        torch.from_numpy(seen.transform(applications.frame)),
-        known.score(applications.frame),
-        np.random.default_rng([config.seed, 3]),
-    )
 
 
 def _percept_path(
@@ -219,8 +236,7 @@ def encoder_data(train: Applications, risk_model: RiskModel, seen: Standardiser)
 
 
 def _train_encoder(
-    data: EncoderData,
-    generator: FaceGenerator,
+    known: _Known,
     response: ResponseModel,
     path: PerceptPath,
     config: TrainConfig,
@@ -228,6 +244,7 @@ def _train_encoder(
     on_progress: Progress,
 ) -> dict[str, float]:
     """Train encoder and decoder, save the encoder, and return the last step's metrics."""
+    data, generator = known.encoder_data(config), known.generator
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder = FeatureEncoder(data.features.shape[1], usable_bounds(generator), config.encoder.hidden)

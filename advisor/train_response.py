@@ -7,15 +7,14 @@ stopping. What the members say of the people they never saw is the honest figure
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from advisor.config import ResponseConfig
+from advisor.fitted_decisions import FittedDecisions
 from advisor.linear_start import linear_start
 from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
@@ -65,19 +64,6 @@ def log_loss(probabilities: np.ndarray, approved: np.ndarray) -> float:
     return float(-np.mean(np.where(approved > 0.5, np.log(p), np.log(1 - p))))
 
 
-def participant_folds(n_participants: int, n_members: int, rng: np.random.Generator) -> np.ndarray:
-    """Which member holds out which participant, bool [M, P].
-
-    Each participant is held out by exactly one member where there are at least as many participants as
-    members; with fewer, participants are held out in turn, so that every member still has one to stop by.
-    """
-    order = rng.permutation(n_participants)
-    held_out = np.zeros((n_members, n_participants), dtype=bool)
-    for k in range(max(n_members, n_participants)):
-        held_out[k % n_members, order[k % n_participants]] = True
-    return held_out
-
-
 def _penalty(model: ResponseModel, config: ResponseConfig) -> Tensor:
     """Minus the log prior of each member's weights, float [M]."""
     A = model.n_advice
@@ -92,42 +78,6 @@ def _penalty(model: ResponseModel, config: ResponseConfig) -> Tensor:
         + 0.5 * (model.heed_logits - model.heed_prior).square().sum(1)
         + 0.5 * (model.raw_careless - RAW_CARELESS_PRIOR).square()
     )
-
-
-@dataclass(frozen=True)
-class _Decisions:
-    """N decisions of P people as tensors, and what each of M members learns from.
-
-    Attributes:
-        inputs: advice, then features, float [N, A + F].
-        approved: 0 or 1, float [N].
-        person: who decided, long [N].
-        held_out: which member holds out which person, bool [M, P].
-    """
-
-    inputs: Tensor
-    approved: Tensor
-    person: Tensor
-    held_out: Tensor
-
-    @cached_property  # asked for at every step
-    def held_rows(self) -> Tensor:
-        """Which member does not learn from which decision, bool [M, N]."""
-        return self.held_out[:, self.person]
-
-    def log_likelihood(self, model: ResponseModel, parts: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Of each person's decisions together, float [M, P]."""
-        return model.participant_log_likelihood(
-            self.inputs, self.approved, self.person, self.held_out.shape[1], parts
-        )
-
-    def loss(
-        self, model: ResponseModel, penalty: Tensor, parts: tuple[Tensor, Tensor] | None = None
-    ) -> Tensor:
-        """Negative log-likelihood of what each member learns from, with its penalty [M], a decision; their sum."""
-        likelihood = self.log_likelihood(model, parts)
-        n_kept = (~self.held_rows).sum(1).clamp(min=1)
-        return ((-(likelihood * ~self.held_out).sum(1) + penalty) / n_kept).sum()
 
 
 def fit_response(
@@ -150,16 +100,7 @@ def fit_response(
         rng: decides folds and initial weights.
         monotone_signs: see ResponseModel.
     """
-    participant, codes = pd.factorize(np.asarray(participants))  # by appearance: names decide nothing
-    n_participants = len(codes)
-    assert n_participants >= 2, "early stopping needs two participants"
-    assert 0 < approved.mean() < 1, "both choices must occur"
-    decisions = _Decisions(
-        torch.tensor(np.hstack([advice, features]), dtype=torch.float32),
-        torch.tensor(approved, dtype=torch.float32),
-        torch.tensor(participant, dtype=torch.long),
-        torch.tensor(participant_folds(n_participants, config.n_members, rng)),
-    )
+    decisions = FittedDecisions.of(advice, features, approved, participants, config.n_members, rng)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         model = ResponseModel(
@@ -178,13 +119,11 @@ def fit_response(
     loss = log_loss(held_out_p, approved)
     metrics = {
         "n_decisions": float(len(approved)),
-        "n_participants": float(n_participants),
+        "n_participants": float(decisions.held_out.shape[1]),
         "held_out_log_loss": loss,
-        "lapse_rate": model.lapse_rate.mean().item(),
-        "offset_sd": model.offset_sd.mean().item(),
         "mean_steps": float(np.mean(stopped_at)),
         "best_member_log_loss": float(best.min()),
-        "careless_share": model.careless_share.mean().item(),
+        **_learned_of_people(model),
         "advice_prior_sd": config.advice_prior_sd,
         "feature_prior_sd": config.feature_prior_sd,
     }
@@ -199,7 +138,16 @@ def fit_response(
     )
 
 
-def _start(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) -> ResponseConfig:
+def _learned_of_people(model: ResponseModel) -> dict[str, float]:
+    shares = {
+        "lapse_rate": model.lapse_rate,
+        "offset_sd": model.offset_sd,
+        "careless_share": model.careless_share,
+    }
+    return {name: share.mean().item() for name, share in shares.items()}
+
+
+def _start(model: ResponseModel, decisions: FittedDecisions, config: ResponseConfig) -> ResponseConfig:
     """Set the model where its training starts; returns the options with the prior spreads that were chosen."""
     inputs = decisions.inputs
     with torch.no_grad():
@@ -227,7 +175,7 @@ def _start(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) 
 
 
 def _learn_how_people_differ(
-    model: ResponseModel, decisions: _Decisions, config: ResponseConfig
+    model: ResponseModel, decisions: FittedDecisions, config: ResponseConfig
 ) -> tuple[Tensor, Tensor]:
     """Fit heed, carelessness, lapses and offsets in place, with the directions of the linear start held fixed.
 
@@ -273,7 +221,9 @@ def _at_the_pace_of_their_priors(model: ResponseModel, config: ResponseConfig) -
     ]
 
 
-def _train(model: ResponseModel, decisions: _Decisions, config: ResponseConfig) -> tuple[Tensor, np.ndarray]:
+def _train(
+    model: ResponseModel, decisions: FittedDecisions, config: ResponseConfig
+) -> tuple[Tensor, np.ndarray]:
     """Train all members together; leave each at its own best step. Returns best losses [M] and steps [M]."""
     optimizer = torch.optim.Adam(_at_the_pace_of_their_priors(model, config))
     M, held_rows = model.n_members, decisions.held_rows

@@ -71,6 +71,7 @@ def run_cell(population: str, table: str, seed: int, folder: Path) -> dict[str, 
     rounds: list[dict[str, Any]] = []
     collected: list[pd.DataFrame] = []
     shown: RunDirectory | None = None  # whose faces people see; the one before where a run is refused
+    shown_readings: np.ndarray | None = None  # what the observer reads in them
     for round_number in range(1, N_ROUNDS + 1):
         collected.append(collect(cell, round_number - 1, shown))
         decisions = pd.concat(collected, ignore_index=True)
@@ -82,6 +83,7 @@ def run_cell(population: str, table: str, seed: int, folder: Path) -> dict[str, 
             expressions = advised_expressions(cell, load_encoder(run))
             chances, readings, names = evaluated_chances(cell, expressions)
             correct[f"face_{round_number}"] = chances if not reason else correct[f"face_{round_number - 1}"]
+            shown_readings = shown_readings if reason else readings
             record |= {
                 "accuracy": balanced(chances, cell.outcomes),
                 **predicted_accuracy(cell, run),
@@ -99,10 +101,9 @@ def run_cell(population: str, table: str, seed: int, folder: Path) -> dict[str, 
         else evaluated_chances(cell, advised_expressions(cell, load_encoder(few)))[0]
     )
     learned = correct[f"face_{N_ROUNDS}"]
-    donor = shuffled_places(cell)
-    if shown is not None:
-        expressions = advised_expressions(cell, load_encoder(shown))[torch.from_numpy(donor)]
-        correct["shuffled"] = evaluated_chances(cell, expressions)[0]
+    if shown_readings is not None:
+        others = shown_readings[shuffled_places(cell)]
+        correct["shuffled"] = expected_correct(cell.sample.probabilities(others), cell.outcomes)
     correct["face"] = learned
     correct["oracle"] = evaluated_chances(cell, advised_expressions(cell, oracle_encoder(cell)))[0]
     result = {
@@ -133,7 +134,7 @@ def unlearned_conditions(cell: Cell) -> dict[str, np.ndarray]:
     return {
         "none": expected_correct(cell.sample.probabilities(), cell.outcomes),
         "score": expected_correct(cell.sample.probabilities(scores=scores), cell.outcomes),
-        "risk_to_smile": evaluated_chances(cell, smiles)[0],
+        "risk_to_smile": evaluated_chances(cell, smiles, keep=True)[0],
     }
 
 

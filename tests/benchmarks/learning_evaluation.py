@@ -11,7 +11,7 @@ from advisor.composition import AdviceComposition
 from advisor.decisions import even_sample
 from advisor.learn_response import load_response
 from advisor.pictures import read_percepts
-from advisor.predict_outcome import HELD_OUT_FILE, predict_outcome
+from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
 from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, load_encoder
 from advisor.train_encoder import train_encoder
@@ -64,12 +64,15 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
     return best[1]
 
 
-def evaluated_chances(cell: Cell, expressions: Tensor) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def evaluated_chances(
+    cell: Cell, expressions: Tensor, keep: bool = False
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Chance of a right decision, float [P, N], with faces of these expressions [N, K].
 
-    And what the observer reads in the faces, float [N, K], and the faces' names.
+    And what the observer reads in the faces, float [N, K], and the faces' names. `keep`: another cell will ask
+    for these very faces.
     """
-    names, readings = cell.faces.readings(cell.evaluated_identities, expressions)
+    names, readings = cell.faces.readings(cell.evaluated_identities, expressions, keep)
     return expected_correct(cell.sample.probabilities(readings), cell.outcomes), readings, names
 
 
@@ -85,12 +88,14 @@ def predicted_accuracy(cell: Cell, run: RunDirectory) -> dict[str, float]:
         pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str}),
         cell.applications,
         cell.evaluated,
-        load_encoder(run),
-        load_response(run),
-        cell.percept_path,
-        cell.generator.n_identities,
-        cell.encoder_input(cell.applications.frame),
-        cell.seen_features(cell.applications.frame),
+        AdvisedPeople(
+            load_encoder(run),
+            load_response(run),
+            cell.percept_path,
+            cell.generator.n_identities,
+            cell.encoder_input(cell.applications.frame),
+            cell.seen_features(cell.applications.frame),
+        ),
         cell.risk_model.score(cell.applications.frame),
         np.random.default_rng([cell.seed, 905]),
     )

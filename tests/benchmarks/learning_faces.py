@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from tempfile import NamedTemporaryFile
+from zipfile import ZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from advisor.composition import RENDER_BATCH, distillation_r2, fit_distilled, random_expressions
-from advisor.pictures import as_images, encode_png, render_faces
+from advisor.pictures import as_images, decode_png, encode_png, render_faces
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
 from models.face_generator import FaceGenerator
@@ -59,39 +60,59 @@ def observer_path(cache: Path) -> tuple[DistilledPercept, list[float]]:
     return network, r2
 
 
-class FaceSource(Protocol):
-    """Makes faces; a face is known by a hash under which its picture can be had."""
-
-    def readings(self, identities: Tensor, expressions: Tensor) -> tuple[list[str], np.ndarray]:
-        """SHA-256 of each face, and what the simulated observer reads in it, float [N, K]."""
-        ...
-
-    def content(self, sha256: str) -> bytes:
-        """The face's PNG, for training that looks through FacePerception."""
-        ...
-
-
 @dataclass
 class RenderedFaces:
-    """The reference: faces are rendered, rounded to eight bits, encoded, and read from these pixels."""
+    """The reference: faces are rendered, rounded to eight bits, encoded, and read from these pixels.
+
+    Pictures that several cells ask for alike (of round 0, of the risk drawn as a smile) are kept in `folder`, a
+    zip file a request, since drawing them is most of a cell's time on a machine without bfloat16.
+    """
 
     generator: FaceGenerator
     observer: SimulatedObserver
+    folder: Path
     _pictures: dict[str, bytes] = field(default_factory=dict)
 
-    def readings(self, identities: Tensor, expressions: Tensor) -> tuple[list[str], np.ndarray]:
-        """Render and read."""
-        faces = render_faces(self.generator, identities, expressions)
-        names, parts = [], []
-        for k in range(0, len(faces), RENDER_BATCH):
-            with torch.no_grad():
-                parts.append(self.observer(as_images(faces[k : k + RENDER_BATCH])).numpy())
-        for face in faces:
-            content = encode_png(face)
-            names.append(hashlib.sha256(content).hexdigest())
-            self._pictures[names[-1]] = content
+    def readings(
+        self, identities: Tensor, expressions: Tensor, keep: bool = False
+    ) -> tuple[list[str], np.ndarray]:
+        """SHA-256 of each face, and what the simulated observer reads in it, float [N, K].
+
+        Args:
+            identities: long [N].
+            expressions: float [N, K].
+            keep: another cell will ask for these very faces.
+        """
+        contents = self._kept(identities, expressions) if keep else self._drawn(identities, expressions)
+        names = [hashlib.sha256(content).hexdigest() for content in contents]
+        self._pictures.update(zip(names, contents, strict=True))
+        parts = []
+        with torch.no_grad():
+            for k in range(0, len(contents), RENDER_BATCH):
+                faces = np.stack([decode_png(content) for content in contents[k : k + RENDER_BATCH]])
+                parts.append(self.observer(as_images(faces)).numpy())
         return names, np.concatenate(parts)
 
     def content(self, sha256: str) -> bytes:
-        """The PNG as it was rendered."""
+        """The PNG as it was rendered, for training that looks through FacePerception."""
         return self._pictures[sha256]
+
+    def _drawn(self, identities: Tensor, expressions: Tensor) -> list[bytes]:
+        return [encode_png(face) for face in render_faces(self.generator, identities, expressions)]
+
+    def _kept(self, identities: Tensor, expressions: Tensor) -> list[bytes]:
+        asked = identities.numpy().tobytes() + expressions.numpy().astype(np.float32).tobytes()
+        weights = file_sha256(shipped_weights("face_generator"))
+        archive = self.folder / f"{hashlib.sha256(weights.encode() + asked).hexdigest()[:20]}.zip"
+        names = [f"{k:05d}.png" for k in range(len(identities))]
+        if archive.exists():
+            with ZipFile(archive) as kept:
+                return [kept.read(name) for name in names]
+        contents = self._drawn(identities, expressions)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Another cell may be writing the same.
+        with NamedTemporaryFile(dir=self.folder, delete=False) as partial, ZipFile(partial, "w") as new:
+            for name, content in zip(names, contents, strict=True):
+                new.writestr(name, content)
+        Path(partial.name).replace(archive)
+        return contents

@@ -33,7 +33,7 @@ from tests.benchmarks.learning_tables import table_task
 N_ROUNDS, N_PEOPLE, N_TRIALS = 3, 60, 40
 N_FEW_PEOPLE = 20
 N_FRESH_PEOPLE, N_EVALUATED = 500, 300  # people; applications of either outcome, at most
-FORMAT = 1
+FORMAT = 2
 
 
 def fingerprint() -> str:
@@ -68,7 +68,7 @@ class Cell:
         self.seen = Standardiser.fit(self.task, train.frame, columns=self.task.shown_columns)
         self.generator = FaceGenerator.load()
         self.bounds = usable_bounds(self.generator)
-        self.faces = RenderedFaces(self.generator, SimulatedObserver.load())
+        self.faces = RenderedFaces(self.generator, SimulatedObserver.load(), shared / "faces")
         self.percept_path, self.percept_r2 = distilled_path(shared / "distilled.safetensors", lambda n: None)
         self.observer_path, self.observer_r2 = observer_path(shared / "distilled_observer.safetensors")
         self.pool = draw_pool(
@@ -142,28 +142,37 @@ def collect(cell: Cell, round_number: int, run: RunDirectory | None) -> pd.DataF
     menu = menu_of_round(cell, run, identities, rng)
     frame = cell.applications.frame.loc[cell.pool]
     outcomes = cell.applications.outcomes.loc[cell.pool].to_numpy()
-    names, readings = cell.faces.readings(identities, menu.expressions)
     chances = menu.propensities.reshape(-1, m)
-    rows = []
-    judged: dict[int, np.ndarray] = {}
-    for k, person in enumerate(cell.people(N_PEOPLE, 100 + round_number)):
-        features = judged.setdefault(id(person.judgement), person.judged_features(frame))
-        picked = np.concatenate(
+    people = cell.people(N_PEOPLE, 100 + round_number)
+    picked, shown = [], []
+    for _ in people:
+        of_person = np.concatenate(
             [rng.choice(np.flatnonzero(outcomes == y), N_TRIALS // 2, replace=False) for y in (0, 1)]
         )
-        drawn = np.array([rng.choice(m, p=chances[i] / chances[i].sum()) for i in picked])
-        face = picked * m + drawn
-        noise = rng.normal(0, person.coefficients().reading_noise_sd, (len(face), readings.shape[1]))
-        chance = person.approve_probability(features[picked], readings[face] + noise)
+        drawn = [rng.choice(m, p=chances[i] / chances[i].sum()) for i in of_person]
+        picked.append(of_person)
+        shown.append(of_person * m + np.array(drawn))
+    faces, place = np.unique(np.array(shown), return_inverse=True)  # what nobody sees is not drawn
+    names, readings = cell.faces.readings(
+        identities[torch.from_numpy(faces)], menu.expressions[torch.from_numpy(faces)], keep=run is None
+    )
+    rows = []
+    judged: dict[int, np.ndarray] = {}
+    for k, (person, where, seen) in enumerate(
+        zip(people, picked, place.reshape(len(people), -1), strict=True)
+    ):
+        features = judged.setdefault(id(person.judgement), person.judged_features(frame))
+        noise = rng.normal(0, person.coefficients().reading_noise_sd, (N_TRIALS, readings.shape[1]))
+        chance = person.approve_probability(features[where], readings[seen] + noise)
         rows.append(
             pd.DataFrame(
                 {
                     "participant": f"r{round_number}p{k:02d}",
-                    "application_id": np.array(cell.pool, dtype=object)[picked],
-                    "approved": (rng.random(len(face)) < chance).astype(int),
-                    "image_sha256": np.array(names, dtype=object)[face],
+                    "application_id": np.array(cell.pool, dtype=object)[where],
+                    "approved": (rng.random(N_TRIALS) < chance).astype(int),
+                    "image_sha256": np.array(names, dtype=object)[seen],
                     "round_number": round_number,
-                    "propensity": chances[picked, drawn],
+                    "propensity": menu.propensities[faces[seen]],
                 }
             )
         )
