@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -
         watching = asyncio.create_task(watch())
         # Before anybody can be let in, so that no page waits for it; and not with this file, which the participant
         # process imports too and has no use for statistics. (Streamlit has begun by now, which its caches ask for.)
-        importlib.import_module(_PAGES)
+        pages = importlib.import_module(_PAGES)
+        threading.Thread(target=pages.read_ahead, daemon=True).start()
         yield
         watching.cancel()
 

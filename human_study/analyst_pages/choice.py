@@ -5,6 +5,7 @@ few seconds. What is kept is shared by all who look, and is never changed; what 
 the results of a large study take a hundred megabytes.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +67,10 @@ class Choice:
 
     def _results(self, state: tuple[object, ...]) -> StudyResults:
         with st.spinner("Reading the study"):
-            return _shelf(self).get(state, "results", lambda: self._read(state))
+            return self._kept_results(state)
+
+    def _kept_results(self, state: tuple[object, ...]) -> StudyResults:
+        return _shelf(self).get(state, "results", lambda: self._read(state))
 
     def _read(self, state: tuple[object, ...]) -> StudyResults:
         if not self.rounds and not self.conditions:
@@ -105,6 +109,14 @@ def _shelf(choice: Choice) -> _Shelf:
 def open_store(url: str) -> DecisionStore:
     """The database at a URL, opened once a process."""
     return DecisionStore.open(url)
+
+
+def read_ahead() -> None:
+    """Read the study that the app opens with, so that the first analyst does not wait for it."""
+    url, study_name = os.environ[DATABASE_VARIABLE], os.environ[STUDY_VARIABLE]
+    with contextlib.suppress(CountenanceError):  # who opens the app is told so
+        choice = Choice(url, study_name, kinds_present(open_store(url), study_name)[0])
+        choice._kept_results(choice.state())
 
 
 def page_of_study(body: Callable[[Choice], None], choice: Choice | None) -> None:

@@ -15,8 +15,10 @@ from human_study.analyst_pages import (
     reasons,
     response_model,
 )
-from human_study.analyst_pages.choice import Choice
+from human_study.analyst_pages.choice import Choice, read_ahead
 from human_study.analyst_pages.sections import section_page
+
+__all__ = ["PAGES", "read_ahead"]
 
 
 def _live(choice: Choice) -> None:
