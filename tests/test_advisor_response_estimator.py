@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from advisor.composition import random_expressions
 from advisor.pictures import encode_png, read_percepts, render_faces
 from advisor.response_estimator import HumanResponseEstimator
 from models.face_generator import FaceGenerator
@@ -143,7 +144,7 @@ def test_advice_as_pictures_is_read_by_face_perception() -> None:
     rng = np.random.default_rng(8)
     generator, n = FaceGenerator.load(), 160
     smiles = rng.uniform(-1, 1, n)
-    expressions = torch.zeros(n, len(generator.axes))
+    expressions = random_expressions(n, generator.axis_bounds, rng)
     expressions[:, 0] = torch.tensor(smiles, dtype=torch.float32)
     faces = render_faces(generator, torch.tensor(rng.integers(generator.n_identities, size=n)), expressions)
     advice = read_percepts(FacePerception.load(), [encode_png(face) for face in faces])

@@ -1,4 +1,4 @@
-"""What one serving process takes: decisions against oTree, 200 at once, arrivals, memory, response time.
+"""What one serving process takes: readiness, decisions against oTree, 200 at once, arrivals, memory, response time.
 
 Run: python -m tests.benchmarks study [--quick]. The load comes from this second process, over loopback.
 Durations depend on the machine and on what else it does; the ratio is of one run. oTree keeps its SQLite in
@@ -88,6 +88,10 @@ def many_at_once(folder: Path, duration_s: float) -> None:
 def arrivals(folder: Path) -> None:
     """100 people within 3 s, who all press Begin at once."""
     with served_study(folder, 0) as (served, _):
+        print(
+            f"ready {served.start_s:.2f} s after its start, {served.start_cpu_s:.2f} s of them with a processor"
+        )
+        print("  (wanted: ≤ 3)")
         before_s = processor_s(served)
         found: Arrivals = asyncio.run(arrive(served.port, n=100, within_s=3.0))
         each_ms = (processor_s(served) - before_s) / 100 * 1000
