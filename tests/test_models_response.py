@@ -20,9 +20,13 @@ def decisions(
     return X, (rng.random(len(p)) < p).astype(int), person, p
 
 
+def estimator() -> HumanResponseEstimator:
+    return HumanResponseEstimator(n_advice=1, n_members=3, boosting=False)
+
+
 def fitted(heed: np.ndarray, careless: np.ndarray, seed: int = 0) -> ResponseModel:
     X, y, person, _ = decisions(heed, careless, 40, 1.0, seed)
-    return HumanResponseEstimator(n_advice=1, boosting=False).fit(X, y, groups=person).model_
+    return estimator().fit(X, y, groups=person).model_
 
 
 def heed_sd(model: ResponseModel) -> float:
@@ -50,7 +54,7 @@ def test_advice_stronger_than_any_shown_is_not_believed_to_move_everybody() -> N
     heed = rng.gamma(0.5, 3.0, 500)
     careless = np.zeros(500, dtype=bool)
     X, y, person, _ = decisions(heed[:60], careless[:60], 40, 1.0, 4)
-    ours = HumanResponseEstimator(n_advice=1, boosting=False).fit(X, y, groups=person)
+    ours = estimator().fit(X, y, groups=person)
     strong, _, _, p = decisions(heed[60:], careless[60:], 10, 3.0, 5)
     upwards = strong[:, 0] > 3
     assert abs(ours.predict_proba(strong[upwards])[:, 1].mean() - p[upwards].mean()) < 0.04
