@@ -149,10 +149,10 @@ class _Known:
             torch.from_numpy(encoder_features(self.risk_model, frame)),
             torch.from_numpy(self.seen.transform(frame)),
         )
-        names = {"participant": str, "application_id": str}
+        held_out = pd.read_csv(run.file(HELD_OUT_FILE), dtype={"participant": str, "application_id": str})
         return [
             predict_outcome(
-                pd.read_csv(run.file(HELD_OUT_FILE), dtype=names),
+                held_out,
                 self.applications,
                 self.applications.select(split),
                 people,
