@@ -40,7 +40,7 @@ class EncoderConfig(BaseModel):
     hidden: int = Field(32, ge=1)
     decision_weight: float = Field(1.0, description="people's expected decision loss; negative is refused")
     reconstruction_weight: float = Field(0.003, ge=0, description="features recovered from the image")
-    prior_weight: float = Field(0.002, ge=0, description="pull of the expression towards neutral")
+    prior_weight: float = Field(0.01, ge=0, description="pull of the expression towards neutral")
     soft_target_weight: float = Field(
         1.0,
         ge=0,
@@ -81,7 +81,7 @@ class PublishConfig(BaseModel):
     max_pool_size: int = Field(600, ge=2, description="applications in each pool, at most")
     identities_per_application: int = Field(2, ge=1)
     explore_share: float = Field(
-        0.3,
+        0.5,
         ge=0,
         le=0.9,
         description="share of training trials with a face that explores, on average; 0 = none; needs two identities",

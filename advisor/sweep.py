@@ -71,7 +71,7 @@ def suggested_settings(trial: optuna.Trial) -> list[str]:
             "response.perceptron_prior_sd", 0.01, 0.3, log=True
         ),
         "encoder.soft_target_weight": trial.suggest_float("encoder.soft_target_weight", 0, 1),
-        "encoder.prior_weight": trial.suggest_float("encoder.prior_weight", 1e-4, 0.02, log=True),
+        "encoder.prior_weight": trial.suggest_float("encoder.prior_weight", 1e-3, 0.05, log=True),
         "encoder.reconstruction_weight": trial.suggest_float(
             "encoder.reconstruction_weight", 1e-4, 0.03, log=True
         ),

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 N_QUADRATURE_NODES = 11
 MAX_LAPSE_RATE = 0.3
+LEAST_LAPSE_RATE = 2e-6  # no choice is impossible, so that its logarithm is finite
 RAW_CARELESS_PRIOR = -3.0  # log odds: some 5 % of people, before any decision
 HEED_GRID = (0.0, 0.5, 1.0, 2.0, 4.0)
 # Before any decision: exponentially distributed heed, whose SD is its mean. (People switch to 23-38 % of
@@ -121,7 +122,7 @@ class ResponseModel(nn.Module):
     @property
     def lapse_rate(self) -> Tensor:
         """[M], share of decisions taken without looking."""
-        return MAX_LAPSE_RATE * torch.sigmoid(self.raw_lapse)
+        return LEAST_LAPSE_RATE + MAX_LAPSE_RATE * torch.sigmoid(self.raw_lapse)
 
     @property
     def careless_share(self) -> Tensor:
@@ -166,23 +167,30 @@ class ResponseModel(nn.Module):
         hidden = torch.tanh(torch.einsum("mhw,nw->mnh", self.hidden_weight, zf) + self.hidden_bias[:, None])
         return f + torch.einsum("mnh,mh->mn", hidden, self.output_weight)
 
-    def _approval_of_everybody(self, inputs: Tensor, own: Tensor, advised: Tensor) -> Tensor:
-        """P(approve) of people of every heed and offset, float [M, N, H, Q]; `own` and `advised` as of `parts`."""
+    def _log_chance_of(
+        self, inputs: Tensor, own: Tensor, advised: Tensor, choice: Tensor | float = 1.0
+    ) -> Tensor:
+        """Log P(choice) of people of every heed and offset, float [M, N, H, Q].
+
+        `own` and `advised` are as of `parts`; `choice` is 1 where approving is asked for and -1 where denying is,
+        float [N]. This is most of the work of fitting, hence what looks odd: the logit is flipped since that costs
+        less than 1 - P, offsets are added by a matrix product whose gradients need no sums over [M, N, H, Q], and
+        λ/2 + (1 - λ)·σ is written (1 - λ)·(σ + λ/(2 - 2λ)).
+        """
         heed, _ = self.heed()
-        offsets = self.offset_sd[:, None] * self.nodes
-        people = heed[:, None, :] * advised[..., None] + own[..., None]
         square = self._standardised(inputs).square() * self.slope_variance
         of_advice, of_features = square[:, : self.n_advice].sum(1), square[:, self.n_advice :].sum(1)
         variance = heed.square()[:, None] * of_advice[:, None] + of_features[:, None]
-        dampened = torch.rsqrt(1 + math.pi / 8 * variance)[..., None]
+        towards = torch.rsqrt(1 + math.pi / 8 * variance) * torch.as_tensor(choice)[..., None]
+        average = (heed[:, None, :] * advised[..., None] + own[..., None]) * towards
+        spread = towards * self.offset_sd[:, None, None]
+        logits = torch.stack([average, spread], -1) @ torch.stack([torch.ones_like(self.nodes), self.nodes])
         lapse = self.lapse_rate[:, None, None, None]
-        return lapse / 2 + (1 - lapse) * torch.sigmoid(
-            (people[..., None] + offsets[:, None, None]) * dampened
-        )
+        return (torch.sigmoid(logits) + lapse / (2 - 2 * lapse)).log() + (1 - lapse).log()
 
     def member_probabilities(self, inputs: Tensor) -> Tensor:
         """P(approve) averaged over people, float [M, N]."""
-        p = self._approval_of_everybody(inputs, *self.parts(inputs)) @ self.log_weights.exp()
+        p = self._log_chance_of(inputs, *self.parts(inputs)).exp() @ self.log_weights.exp()
         careless = self.careless_share[:, None]
         return careless / 2 + (1 - careless) * torch.einsum("mnh,mh->mn", p, self.heed()[1].exp())
 
@@ -207,8 +215,7 @@ class ResponseModel(nn.Module):
             parts: what to use in place of the model's own `parts`, float [M, N] each.
         """
         own, advised = self.parts(inputs) if parts is None else parts
-        p = self._approval_of_everybody(inputs, own, advised).clamp(1e-6, 1 - 1e-6)
-        log_p = torch.where(approved[None, :, None, None] > 0.5, p, 1 - p).log()
+        log_p = self._log_chance_of(inputs, own, advised, 2 * approved - 1)
         per_person = log_p.new_zeros(self.n_members, n_participants, *log_p.shape[2:])
         per_person = per_person.index_add(1, participant, log_p)
         weights = self.heed()[1][:, None, :, None] + self.log_weights
