@@ -149,10 +149,12 @@ def advisor_checks(
     identities = torch.tensor(rng.integers(generator.n_identities, size=len(picked)))
     with torch.no_grad():
         expressions = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
-        percepts = pixel_path(generator, perception)(identities, expressions)
+        path = pixel_path(generator, perception)
+        percepts = path(identities, expressions)
         features = torch.from_numpy(seen.transform(frame))
         approval = response(torch.cat([percepts, features], 1)).double().numpy()
-        neutral = pixel_path(generator, perception)(identities, torch.zeros_like(expressions))
+        everybody = torch.arange(generator.n_identities)
+        neutral = path(everybody, torch.zeros(len(everybody), expressions.shape[1]))[identities]
         approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
     return [
         Check(
