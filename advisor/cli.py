@@ -8,6 +8,7 @@ import typer
 
 from advisor import exchange_commands, learning_commands
 from advisor.faces import commands as face_commands
+from advisor.freed_memory import keep_freed_memory
 from data.errors import CountenanceError
 from models.checkpoint import CheckpointError
 
@@ -18,6 +19,7 @@ for commands in (exchange_commands, learning_commands, face_commands):
 
 def main() -> None:
     """Run the command line: a user's mistake is one sentence and exit status 2."""
+    keep_freed_memory()
     try:
         app(standalone_mode=False)
     except (CountenanceError, CheckpointError) as error:

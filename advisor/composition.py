@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from advisor.pictures import RENDER_BATCH
 from data.errors import FacesError
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
@@ -28,7 +29,6 @@ from models.response import ResponseModel
 PerceptPath = Callable[[Tensor, Tensor], Tensor]
 """(identities long [B], expressions float [B, K]) → percepts float [B, K]."""
 
-RENDER_BATCH = 32
 N_DISTILLED_FACES = 4000
 DISTILLED_KIND = "distilled_percept"
 USABLE_AXIS_R2 = 0.91  # a little above what publication asks for, since bundles are small samples

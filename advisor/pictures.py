@@ -14,7 +14,7 @@ from data.errors import TrainingError
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
-RENDER_BATCH = 32
+RENDER_BATCH = 8  # whose tensors are small enough for `keep_freed_memory`
 READ_BATCH = 64
 
 Progress = Callable[[str, int, int], object]

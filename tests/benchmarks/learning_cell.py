@@ -25,6 +25,7 @@ import torch
 from advisor.advised_faces import risk_to_smile
 from advisor.checks import advisor_checks
 from advisor.decisions import TrainingDecisions
+from advisor.freed_memory import keep_freed_memory
 from advisor.run_dir import RunDirectory, git_revision
 from advisor.train_advisor import load_encoder, train_advisor
 from tests.benchmarks.learning_evaluation import (
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     parser.add_argument("--out", type=Path, required=True, help="folder of all cells")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command `advisor` does
     torch.set_num_threads(1)  # cells run side by side, one a core
     target = cell_file(options.out, options.population, options.table, options.seed)
     result = run_cell(options.population, options.table, options.seed, target.with_suffix(""))
