@@ -18,6 +18,9 @@ from models.response import ResponseModel
 
 HELD_OUT_FILE = "held_out_decisions.csv"
 PERCEPT_PREFIX = "percept_"
+ASKED_AT_ONCE = (
+    20_000  # ĥ asks people of every heed and readiness, which takes a hundred numbers a decision and member
+)
 N_IDENTITIES_EACH = 4  # random identities that each application's new face is averaged over
 
 
@@ -62,7 +65,8 @@ class AdvisedPeople:
     def approval(self, where: np.ndarray, percepts: Tensor) -> np.ndarray:
         """P(approve) by ĥ's members, float64 [M, X], of applications at [X] with faces read as float [X, K]."""
         inputs = torch.cat([percepts, self.seen_features[where]], 1)
-        return self.response.member_probabilities(inputs).clamp(1e-6, 1 - 1e-6).double().numpy()
+        parts = [self.response.member_probabilities(part) for part in inputs.split(ASKED_AT_ONCE)]
+        return torch.cat(parts, 1).clamp(1e-6, 1 - 1e-6).double().numpy()
 
     @torch.no_grad()
     def approval_when_advised(self, where: np.ndarray, rng: np.random.Generator) -> np.ndarray:

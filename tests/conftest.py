@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
+from advisor.freed_memory import keep_freed_memory
 from data.store import DecisionStore
 from tests.decided_round import Call, DecidedRound, Outcome, explored, run_main
 from tests.tiny_table import tiny_table, write_tiny_task
@@ -16,6 +17,7 @@ from tests.tiny_table import tiny_table, write_tiny_task
 # A machine that trains beside the tests is slow now and then; that is no failure.
 settings.register_profile("countenance", deadline=None, max_examples=60)
 settings.load_profile("countenance")
+keep_freed_memory()  # as the command `advisor` does
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,6 +55,7 @@ from advisor.decisions import TrainingDecisions
 from advisor.config import EncoderConfig, TrainConfig
 from advisor.advised_faces import draw_identities
 from advisor.exploration import only_explore
+from advisor.freed_memory import keep_freed_memory
 from advisor.composition import usable_bounds
 from advisor.pictures import encode_png, render_faces
 from advisor.train_advisor import train_advisor
@@ -63,6 +64,7 @@ from data.task import load_task
 from models.face_generator import FaceGenerator
 import hashlib
 
+keep_freed_memory()  # as the command `advisor` does
 task = load_task(sys.argv[1])
 rng = np.random.default_rng(0)
 applications = read_applications(task)
