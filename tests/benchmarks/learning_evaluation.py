@@ -28,7 +28,7 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
     """The encoder trained against the simulated population itself: the best of some, by people it never saw.
 
     It sees what ĥ would have to learn, through the observer's own (distilled) eyes; the applications that it
-    learns from are the same.
+    learns from and their targets are the same. (With outcomes among the targets it learns these by heart.)
     """
     population_seen = SimulatedPopulation(cell.people(N_ORACLE_PEOPLE, 800))
     train, validation = cell.applications.select("train"), cell.applications.select("validation")
@@ -38,9 +38,7 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
     identities = torch.tensor(np.arange(len(held)) % cell.generator.n_identities)
     best: tuple[float, FeatureEncoder] | None = None
     for k in range(N_ORACLES):
-        config = cell.config.encoder.model_copy(
-            update={"n_steps": ORACLE_STEPS, "soft_target_weight": (1.0, 0.8, 0.5)[k % 3]}
-        )
+        config = cell.config.encoder.model_copy(update={"n_steps": ORACLE_STEPS})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cell.seed * 100 + k)
             encoder = FeatureEncoder(data.features.shape[1], cell.bounds, config.hidden)

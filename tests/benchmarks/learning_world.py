@@ -33,7 +33,7 @@ from tests.benchmarks.learning_tables import table_task
 N_ROUNDS, N_PEOPLE, N_TRIALS = 3, 60, 40
 N_FEW_PEOPLE = 20
 N_FRESH_PEOPLE, N_EVALUATED = 500, 300  # people; applications of either outcome, at most
-FORMAT = 2
+FORMAT = 3
 
 
 def fingerprint() -> str:
