@@ -1,6 +1,8 @@
 """A plain run on a folder of pictures: on a CPU, resumable, and fit to be adopted."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,18 @@ from models.checkpoint import load_checkpoint
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
+ONE_THREAD = """
+import numpy as np
+import torch
+from accelerate import Accelerator
+from advisor.faces.adversary import Adversary
+
+torch.set_num_threads(1)
+adversary = Adversary(Accelerator(cpu=True), 16, 2, 16, 1e-3, 1.0)
+for step in range(8):
+    pictures = torch.rand(2, 20, 20, 3).permute(0, 3, 1, 2)
+    adversary.learn(pictures, pictures.flip(3), step, np.random.default_rng(step))
+"""
 SMALL = PlainTrainingOptions(
     image_size=16,
     network_capacity=2,
@@ -35,6 +49,12 @@ def pictures(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / f"{n}.png"), rng.integers(0, 255, (20, 30, 3), dtype=np.uint8))
     (folder / "corrupt.jpg").write_bytes(b"no picture")
     return folder
+
+
+def test_one_thread_learns_without_spoiling_memory() -> None:
+    """As under torchrun; where it does spoil it, the process is aborted."""
+    done = subprocess.run([sys.executable, "-c", ONE_THREAD], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:300]
 
 
 def test_a_run_skips_a_corrupt_file_and_can_be_adopted(pictures: Path, tmp_path: Path) -> None:

@@ -69,4 +69,6 @@ class Adversary:
         return int(top), int(left)
 
     def _cut(self, images: Tensor, top: int, left: int) -> Tensor:
-        return images[:, :, top : top + self.crop, left : left + self.crop]
+        # Contiguous, since on some processors the gradient of the discriminator's first 1x1 convolution of stride 2
+        # writes beyond its memory when one thread is given pictures that are channels-last.
+        return images[:, :, top : top + self.crop, left : left + self.crop].contiguous()
