@@ -13,17 +13,19 @@ import numpy as np
 import torch
 
 from advisor.config import EncoderConfig, TrainConfig
+from advisor.freed_memory import keep_freed_memory
 from advisor.train_advisor import load_encoder
 from tests.benchmarks.learning_cell import learn
-from tests.benchmarks.learning_evaluation import advised_expressions, balanced, evaluated_chances
+from tests.benchmarks.learning_evaluation import advised_expressions, balanced, bootstrap, evaluated_chances
 from tests.benchmarks.learning_people import expected_correct
 from tests.benchmarks.learning_world import Cell, collect
 
 REPORT = Path("docs/ablation.md")
 TABLES = ("consumer_credit", "lending_club/0")
 DEFAULT = EncoderConfig()
+CONFIGURED = "as configured"
 CHANGES: dict[str, dict[str, float]] = {
-    "as configured": {},
+    CONFIGURED: {},
     "no reconstruction": {"reconstruction_weight": 0.0},
     "reconstruction × 10": {"reconstruction_weight": DEFAULT.reconstruction_weight * 10},
     "no prior on expression": {"prior_weight": 0.0},
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--population", default="realistic")
     parser.add_argument("--out", type=Path, default=Path("var/ablation"))
     options = parser.parse_args()
+    keep_freed_memory()  # as the command `advisor` does
     torch.set_num_threads(1)
     lines = [
         "# What the weights of the encoder's loss do",
@@ -47,7 +50,8 @@ def main() -> None:
         f" (`{options.population}`): 60 with 40 trials on exploratory faces, one learning step, the same decisions"
         " in every row of a table. Accuracy is balanced, for 500 fresh simulated participants on test applications,"
         " by the simulator's own probabilities; without advice it is in the heading."
-        " Spread is the mean standard deviation of the axes in use.",
+        " Spread is the mean standard deviation of the axes in use. Intervals (95 %) are over people and applications,"
+        " for one set of decisions and one run of each variant; another set gives other differences.",
     ]
     for table in TABLES:
         folder = options.out / table.replace("/", "_fold_")
@@ -60,27 +64,34 @@ def main() -> None:
 def ablated(cell: Cell) -> list[str]:
     """A table of all variants, trained on the same decisions."""
     unaided = balanced(expected_correct(cell.sample.probabilities(), cell.outcomes), cell.outcomes)
-    lines = [
-        "",
-        f"## {cell.table} ({unaided * 100:.1f} % without advice)",
-        "",
-        "| variant | accuracy, % | expected error in training | features recovered from the face, MSE | spread |",
-        "|---|---|---|---|---|",
-    ]
     decisions = collect(cell, 0, None)
+    chances, spreads, metrics = {}, {}, {}
     for k, (name, change) in enumerate(CHANGES.items()):
         cell.config = TrainConfig(encoder=DEFAULT.model_copy(update=change))
         run, _ = learn(cell, decisions, f"variant_{k}")
         expressions = advised_expressions(cell, load_encoder(run))
-        accuracy = balanced(evaluated_chances(cell, expressions)[0], cell.outcomes)
-        metrics = run.read_json("summary.json")["encoder"]
-        in_use = cell.bounds.any(1)
-        spread = float(np.mean(expressions[:, in_use].std(0).numpy()))
+        chances[name] = evaluated_chances(cell, expressions)[0]
+        spreads[name] = float(np.mean(expressions[:, cell.bounds.any(1)].std(0).numpy()))
+        metrics[name] = run.read_json("summary.json")["encoder"]
+        print(f"{cell.table}: {name}", flush=True)
+    replicates = {name: np.array(values) for name, values in bootstrap(cell, chances).items()}
+    lines = [
+        "",
+        f"## {cell.table} ({unaided * 100:.1f} % without advice)",
+        "",
+        "| variant | accuracy, % | against as configured, points | expected error in training |"
+        " features recovered from the face, MSE | spread |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in CHANGES:
+        accuracy = balanced(chances[name], cell.outcomes)
+        more = 100 * (accuracy - balanced(chances[CONFIGURED], cell.outcomes))
+        low, high = np.percentile(100 * (replicates[name] - replicates[CONFIGURED]), [2.5, 97.5])
+        compared = "-" if name == CONFIGURED else f"{more:+.1f} ({low:+.1f}, {high:+.1f})"
         lines.append(
-            f"| {name} | {accuracy * 100:.1f} | {metrics['expected_error']:.3f} |"
-            f" {metrics['reconstruction_loss']:.2f} | {spread:.2f} |"
+            f"| {name} | {accuracy * 100:.1f} | {compared} | {metrics[name]['expected_error']:.3f} |"
+            f" {metrics[name]['reconstruction_loss']:.2f} | {spreads[name]:.2f} |"
         )
-        print(lines[-1], flush=True)
     return lines
 
 

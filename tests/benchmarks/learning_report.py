@@ -227,9 +227,15 @@ def write_report(path: Path, cells: list[Result], n_wanted: int) -> None:
         for r in c["rounds"]
         if r["refused"]
     ]
+    refused += [
+        f"{c['population']} {c['table']} seed {c['seed']} after one round of 20 × 40"
+        for c in cells
+        if c["few_refused"]
+    ]
     lines += [
         "",
-        f"Advisors that failed a publication check (the one before was shown again): {', '.join(refused) or 'none'}.",
+        "Advisors that failed a publication check (the one before was shown again; where there was none, no face, which"
+        f" counts as no gain): {', '.join(refused) or 'none'}.",
         "",
         f"Axes in use: {', '.join(first['axes_in_use'])}. Trained through the distilled path; its R² against the"
         f" rendered one, per axis: FacePerception {_r2(first, 'perception')}, the simulated observer (used by the"
