@@ -18,9 +18,7 @@ from models.response import ResponseModel
 
 HELD_OUT_FILE = "held_out_decisions.csv"
 PERCEPT_PREFIX = "percept_"
-ASKED_AT_ONCE = (
-    20_000  # ĥ asks people of every heed and readiness, which takes a hundred numbers a decision and member
-)
+ASKED_AT_ONCE = 20_000  # decisions; ĥ needs memory for people of every heed and readiness in each
 N_IDENTITIES_EACH = 4  # random identities that each application's new face is averaged over
 
 
