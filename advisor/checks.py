@@ -19,8 +19,8 @@ from advisor.pictures import as_images
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features
-from data.applications import Applications, Standardiser
 from data.errors import BundleError
+from data.tasks.applications import Applications, Standardiser
 from models.encoder import FeatureEncoder
 from models.face_generator import EXPRESSION_BOUNDS, FaceGenerator
 from models.perception import FacePerception

@@ -14,7 +14,7 @@ from advisor.exchange import read_export, read_exported_decisions
 from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
 from data.store import DecisionStore
-from data.task import DecisionTask
+from data.tasks.decision_task import DecisionTask
 
 NEVER_TRAINED_ON = ("returned", "screened_out")
 COLUMNS = ["participant", "application_id", "approved", "image_sha256", "round_number", "propensity"]

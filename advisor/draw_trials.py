@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundle import FACE_CONDITIONS, Bundle, Condition
-from data.applications import draw_balanced_trials
 from data.errors import BundleError
 from data.records import Trial
+from data.tasks.applications import draw_balanced_trials
 
 
 def draw_trials(

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from advisor.bundle import Bundle, Condition, load_bundle, require_task
 from advisor.draw_trials import draw_trials
-from data.applications import read_applications
 from data.errors import TrialsError
-from data.task import load_task
+from data.tasks.applications import read_applications
+from data.tasks.decision_task import load_task
 
 TRIAL_COLUMNS = ("participant", "trial", "condition", "application_id", "image", "score")
 OPTIONAL_COLUMNS = ("confidence", "response_time_ms", "reason")

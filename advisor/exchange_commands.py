@@ -18,7 +18,7 @@ def check_task(path: Annotated[str, typer.Argument(help="A task.yaml, or a shipp
     Example: advisor check-task my_loans/task.yaml
     """
     from data.errors import TaskError
-    from data.task import check_task as problems_of
+    from data.tasks.decision_task import check_task as problems_of
 
     problems = problems_of(path)
     if problems:

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from data.applications import Applications, Standardiser
 from data.errors import TrainingError
-from data.task import DecisionTask
+from data.tasks.applications import Applications, Standardiser
+from data.tasks.decision_task import DecisionTask
 
 if TYPE_CHECKING:
     from advisor.simulate import Population

@@ -24,8 +24,8 @@ from advisor.response_report import (
 )
 from advisor.run_dir import RunDirectory
 from advisor.train_response import ResponseFit, fit_response, log_loss
-from data.applications import Applications, Standardiser
 from data.errors import TrainingError
+from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
 from models.face_generator import EXPRESSION_AXES
 from models.perception import FacePerception

@@ -51,7 +51,7 @@ def train(
     from advisor.train_advisor import next_run_of_all_processes, train_advisor
     from advisor.train_encoder import training_processes
     from data.store import DecisionStore
-    from data.task import load_task
+    from data.tasks.decision_task import load_task
 
     kind = participant_kind(participants)
     config = parse_config(TrainConfig, settings or [], seed=seed)
@@ -107,7 +107,7 @@ def sweep(
     from advisor.decisions import decisions_of_study
     from advisor.sweep import sweep as take_part
     from data.store import DecisionStore
-    from data.task import load_task
+    from data.tasks.decision_task import load_task
 
     kind, loaded = participant_kind(participants), load_task(task)
     with DecisionStore.open(decisions, create=False) as store, progress_bars() as report:
@@ -140,7 +140,7 @@ def publish(
     from advisor.config import PublishConfig, parse_config
     from advisor.publish import publish_explore, publish_run, require_allowed
     from data.store import DecisionStore
-    from data.task import load_task
+    from data.tasks.decision_task import load_task
 
     config = parse_config(PublishConfig, settings or [], seed=seed)
     if explore == (run is not None):
@@ -185,7 +185,7 @@ def simulate(
     from advisor.config import TrainConfig, parse_config
     from advisor.rounds import simulate_rounds
     from advisor.simulate import population as population_named
-    from data.task import load_task
+    from data.tasks.decision_task import load_task
 
     config = parse_config(TrainConfig, settings or [])
     with progress_bars() as report:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advisor.composition import PerceptPath
 from advisor.off_policy import LoggedDecisions, PredictedAccuracy, predict_accuracy
-from data.applications import Applications
+from data.tasks.applications import Applications
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel
 

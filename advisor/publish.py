@@ -39,11 +39,11 @@ from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory, git_revision
 from advisor.run_participants import require_nobody_erased
 from advisor.train_advisor import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
-from data.applications import Applications, Standardiser, draw_pool, read_applications
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
 from data.store import DecisionStore
-from data.task import DecisionTask, load_task
+from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights
 from models.encoder import FeatureEncoder
 from models.face_generator import FaceGenerator

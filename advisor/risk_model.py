@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from data.applications import Applications, Standardiser
 from data.errors import TrainingError
+from data.tasks.applications import Applications, Standardiser
 
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 

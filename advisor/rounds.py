@@ -23,11 +23,11 @@ from advisor.pictures import Progress, no_progress
 from advisor.publish import publish_explore, publish_run
 from advisor.simulate import Population, SimulatedParticipant, draw_people
 from advisor.train_advisor import train_advisor
-from data.applications import Applications, read_applications
 from data.errors import PublicationRefusedError, TrainingError
 from data.records import Study
 from data.store import DecisionStore
-from data.task import DecisionTask
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import DecisionTask
 
 STUDY_NAME = "simulation"
 DATABASE_FILE = "countenance.db"

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from advisor.judgement import Judgement, calibrated_judgement, own_direction
-from data.applications import Applications
 from data.errors import TrainingError
+from data.tasks.applications import Applications
 
 SCORE_GAIN = 1.2  # people take a score of 80 % for nearly certain
 

@@ -19,7 +19,7 @@ from advisor.decisions import TrainingDecisions
 from advisor.pictures import Progress, no_progress
 from advisor.train_advisor import train_advisor
 from data.errors import TrainingError
-from data.task import DecisionTask
+from data.tasks.decision_task import DecisionTask
 
 HEARTBEAT_S = 10
 MAX_RETRIES = 3

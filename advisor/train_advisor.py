@@ -30,9 +30,9 @@ from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory, next_run_folder
 from advisor.run_participants import enter_participants
 from advisor.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
-from data.applications import Applications, Split, Standardiser, read_applications
 from data.errors import TrainingError
-from data.task import DecisionTask
+from data.tasks.applications import Applications, Split, Standardiser, read_applications
+from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, Table, insert, select
 from data import tables
 from data.admission import Occupancy
 from data.errors import StoreError, StudyError
+from data.nearest import nearest
 from data.records import (
     Bundle,
     Participant,
@@ -22,7 +23,6 @@ from data.records import (
     StudyRound,
     Trial,
 )
-from data.task_file import nearest
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 

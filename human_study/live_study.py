@@ -24,7 +24,7 @@ from data.records import (
     now,
 )
 from data.store import DecisionStore
-from data.task import load_task
+from data.tasks.decision_task import load_task
 from human_study.assignment import choose_condition
 from human_study.messages import Messages, study_words
 from human_study.not_served import NotServedError

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.records import Participant, Stage, Trial
-from data.task import DecisionTask
+from data.tasks.decision_task import DecisionTask
 from human_study.messages import Messages
 from human_study.study_sections import TrialPlan
 

@@ -17,9 +17,9 @@ from scipy.special import logit
 from advisor.bundle import Bundle, load_bundle
 from advisor.judgement import calibrated_judgement, own_direction
 from advisor.simulate import SCORE_GAIN, Population
-from data.applications import Applications, read_applications
 from data.errors import StudyError, TrainingError
-from data.task import DecisionTask, load_task
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class PilotPopulation:
         from advisor.risk_model import RiskModel
         from advisor.run_dir import RunDirectory
         from advisor.train_advisor import encoder_features, load_encoder
-        from data.applications import Standardiser
+        from data.tasks.applications import Standardiser
 
         run = RunDirectory.open(run_path)
         if run.read_json("options.json")["task_hash"] != pool.task.task_hash:

@@ -13,11 +13,11 @@ from typing import Self
 import numpy as np
 
 from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
-from data.applications import Applications, read_applications
 from data.errors import StudyError
 from data.records import Trial
 from data.store import DecisionStore
-from data.task import DecisionTask
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import DecisionTask
 from human_study.counterbalance import Dealer
 from human_study.study_file import StudyFile
 from human_study.trial_plan import plan_trials

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundle import Bundle
-from data.applications import read_applications
 from data.errors import TaskError
-from data.task import DecisionTask, load_task
+from data.tasks.applications import read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 
 MAX_CATEGORIES = 6
 OTHER = "all others"

@@ -9,9 +9,9 @@ import numpy as np
 
 from advisor.bundle import Bundle, Condition
 from advisor.draw_trials import trial_on
-from data.applications import Applications, draw_balanced_trials
 from data.errors import StudyError
 from data.records import Trial
+from data.tasks.applications import Applications, draw_balanced_trials
 from human_study.counterbalance import Dealer
 from human_study.study_sections import TrialPlan
 

@@ -12,7 +12,7 @@ from advisor.response_estimator import HumanResponseEstimator
 from advisor.train_response import fit_response, log_loss
 from data.errors import TrainingError
 from data.store import DecisionStore
-from data.task import load_task
+from data.tasks.decision_task import load_task
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 QUICK = ResponseConfig(n_members=3, max_steps=60)

@@ -11,9 +11,9 @@ from advisor.composition import usable_bounds
 from advisor.config import PublishConfig
 from advisor.publish import publish_explore, publish_run
 from advisor.risk_model import RiskModel
-from data.applications import Applications, read_applications
 from data.errors import BundleError, PublicationRefusedError, TrainingError
-from data.task import DecisionTask, load_task
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator
 
 SMALL = PublishConfig(max_pool_size=60, identities_per_application=2)

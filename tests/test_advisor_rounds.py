@@ -24,7 +24,7 @@ from advisor.simulate import population
 from advisor.train_advisor import train_advisor
 from data.errors import PublicationRefusedError, TrainingError
 from data.store import DecisionStore
-from data.task import DecisionTask, load_task
+from data.tasks.decision_task import DecisionTask, load_task
 
 QUICK = TrainConfig(
     response=ResponseConfig(n_members=3, max_steps=150), encoder=EncoderConfig(n_steps=250, batch_size=128)

@@ -14,8 +14,8 @@ from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, scores_of_all_that_is_known, seen_columns
 from advisor.train_encoder import train_encoder
-from data.applications import Applications, Standardiser, read_applications
-from data.task import DecisionTask, load_task
+from data.tasks.applications import Applications, Standardiser, read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel
 from tests.tiny_study import TASK

@@ -8,9 +8,9 @@ import pytest
 from advisor.decisions import even_sample
 from advisor.risk_model import RiskModel
 from advisor.simulate import SimulatedParticipant, draw_people, population
-from data.applications import Applications, read_applications
 from data.errors import TrainingError
-from data.task import load_task
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import load_task
 from models.face_generator import EXPRESSION_AXES
 
 SMILE = EXPRESSION_AXES.index("smile")

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from advisor.exchange import read_trials
-from data.applications import read_applications
 from data.store import DecisionStore
-from data.task import load_task
+from data.tasks.applications import read_applications
+from data.tasks.decision_task import load_task
 from tests.decided_round import Call, DecidedRound, explored, exported
 from tests.tiny_table import tiny_table, write_tiny_task
 

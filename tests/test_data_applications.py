@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.applications import (
+from data.errors import TaskError
+from data.tasks.applications import (
     Applications,
     Standardiser,
     assign_splits,
@@ -18,9 +19,8 @@ from data.applications import (
     draw_pool,
     read_applications,
 )
-from data.errors import TaskError
-from data.task import load_task, shipped_tasks
-from data.task_file import TaskFile
+from data.tasks.decision_task import load_task, shipped_tasks
+from data.tasks.task_file import TaskFile
 
 
 @pytest.fixture

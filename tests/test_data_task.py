@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from data.errors import TaskError
-from data.task import DecisionTask, check_task, load_task, shipped_tasks
+from data.tasks.decision_task import DecisionTask, check_task, load_task, shipped_tasks
 
 
 def change_task(path: Path, old: str, new: str) -> None:

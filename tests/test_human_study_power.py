@@ -15,9 +15,9 @@ from advisor.learn_response import RESPONSE_FILE
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.train_advisor import ENCODER_FILE, encoder_features
-from data.applications import Standardiser, read_applications
 from data.errors import StudyError
-from data.task import load_task
+from data.tasks.applications import Standardiser, read_applications
+from data.tasks.decision_task import load_task
 from human_study.cli import app
 from human_study.condition_contrasts import contrasts_table
 from human_study.power import (

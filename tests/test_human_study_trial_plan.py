@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.bundle import Bundle
-from data.applications import Applications, read_applications
 from data.errors import BundleError, StudyError
 from data.records import Trial
-from data.task import load_task
+from data.tasks.applications import Applications, read_applications
+from data.tasks.decision_task import load_task
 from human_study.counterbalance import Dealer
 from human_study.study_sections import TrialPlan
 from human_study.trial_plan import plan_trials

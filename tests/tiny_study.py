@@ -11,7 +11,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from advisor.bundle import CONDITIONS, Bundle, Manifest, write_bundle
-from data.task import load_task
+from data.tasks.decision_task import load_task
 
 TASK = {
     "name": "tiny_loans",

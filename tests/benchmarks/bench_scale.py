@@ -59,8 +59,8 @@ from advisor.freed_memory import keep_freed_memory
 from advisor.composition import usable_bounds
 from advisor.pictures import encode_png, render_faces
 from advisor.train_advisor import train_advisor
-from data.applications import draw_pool, read_applications
-from data.task import load_task
+from data.tasks.applications import draw_pool, read_applications
+from data.tasks.decision_task import load_task
 from models.face_generator import FaceGenerator
 import hashlib
 
@@ -102,7 +102,7 @@ def write_large_task(folder: Path) -> Path:
     import pandas as pd
     import yaml
 
-    from data.task import load_task
+    from data.tasks.decision_task import load_task
 
     original = load_task("lending_club")
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advisor.simulate import SimulatedParticipant
-from data.applications import Applications
+from data.tasks.applications import Applications
 
 
 class PeopleSample:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from data.applications import TRAIN_BELOW, VALIDATION_BELOW, read_applications
-from data.task import DecisionTask, load_task
+from data.tasks.applications import TRAIN_BELOW, VALIDATION_BELOW, read_applications
+from data.tasks.decision_task import DecisionTask, load_task
 
 N_FOLDS = 3
 VALIDATION_SHARE = 0.25  # of what a fold does not test on

@@ -22,7 +22,7 @@ from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory
 from advisor.simulate import SimulatedParticipant, draw_people, population
 from advisor.train_advisor import encoder_features, load_encoder
-from data.applications import Applications, Standardiser, draw_pool, read_applications
+from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
 from models.observer import SimulatedObserver

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import TaskError
-from data.task import DecisionTask
+from data.tasks.decision_task import DecisionTask
 
 CLIP_AT = 4.0  # standard deviations; beyond it a value says "very large" and no more
 RARE_SHARE = 0.01

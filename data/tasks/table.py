@@ -12,7 +12,8 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from data.task_file import Column, Kind, TaskFile, nearest
+from data.nearest import nearest
+from data.tasks.task_file import Column, Kind, TaskFile
 
 MISSING_TEXTS = ["", "NA", "N/A", "NaN", "nan"]
 YES_TEXTS = ["yes", "true", "1"]

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from data.errors import TaskError
-from data.standardiser import Standardiser
-from data.table import read_table
-from data.task import DecisionTask
+from data.tasks.decision_task import DecisionTask
+from data.tasks.standardiser import Standardiser
+from data.tasks.table import read_table
 
 __all__ = ["Applications", "Standardiser", "draw_balanced_trials", "draw_pool", "read_applications"]
 

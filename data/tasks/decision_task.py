@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from data.errors import TaskError
-from data.table import read_table
-from data.task_file import TaskFile, nearest, read_task_file
+from data.nearest import nearest
+from data.tasks.table import read_table
+from data.tasks.task_file import TaskFile, read_task_file
 
 NOT_STATED = "not stated"
 
@@ -71,7 +72,7 @@ def _with_unit(number: str, unit: str) -> str:
 
 def shipped_tasks() -> list[str]:
     """Names of the tasks that come with Countenance, in alphabetical order."""
-    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/task.yaml"))
+    return sorted(path.parent.name for path in Path(__file__).parents[1].glob("*/task.yaml"))
 
 
 def task_path(name_or_path: str | Path) -> Path:
@@ -79,7 +80,7 @@ def task_path(name_or_path: str | Path) -> Path:
 
     Raises TaskError where there is none; the message names the nearest shipped task.
     """
-    shipped = Path(__file__).parent / str(name_or_path) / "task.yaml"
+    shipped = Path(__file__).parents[1] / str(name_or_path) / "task.yaml"
     if str(name_or_path) in shipped_tasks():
         return shipped
     path = Path(name_or_path)

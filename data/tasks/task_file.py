@@ -1,13 +1,13 @@
 """The text of a `task.yaml`: its keys, their checks, and the sentences that say what is wrong with one."""
 
 import copy
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from data.nearest import nearest
 
 Role = Literal["id", "outcome", "feature", "human_only", "protected", "price", "ignored"]
 Kind = Literal["number", "integer", "category", "yes_no"]
@@ -116,12 +116,6 @@ KEYS_OF_SECTION: dict[str, list[str]] = {
     "choices": list(Choices.model_fields),
     "columns": list(Column.model_fields),
 }
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The word of `known` that `word` most likely stands for, or None where nothing is near."""
-    found = difflib.get_close_matches(str(word), [str(entry) for entry in known], n=1, cutoff=0.5)
-    return found[0] if found else None
 
 
 def read_task_file(path: Path) -> tuple[TaskFile | None, list[str]]:
