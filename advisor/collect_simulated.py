@@ -12,7 +12,7 @@ from advisor.draw_trials import draw_trials
 from advisor.pictures import decode_png
 from advisor.simulate import SimulatedDecisions, SimulatedParticipant
 from data.records import Decision, Participant, Study, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 
 def collect_simulated(

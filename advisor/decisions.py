@@ -13,7 +13,7 @@ from advisor.bundle import load_bundle, require_task
 from advisor.exchange import read_export, read_exported_decisions
 from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
 
 NEVER_TRAINED_ON = ("returned", "screened_out")

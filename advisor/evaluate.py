@@ -20,7 +20,7 @@ from advisor.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features, load_encoder
 from advisor.train_response import log_loss
 from data.records import ParticipantKind
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from models.face_generator import FaceGenerator

@@ -9,7 +9,7 @@ import typer
 
 from advisor.command_options import DatabaseOption, OutOption, SeedOption
 from data.records import ParticipantKind
-from data.store import DEFAULT_DATABASE_URL
+from data.store.decision_store import DEFAULT_DATABASE_URL
 
 
 def check_task(path: Annotated[str, typer.Argument(help="A task.yaml, or a shipped task's name.")]) -> None:
@@ -68,7 +68,7 @@ def import_decisions(
     Example: advisor import-decisions decisions.csv --trials var/export --study pilot
     """
     from advisor.import_decisions import import_decisions as import_file
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
 
     kind: ParticipantKind = "simulated" if simulated else "people"
     with DecisionStore.open(db) as store:

@@ -14,7 +14,7 @@ from advisor.bundle import Bundle, load_bundle, require_participants
 from advisor.exchange import Export, read_export, read_exported_decisions, read_trials
 from data.errors import TrialsError
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 
 @dataclass(frozen=True)

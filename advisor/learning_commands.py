@@ -19,7 +19,7 @@ from advisor.command_options import (
 )
 from data.errors import TrainingError
 from data.records import ParticipantKind
-from data.store import DEFAULT_DATABASE_URL
+from data.store.decision_store import DEFAULT_DATABASE_URL
 
 if TYPE_CHECKING:
     from advisor.rounds import RoundOutcome
@@ -50,7 +50,7 @@ def train(
     from advisor.decisions import decisions_of_files, decisions_of_study
     from advisor.train_advisor import next_run_of_all_processes, train_advisor
     from advisor.train_encoder import training_processes
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
     kind = participant_kind(participants)
@@ -106,7 +106,7 @@ def sweep(
     """
     from advisor.decisions import decisions_of_study
     from advisor.sweep import sweep as take_part
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
     kind, loaded = participant_kind(participants), load_task(task)
@@ -139,7 +139,7 @@ def publish(
     """
     from advisor.config import PublishConfig, parse_config
     from advisor.publish import publish_explore, publish_run, require_allowed
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
     config = parse_config(PublishConfig, settings or [], seed=seed)
@@ -231,7 +231,7 @@ def evaluate(
         prediction_and_outcome,
         response_log_loss_on_study,
     )
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
 
     for name, figure in evaluate_run(run).rows():
         print(f"{name:32} {figure:.4f}")

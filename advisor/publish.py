@@ -41,7 +41,7 @@ from advisor.run_participants import require_nobody_erased
 from advisor.train_advisor import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
 from data.tasks.decision_task import DecisionTask, load_task
 from models.checkpoint import file_sha256, shipped_weights

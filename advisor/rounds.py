@@ -25,7 +25,7 @@ from advisor.simulate import Population, SimulatedParticipant, draw_people
 from advisor.train_advisor import train_advisor
 from data.errors import PublicationRefusedError, TrainingError
 from data.records import Study
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask
 

@@ -13,7 +13,7 @@ from advisor.run_dir import RunDirectory
 from data.analysis_records import TrainingRun
 from data.errors import PublicationRefusedError, SetupError, StoreError, TrainingError
 from data.records import ParticipantKind, new_key
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 PARTICIPANTS_FILE = "participants.json"
 HELD_OUT_FILE = (

@@ -1,6 +1,6 @@
 """Every stored record, declared once: name, type, unit and meaning of each field.
 
-The tables of the database (`data.tables`) and the codebook (`data.codebook`) derive from these
+The tables of the database (`data.store.sql_tables`) and the codebook (`data.codebook`) derive from these
 declarations. Records are immutable; what is written is a record, what is read is an equal one. Keys are
 random url-safe tokens and carry nothing; times are UTC.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from advisor.bundle import load_bundle
 from data.errors import StudyError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.payment import bonuses, totals
 from human_study.study_sections import Payment
 

@@ -38,7 +38,7 @@ def report(
     db: DatabaseUrl = None,
 ) -> None:
     """Write the study's report: one HTML file that needs no network, or Markdown."""
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from human_study.report import write_preregistration, write_report
 
     wanted = participant_kind(kind)
@@ -100,7 +100,7 @@ def export(
     db: DatabaseUrl = None,
 ) -> None:
     """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from human_study.export import export_study
 
     name, url = study_and_database(study, db)
@@ -116,7 +116,7 @@ def import_(
     bundles: Annotated[Path, typer.Option(help="where to put its bundles")] = Path("var/imported"),
 ) -> None:
     """Put an exported data set back into a database."""
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from human_study.import_data_set import import_data_set
 
     with DecisionStore.open(db) as store:
@@ -135,7 +135,7 @@ def erase(
     db: DatabaseUrl = None,
 ) -> None:
     """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from human_study.erase import erase_participant
 
     name, url = study_and_database(study, db)
@@ -147,7 +147,7 @@ def erase(
 @commands.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
 def retain(db: DatabaseUrl = None) -> None:
     """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
-    from data.store import DEFAULT_DATABASE_URL, DecisionStore
+    from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
     from human_study.retention import delete_due
 
     with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:

@@ -18,7 +18,7 @@ from advisor.run_participants import take_out_erased
 from data.analysis_records import TrainingRun
 from data.errors import StudyError, TrainingError
 from data.records import Bundle
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.export import exported_study
 from human_study.psych_ds import read_table, table_names, write_table
 

@@ -34,7 +34,7 @@ from data.records import (
     Trial,
 )
 from data.records import Bundle as BundleRecord
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.psych_ds import DataTable, write_data_set
 from human_study.study_results import StudyResults, collect_results
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from advisor.bundle import OUTCOMES_FILE, load_bundle
 from data.codebook import record_name
 from data.errors import StudyError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.export import EXPORTED_RECORDS, exported_study
 from human_study.psych_ds import read_table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.records import Bundle
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.number_words import three_decimals
 
 READINGS_FILE = "face_readings.csv"

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from advisor.bundle import load_bundle
-from data.admission import Occupancy, ParticipantPlan
 from data.records import (
     Answer,
     Event,
@@ -23,7 +22,8 @@ from data.records import (
     Trial,
     now,
 )
-from data.store import DecisionStore
+from data.store.admission import Occupancy, ParticipantPlan
+from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from human_study.assignment import choose_condition
 from human_study.messages import Messages, study_words

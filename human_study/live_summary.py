@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from data.records import ParticipantKind, StudyCondition
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 PAUSE = timedelta(minutes=1)  # longer than this without a decision is called a pause
 RECENT = timedelta(minutes=10)

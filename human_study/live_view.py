@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from data.records import ParticipantKind, StudyCondition
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.analyst_pages.drawing import metrics, plain
 from human_study.live_summary import LiveSummary, summarise
 from human_study.number_words import MISSING, is_missing, percent, seconds, whole

@@ -14,7 +14,7 @@ from typing import Any
 
 from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
-from data.store import DEFAULT_DATABASE_URL, DecisionStore
+from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
 from human_study import preregistration, result_words
 from human_study.face_sheet import face_sheet, face_sheet_html
 from human_study.report_page import Report, ReportSection, report_html, report_markdown

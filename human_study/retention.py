@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from data.errors import CountenanceError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 DAY_S = 24 * 60 * 60
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import numpy as np
 from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
 from data.errors import StudyError
 from data.records import Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask
 from human_study.counterbalance import Dealer

@@ -94,7 +94,7 @@ def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
@@ -120,7 +120,7 @@ def close(
 ) -> None:
     """Take no more participants, into the study or into one condition; those under way may finish."""
     from data.records import StudyCondition
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
@@ -147,7 +147,7 @@ def bonuses(
     db: DatabaseUrl = None,
 ) -> None:
     """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
-    from data.store import DecisionStore
+    from data.store.decision_store import DecisionStore
     from human_study.bonus_list import list_bonuses
 
     name, url = study_and_database(study, db)

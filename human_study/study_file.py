@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from advisor.bundle import CONDITIONS, Condition
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
-from data.store import DEFAULT_DATABASE_URL
+from data.store.decision_store import DEFAULT_DATABASE_URL
 from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.recruitment import RecruitmentPlan
 from human_study.study_sections import (

@@ -17,7 +17,7 @@ import pandas as pd
 from advisor.bundle import CONDITIONS, Bundle, load_bundle
 from data.errors import BundleError
 from data.records import ParticipantKind, Study
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study import condition_contrasts, decision_statistics, study_advice
 from human_study.declared_exclusions import excluded_participants
 from human_study.study_cases import Cases, read_cases

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from advisor.bundle import Bundle, Manifest, write_bundle
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 # (round, condition) → how many of 10 good and of 10 bad test applications each participant decides rightly.
 CORRECT_OF_TEN = {

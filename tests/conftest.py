@@ -10,7 +10,7 @@ from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
 from advisor.freed_memory import keep_freed_memory
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.decided_round import Call, DecidedRound, Outcome, explored, run_main
 from tests.tiny_table import tiny_table, write_tiny_task
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from advisor.bundle import Bundle, Manifest, write_bundle
 from data.records import Decision, InitialDecision, Participant, ParticipantKind, Study, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from tests.analysed_study import drawn_face
 from tests.tiny_study import write_task

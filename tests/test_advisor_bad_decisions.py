@@ -11,7 +11,7 @@ from advisor.decisions import TrainingDecisions, checked, decisions_of_study
 from advisor.response_estimator import HumanResponseEstimator
 from advisor.train_response import fit_response, log_loss
 from data.errors import TrainingError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 

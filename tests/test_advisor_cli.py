@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from advisor.exchange import export_trials
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from models.checkpoint import shipped_weights
 from tests.decided_round import Call
 from tests.tiny_study import write_task, write_tiny_bundle

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from advisor.cli import app
 from advisor.exchange import export_trials, read_exported_decisions
 from advisor.import_decisions import Imported, import_decisions
-from data.erasure_key import KEY_VARIABLE
 from data.errors import BundleError, CountenanceError, SetupError, TrialsError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
+from data.store.erasure_key import KEY_VARIABLE
 from tests.tiny_study import write_task, write_tiny_bundle
 
 

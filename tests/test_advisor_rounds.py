@@ -23,7 +23,7 @@ from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rou
 from advisor.simulate import population
 from advisor.train_advisor import train_advisor
 from data.errors import PublicationRefusedError, TrainingError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
 
 QUICK = TrainConfig(

@@ -14,7 +14,7 @@ import pytest
 
 from advisor.config import TrainConfig, parse_config
 from advisor.sweep import open_sweep, suggested_settings, work
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 
 WORKER = """
 import sys, time

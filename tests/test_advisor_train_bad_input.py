@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from advisor.exchange import read_trials
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 from tests.decided_round import Call, DecidedRound, explored, exported

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from models.checkpoint import file_sha256, load_checkpoint
 from tests.decided_round import QUICK, Call, DecidedRound
 

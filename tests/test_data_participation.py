@@ -8,11 +8,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
-from data import database, tables
-from data.admission import Occupancy, ParticipantPlan
 from data.errors import StoreError, StudyError
 from data.records import Answer, Bonus, InitialDecision, Recruitment, StudyCondition
-from data.store import DecisionStore
+from data.store import database, sql_tables
+from data.store.admission import Occupancy, ParticipantPlan
+from data.store.decision_store import DecisionStore
 from tests.test_data_store import STUDY, decide, join, open_study, plan
 
 
@@ -185,7 +185,7 @@ def test_an_older_database_keeps_every_row(store_url: str) -> None:
         if engine.dialect.name == "sqlite":
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
-        assert connection.execute(tables.trial.select()).one().trial_key == "t"
+        assert connection.execute(sql_tables.trial.select()).one().trial_key == "t"
     engine.dispose()
 
 

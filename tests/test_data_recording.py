@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.admission import Occupancy, ParticipantPlan
 from data.records import Decision, InitialDecision
-from data.store import DecisionStore
+from data.store.admission import Occupancy, ParticipantPlan
+from data.store.decision_store import DecisionStore
 from tests.test_data_store import STUDY, decide, open_study, plan
 
 N_STAGES = (1, 2, 1)  # of each participant's trials, in order

@@ -13,9 +13,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from data import tables
-from data.admission import Occupancy, ParticipantPlan
-from data.database import open_engine
 from data.errors import SetupError, StoreError, StudyError
 from data.records import (
     Answer,
@@ -27,7 +24,10 @@ from data.records import (
     Study,
     Trial,
 )
-from data.store import DecisionStore
+from data.store import sql_tables
+from data.store.admission import Occupancy, ParticipantPlan
+from data.store.database import open_engine
+from data.store.decision_store import DecisionStore
 
 STUDY = Study(
     name="pilot",
@@ -446,7 +446,7 @@ def test_the_migrated_schema_is_the_declared_one(store_url: str) -> None:
     engine = open_engine(store_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "countenance_schema"})
-        assert compare_metadata(context, tables.metadata) == []
+        assert compare_metadata(context, sql_tables.metadata) == []
     engine.dispose()
 
 

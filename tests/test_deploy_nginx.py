@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.request_guard import SESSION_COOKIE
 from human_study.static_files import files_of_the_first_page
 from tests.http_load import Connection

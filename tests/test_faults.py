@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.load_participants import Persistent, admit
 from tests.own_postgres import OwnPostgres, find_postgres
 from tests.served_study import ServedStudy, answers, wait_until

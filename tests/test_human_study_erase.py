@@ -17,8 +17,6 @@ from advisor.run_participants import (
     read_participants,
     require_nobody_erased,
 )
-from data.admission import ParticipantPlan
-from data.erasure_key import KEY_VARIABLE
 from data.errors import (
     ErasedParticipantError,
     PublicationRefusedError,
@@ -28,7 +26,9 @@ from data.errors import (
     TrainingError,
 )
 from data.records import Answer, Decision, Event, Recruitment, Study, Trial, now
-from data.store import DecisionStore
+from data.store.admission import ParticipantPlan
+from data.store.decision_store import DecisionStore
+from data.store.erasure_key import KEY_VARIABLE
 from human_study.erase import erase_participant
 from human_study.export import export_study
 from human_study.retention import delete_due, retained_while_served

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data.errors import StudyError
 from data.records import Answer, Participant, Study
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.export import export_study
 from human_study.import_data_set import import_data_set
 from human_study.psych_ds import plain_cell, read_table, safe_cell, table_names

@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import BundleError, StudyError
 from data.records import Answer, Decision, Recruitment
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.live_study import LiveStudy
 from human_study.not_served import NotServedError
 from human_study.study_file import load_study_file

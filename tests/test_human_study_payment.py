@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from data.errors import StudyError
 from data.records import Decision, Participant, Recruitment
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.bonus_list import list_bonuses
 from human_study.live_study import LiveStudy
 from human_study.payment import bonuses, totals

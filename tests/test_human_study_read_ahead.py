@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from advisor.bundle import Bundle
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.analyst_pages import choice
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import BundleError, StudyError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.report import write_report
 from tests.analysed_study import (
     CORRECT_OF_TEN,

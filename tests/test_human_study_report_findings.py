@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import StudyError
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.cli import app
 from human_study.findings import Finding, FindingChart
 from human_study.preregistration import analysis_hashes

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from data.records import Recruitment, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.live_study import N_FACES_AHEAD, LiveStudy, NotServedError
 from human_study.request_guard import SESSION_COOKIE
 from human_study.study_file import load_study_file

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.records import Decision, InitialDecision, Recruitment
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.live_study import LiveStudy
 from human_study.report import write_report
 from human_study.study_file import load_study_file

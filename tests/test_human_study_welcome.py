@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from data.records import Recruitment
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.live_study import LiveStudy
 from human_study.not_served import NotServedError
 from human_study.request_guard import SESSION_COOKIE

@@ -1,13 +1,13 @@
-"""Alembic's environment: runs the revisions on the connection that `data.database` hands over.
+"""Alembic's environment: runs the revisions on the connection that `data.store.database` hands over.
 
 A change of the records needs a new revision in `versions/` (copy the newest, chain it by `down_revision`);
-a test compares the migrated database with `data.tables`.
+a test compares the migrated database with `data.store.sql_tables`.
 """
 
 from alembic import context
 
-from data.database import VERSION_TABLE
-from data.tables import metadata
+from data.store.database import VERSION_TABLE
+from data.store.sql_tables import metadata
 
 # The caller holds the transaction, so that a migration is applied whole or not at all on SQLite too.
 context.configure(

@@ -17,7 +17,7 @@ import streamlit as st
 
 from data.errors import CountenanceError
 from data.records import ParticipantKind
-from data.store import DEFAULT_DATABASE_URL, DecisionStore
+from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
 from human_study.analyst_pages.drawing import plain
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.findings import Finding

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study import analyst_pages
 from human_study.analyst_pages import contents
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.benchmarks.otree_server import OTREE_VERSION, served_otree, turn_pages
 from tests.benchmarks.study_arrivals import (
     Arrivals,

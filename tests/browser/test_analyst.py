@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from data.analysis_records import TrainingRun
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.erase import erase_participant
 from human_study.group_audits import group_findings
 from human_study.study_results import collect_results

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from data.erasure_key import KEY_VARIABLE
+from data.store.erasure_key import KEY_VARIABLE
 from tests.browser.analyst_visit import ServedAnalysts, choose, entered, settled, turn_to
 from tests.browser.bad_studies import BAD_STUDIES, build_bad_studies
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.browser.analyst_visit import ServedAnalysts
 from tests.browser.test_whole_participation import DESKTOP, PHONE, problems
 from tests.served_study import ANALYST_KEY

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.browser.participation import WHOLE_STUDY, KeyboardWalk
 from tests.browser.test_whole_participation import DESKTOP, PHONE, newest, problems
 from tests.served_study import ServedStudy

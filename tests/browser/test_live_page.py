@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from data.records import Recruitment, Trial
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.live_study import LiveStudy
 from human_study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled

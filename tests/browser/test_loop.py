@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from advisor.bundle import load_bundle
 from advisor.pictures import as_images, decode_png
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
 from tests.served_study import ServedStudy
 

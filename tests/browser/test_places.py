@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.browser.test_participant import N_TRIALS, await_trial, begin, key_of
 from tests.served_study import ServedStudy, wait_until
 from tests.tiny_study import write_study

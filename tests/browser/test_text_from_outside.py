@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from data.analysis_records import CodeBookEntry
 from data.records import Answer
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.psych_ds import plain_cell
 from human_study.report import write_report
 from tests.browser.analyst_visit import ServedAnalysts, entered, rows, settled, turn_to

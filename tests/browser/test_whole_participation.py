@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 
 from advisor.bundle import load_bundle
 from data.records import Participant
-from data.store import DecisionStore
+from data.store.decision_store import DecisionStore
 from tests.browser.participation import WHOLE_STUDY, Walk
 from tests.served_study import ServedStudy
 from tests.tiny_study import write_study

@@ -1,6 +1,6 @@
 """The first tables.
 
-Derived once from `data.tables`; a revision that was published is never edited.
+Derived once from `data.store.sql_tables`; a revision that was published is never edited.
 """
 
 import sqlalchemy as sa

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, Table, insert, select
 
-from data import tables
-from data.admission import Occupancy
 from data.errors import StoreError, StudyError
 from data.nearest import nearest
 from data.records import (
@@ -23,6 +21,8 @@ from data.records import (
     StudyRound,
     Trial,
 )
+from data.store import sql_tables
+from data.store.admission import Occupancy
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 
@@ -41,10 +41,10 @@ def write_records(connection: Connection, table: Table, records: Iterable[Record
 def find_study(connection: Connection, name: str, *, lock: bool = False) -> Study:
     """The study of that name; `lock` holds it against other writers until the transaction ends (SQLite's
     writers hold the whole database anyway). Raises StudyError, naming the nearest, where there is none."""
-    query = select(tables.study).where(tables.study.c.name == name)
+    query = select(sql_tables.study).where(sql_tables.study.c.name == name)
     found = read_records(connection, Study, query.with_for_update() if lock else query)
     if not found:
-        known = list(connection.execute(select(tables.study.c.name)).scalars())
+        known = list(connection.execute(select(sql_tables.study.c.name)).scalars())
         meant = nearest(name, known)
         hint = (
             f'did you mean "{meant}"?' if meant else f"it holds {', '.join(sorted(known)) or 'no study yet'}"
@@ -55,8 +55,10 @@ def find_study(connection: Connection, name: str, *, lock: bool = False) -> Stud
 
 def find_rounds(connection: Connection, study_name: str) -> list[StudyRound]:
     """The study's rounds in order. Raises StudyError where the study is unknown."""
-    columns = tables.study_round.c
-    query = select(tables.study_round).where(columns.study_name == study_name).order_by(columns.round_number)
+    columns = sql_tables.study_round.c
+    query = (
+        select(sql_tables.study_round).where(columns.study_name == study_name).order_by(columns.round_number)
+    )
     found = read_records(connection, StudyRound, query)
     if not found:
         find_study(connection, study_name)
@@ -85,7 +87,7 @@ def token_hash(token: str) -> str:
 
 def find_participant(connection: Connection, participant_key: str, *, lock: bool = False) -> Participant:
     """The participant of that key, held against other writers if `lock`. Raises StoreError if unknown."""
-    query = select(tables.participant).where(tables.participant.c.participant_key == participant_key)
+    query = select(sql_tables.participant).where(sql_tables.participant.c.participant_key == participant_key)
     found = read_records(connection, Participant, query.with_for_update() if lock else query)
     if not found:
         raise unknown_participant()
@@ -96,7 +98,7 @@ def find_known_participant(
     connection: Connection, study_name: str, external: Recruitment
 ) -> Participant | None:
     """Who takes part in the study under that id of that platform already, or None."""
-    columns = tables.recruitment.c
+    columns = sql_tables.recruitment.c
     key = connection.execute(
         select(columns.participant_key).where(
             columns.study_name == study_name,
@@ -109,14 +111,14 @@ def find_known_participant(
 
 def find_conditions(connection: Connection, study_name: str) -> list[StudyCondition]:
     """The study's conditions with quota and status, in alphabetical order; [] where it declares none."""
-    columns = tables.study_condition.c
-    query = select(tables.study_condition).where(columns.study_name == study_name)
+    columns = sql_tables.study_condition.c
+    query = select(sql_tables.study_condition).where(columns.study_name == study_name)
     return read_records(connection, StudyCondition, query.order_by(columns.condition))
 
 
 def find_occupancy(connection: Connection, current: StudyRound, kind: ParticipantKind) -> Occupancy:
     """Who of a kind is active in or has completed a round, by condition, and what conditions take."""
-    columns = tables.participant.c
+    columns = sql_tables.participant.c
     query = (
         select(columns.condition, columns.slot)
         .where(columns.study_name == current.study_name, columns.round_number == current.round_number)
@@ -137,11 +139,11 @@ def find_occupancy(connection: Connection, current: StudyRound, kind: Participan
 
 def find_first_unanswered(connection: Connection, participant_key: str) -> Trial | None:
     """The first trial of the participant without a decision, or None."""
-    trials = tables.trial.c
+    trials = sql_tables.trial.c
     query = (
-        select(tables.trial)
-        .outerjoin(tables.decision, tables.decision.c.trial_key == trials.trial_key)
-        .where(trials.participant_key == participant_key, tables.decision.c.trial_key.is_(None))
+        select(sql_tables.trial)
+        .outerjoin(sql_tables.decision, sql_tables.decision.c.trial_key == trials.trial_key)
+        .where(trials.participant_key == participant_key, sql_tables.decision.c.trial_key.is_(None))
         .order_by(trials.position)
         .limit(1)
     )
@@ -152,7 +154,7 @@ def find_first_unanswered(connection: Connection, participant_key: str) -> Trial
 def require_nobody_erased(connection: Connection, bundle: Bundle) -> None:
     """Raise StudyError where the bundle's response model learned from somebody who was erased since."""
     weights = json.loads(bundle.manifest).get("weights", {}).get("response")
-    columns = tables.training_run.c
+    columns = sql_tables.training_run.c
     query = select(columns.run_path).where(columns.response_sha256 == weights, columns.n_erased > 0)
     run_path = connection.execute(query.limit(1)).scalar_one_or_none()
     if weights is not None and run_path is not None:

@@ -177,7 +177,9 @@ def compact(engine: Engine) -> bool:
 
 def _bring_up_to_date(engine: Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option(
+        "script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
+    )
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         if _schema_version(connection) == scripts.get_current_head():

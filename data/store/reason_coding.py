@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from sqlalchemy import Select, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from data import tables
 from data.analysis_records import CodeBookEntry, ReasonCode
 from data.codebook import record_name
 from data.errors import StoreError
 from data.records import ParticipantKind, Record
-from data.store_erasure import ErasureStore
-from data.store_queries import find_study, read_records, write_records
+from data.store import sql_tables
+from data.store.erasure import ErasureStore
+from data.store.queries import find_study, read_records, write_records
 
 
 class AnalysisStore(ErasureStore):
@@ -22,8 +22,8 @@ class AnalysisStore(ErasureStore):
 
     def code_book(self, study_name: str) -> list[CodeBookEntry]:
         """The study's code book in order; [] before anybody wrote one."""
-        columns = tables.code_book_entry.c
-        query = select(tables.code_book_entry).where(columns.study_name == study_name)
+        columns = sql_tables.code_book_entry.c
+        query = select(sql_tables.code_book_entry).where(columns.study_name == study_name)
         with self._reading() as connection:
             return read_records(connection, CodeBookEntry, query.order_by(columns.place, columns.code))
 
@@ -37,10 +37,10 @@ class AnalysisStore(ErasureStore):
             raise StoreError("a code is empty or stands twice in the code book; give each its own name")
         with self._writing() as connection:
             find_study(connection, study_name, lock=True)
-            columns = tables.code_book_entry.c
-            connection.execute(delete(tables.code_book_entry).where(columns.study_name == study_name))
+            columns = sql_tables.code_book_entry.c
+            connection.execute(delete(sql_tables.code_book_entry).where(columns.study_name == study_name))
             placed = [entry.model_copy(update={"place": place}) for place, entry in enumerate(entries)]
-            write_records(connection, tables.code_book_entry, placed)
+            write_records(connection, sql_tables.code_book_entry, placed)
 
     def code_reason(self, trial_key: str, coder: str, codes: Sequence[str]) -> None:
         """Set a coder's codes of one reason, in place of the coder's former ones; [] says that none applies.
@@ -49,28 +49,28 @@ class AnalysisStore(ErasureStore):
         """
         if not coder.strip():
             raise StoreError("codes need the coder's name; enter yours")
-        decisions = tables.decision.c
+        decisions = sql_tables.decision.c
         with self._writing() as connection:
             person = connection.execute(
                 select(decisions.participant_key).where(decisions.trial_key == trial_key)
             ).scalar_one_or_none()
             if person is None:
                 raise StoreError("that decision is not in the database any more; choose another")
-            columns = tables.reason_code.c
+            columns = sql_tables.reason_code.c
             theirs = (columns.trial_key == trial_key) & (columns.coder == coder)
-            connection.execute(delete(tables.reason_code).where(theirs))
+            connection.execute(delete(sql_tables.reason_code).where(theirs))
             given = [
                 ReasonCode(trial_key=trial_key, coder=coder, code=code, participant_key=person).model_dump()
                 for code in (dict.fromkeys(codes) or [""])
             ]
-            connection.execute(insert(tables.reason_code), given)
+            connection.execute(insert(sql_tables.reason_code), given)
 
     def reason_codes_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """All codes given: trial_key, coder, code ("" where none applied), by trial, coder and code."""
-        people, columns = tables.participant.c, tables.reason_code.c
+        people, columns = sql_tables.participant.c, sql_tables.reason_code.c
         query = (
             select(columns.trial_key, columns.coder, columns.code)
-            .join_from(tables.reason_code, tables.participant)
+            .join_from(sql_tables.reason_code, sql_tables.participant)
             .where(people.study_name == study_name, people.kind == kind)
             .order_by(columns.trial_key, columns.coder, columns.code)
         )
@@ -80,7 +80,7 @@ class AnalysisStore(ErasureStore):
 
     def state_of(self, study_name: str, kind: ParticipantKind) -> tuple[object, ...]:
         """Something that changes whenever the study has anything new to show; cheap to ask for."""
-        people, decisions = tables.participant.c, tables.decision.c
+        people, decisions = sql_tables.participant.c, sql_tables.decision.c
         theirs = [people.study_name == study_name, people.kind == kind]
         with self._reading() as connection:
             study = find_study(connection, study_name)
@@ -90,19 +90,19 @@ class AnalysisStore(ErasureStore):
             statuses = sorted(tuple(row) for row in by_status)
             decided = connection.execute(
                 select(func.count(), func.max(decisions.decided_at))
-                .join_from(tables.decision, tables.participant)
+                .join_from(sql_tables.decision, sql_tables.participant)
                 .where(*theirs)
             ).one()
             coded = connection.execute(
-                select(func.count(), func.max(tables.reason_code.c.coded_at))
-                .join_from(tables.reason_code, tables.participant)
+                select(func.count(), func.max(sql_tables.reason_code.c.coded_at))
+                .join_from(sql_tables.reason_code, sql_tables.participant)
                 .where(*theirs)
             ).one()
-            rounds = tables.study_round.c
+            rounds = sql_tables.study_round.c
             n_rounds = connection.execute(
                 select(func.count()).where(rounds.study_name == study_name)
             ).scalar_one()
-            runs = tables.training_run.c
+            runs = sql_tables.training_run.c
             n_trained = connection.execute(
                 select(func.count(runs.response_sha256)).where(runs.study_name == study_name)
             ).scalar_one()
@@ -120,7 +120,7 @@ class AnalysisStore(ErasureStore):
         rows: dict[str, list[dict[str, Any]]] = {}
         with self._reading() as connection:
             find_study(connection, study_name)
-            for table in reversed(tables.metadata.sorted_tables):
+            for table in reversed(sql_tables.metadata.sorted_tables):
                 if table.name in wanted:
                     query = _rows_of_study(table, study_name, kind)
                     rows[table.name] = [dict(row) for row in connection.execute(query).mappings()]
@@ -137,7 +137,7 @@ class AnalysisStore(ErasureStore):
                 name: [by_name[name].model_validate(row) for row in found] for name, found in rows.items()
             }
             with self._writing() as connection:
-                for table in tables.metadata.sorted_tables:
+                for table in sql_tables.metadata.sorted_tables:
                     write_records(connection, table, checked.get(table.name, []))
         except (ValidationError, IntegrityError) as error:
             raise StoreError(
@@ -151,14 +151,18 @@ def _rows_of_study(table: Table, study_name: str, kind: ParticipantKind) -> Sele
     fields = [column for column in table.c if column.name != "row_number"]
     order = [table.c.row_number] if "row_number" in table.c else list(table.primary_key)
     query = select(*fields).order_by(*order)
-    if table is tables.study:
+    if table is sql_tables.study:
         return query.where(table.c.name == study_name)
-    if table is tables.bundle:
-        served = select(tables.study_round.c.bundle_hash).where(tables.study_round.c.study_name == study_name)
+    if table is sql_tables.bundle:
+        served = select(sql_tables.study_round.c.bundle_hash).where(
+            sql_tables.study_round.c.study_name == study_name
+        )
         return query.where(table.c.bundle_hash.in_(served))
     if "participant_key" not in table.c:
         return query.where(table.c.study_name == study_name)
-    people = tables.participant.c
-    if table is not tables.participant:
-        query = query.join_from(table, tables.participant, table.c.participant_key == people.participant_key)
+    people = sql_tables.participant.c
+    if table is not sql_tables.participant:
+        query = query.join_from(
+            table, sql_tables.participant, table.c.participant_key == people.participant_key
+        )
     return query.where(people.study_name == study_name, people.kind == kind)

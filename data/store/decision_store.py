@@ -6,9 +6,7 @@ from typing import Literal
 import pandas as pd
 from sqlalchemy import Connection, select
 
-from data import store_frames, tables
 from data.errors import StudyError
-from data.recording import Outcome, record_all
 from data.records import (
     Answer,
     Decision,
@@ -19,9 +17,11 @@ from data.records import (
     Stage,
     Trial,
 )
-from data.store_participants import ParticipantStore
-from data.store_queries import find_first_unanswered, find_study, read_records, write_records
-from data.store_studies import DEFAULT_DATABASE_URL
+from data.store import frames, sql_tables
+from data.store.participants import ParticipantStore
+from data.store.queries import find_first_unanswered, find_study, read_records, write_records
+from data.store.recording import Outcome, record_all
+from data.store.studies import DEFAULT_DATABASE_URL
 
 __all__ = ["DEFAULT_DATABASE_URL", "DecisionStore"]
 
@@ -37,12 +37,12 @@ class DecisionStore(ParticipantStore):
 
     def trials(self, participant_key: str) -> list[Trial]:
         """The participant's trials in order."""
-        columns = tables.trial.c
+        columns = sql_tables.trial.c
         with self._reading() as connection:
             return read_records(
                 connection,
                 Trial,
-                select(tables.trial)
+                select(sql_tables.trial)
                 .where(columns.participant_key == participant_key)
                 .order_by(columns.position),
             )
@@ -50,7 +50,7 @@ class DecisionStore(ParticipantStore):
     def trials_by_key(self, trial_keys: Sequence[str]) -> dict[str, Trial]:
         """Trials of whoever's, by key; unknown keys are left out."""
         with self._reading() as connection:
-            query = select(tables.trial).where(tables.trial.c.trial_key.in_(trial_keys))
+            query = select(sql_tables.trial).where(sql_tables.trial.c.trial_key.in_(trial_keys))
             return {trial.trial_key: trial for trial in read_records(connection, Trial, query)}
 
     def first_unanswered(self, participant_key: str) -> Trial | None:
@@ -66,7 +66,7 @@ class DecisionStore(ParticipantStore):
 
     def choice(self, trial_key: str) -> str | None:
         """What was decided on a trial, or None where it is not decided yet."""
-        columns = tables.decision.c
+        columns = sql_tables.decision.c
         with self._reading() as connection:
             query = select(columns.choice).where(columns.trial_key == trial_key)
             return connection.execute(query).scalar_one_or_none()
@@ -106,26 +106,26 @@ class DecisionStore(ParticipantStore):
             if find_study(connection, study_name, lock=True).status == "closed":
                 raise StudyError(f'study "{study_name}" is closed; name a new study for these decisions')
             for table, records in (
-                (tables.participant, participants),
-                (tables.trial, trials),
-                (tables.initial_decision, initial_decisions),
-                (tables.decision, decisions),
+                (sql_tables.participant, participants),
+                (sql_tables.trial, trials),
+                (sql_tables.initial_decision, initial_decisions),
+                (sql_tables.decision, decisions),
             ):
                 write_records(connection, table, records)
 
     def add_answer(self, answer: Answer) -> None:
         """Write an answer; a later one to the same question supersedes it."""
         with self._writing() as connection:
-            write_records(connection, tables.answer, [answer])
+            write_records(connection, sql_tables.answer, [answer])
 
     def add_answers(self, answers: Sequence[Answer]) -> None:
         """Write answers, all or none."""
         with self._writing() as connection:
-            write_records(connection, tables.answer, answers)
+            write_records(connection, sql_tables.answer, answers)
 
     def answers(self, participant_key: str) -> list[Answer]:
         """All answers of a participant in the order of writing, those that a later one superseded too."""
-        columns = tables.answer.c
+        columns = sql_tables.answer.c
         query = (
             select(*(column for column in columns if column.name != "row_number"))
             .where(columns.participant_key == participant_key)
@@ -137,7 +137,7 @@ class DecisionStore(ParticipantStore):
     def add_event(self, event: Event) -> None:
         """Write an event."""
         with self._writing() as connection:
-            write_records(connection, tables.event, [event])
+            write_records(connection, sql_tables.event, [event])
 
     # Tables for analysis and training
 
@@ -161,7 +161,7 @@ class DecisionStore(ParticipantStore):
         """
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.decisions_frame(
+            return frames.decisions_frame(
                 connection, study_name, kind, columns, conditions, split, participant_key
             )
 
@@ -169,13 +169,13 @@ class DecisionStore(ParticipantStore):
         """One row a participant: the record's fields but its secrets, and `n_trials`, `n_decisions`."""
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.participants_frame(connection, study_name, kind)
+            return frames.participants_frame(connection, study_name, kind)
 
     def status_counts(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """How many participants: columns round_number, condition, status, n_participants, in that order."""
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.status_counts(connection, study_name, kind)
+            return frames.status_counts(connection, study_name, kind)
 
     def answers_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """The newest answer to each question: participant_key, kind, question, value, is_correct,
@@ -187,18 +187,18 @@ class DecisionStore(ParticipantStore):
         """Every answer in the order of writing, those that a later one superseded too; as `answers_frame`."""
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.happenings_frame(connection, tables.answer, study_name, kind)
+            return frames.happenings_frame(connection, sql_tables.answer, study_name, kind)
 
     def events_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """All events in the order of writing: participant_key, kind, detail, happened_at."""
         with self._reading() as connection:
             find_study(connection, study_name)
-            return store_frames.happenings_frame(connection, tables.event, study_name, kind)
+            return frames.happenings_frame(connection, sql_tables.event, study_name, kind)
 
 
 def _due_stage(connection: Connection, trial: Trial) -> Stage:
     if trial.n_stages == 1:
         return "final"
-    columns = tables.initial_decision.c
+    columns = sql_tables.initial_decision.c
     query = select(columns.trial_key).where(columns.trial_key == trial.trial_key)
     return "initial" if connection.execute(query).one_or_none() is None else "final"

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
-from data import tables
 from data.analysis_records import Erasure, ExportFolder, TrainingRun
-from data.database import compact, overwrite_what_is_deleted
-from data.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
 from data.errors import ErasedParticipantError, SetupError, StoreError
 from data.records import Participant, Recruitment, Study, now
-from data.store_queries import find_study, read_records, write_records
-from data.store_studies import StudyStore
+from data.store import sql_tables
+from data.store.database import compact, overwrite_what_is_deleted
+from data.store.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
+from data.store.queries import find_study, read_records, write_records
+from data.store.studies import StudyStore
 
 
 class ErasureStore(StudyStore):
@@ -42,7 +42,7 @@ class ErasureStore(StudyStore):
             people = _people(connection, study_name, participant_key, external_id)
             counts: dict[str, int] = {}
             for person, known_as in people:
-                write_records(connection, tables.erasure, [_erasure(person, known_as, key)])
+                write_records(connection, sql_tables.erasure, [_erasure(person, known_as, key)])
                 for name, n_rows in _delete_person(connection, person.participant_key).items():
                     counts[name] = counts.get(name, 0) + n_rows
             if not people and not _was_erased(connection, study_name, key, participant_key, external_id):
@@ -61,8 +61,8 @@ class ErasureStore(StudyStore):
 
     def erasures(self, study_name: str) -> list[Erasure]:
         """Who was erased from the study, as keyed hashes, the oldest first."""
-        columns = tables.erasure.c
-        query = select(tables.erasure).where(columns.study_name == study_name).order_by(columns.erased_at)
+        columns = sql_tables.erasure.c
+        query = select(sql_tables.erasure).where(columns.study_name == study_name).order_by(columns.erased_at)
         with self._reading() as connection:
             return read_records(connection, Erasure, query)
 
@@ -76,7 +76,7 @@ class ErasureStore(StudyStore):
 
     def require_not_erased(self, connection: Connection, study_name: str, external: Recruitment) -> None:
         """Raise ErasedParticipantError where that person was erased from the study."""
-        columns = tables.erasure.c
+        columns = sql_tables.erasure.c
         query = select(columns.identity_hash).where(columns.study_name == study_name)
         hashes = set(connection.execute(query.where(columns.identity_hash.is_not(None))).scalars())
         if not hashes:
@@ -97,7 +97,7 @@ class ErasureStore(StudyStore):
 
     def register_export(self, export: ExportFolder) -> None:
         """Note that a folder holds a copy of a study's data; again, that it was written anew."""
-        statement = self._insert(tables.export_folder).values(export.model_dump())
+        statement = self._insert(sql_tables.export_folder).values(export.model_dump())
         with self._writing() as connection:
             connection.execute(
                 statement.on_conflict_do_update(
@@ -107,14 +107,14 @@ class ErasureStore(StudyStore):
 
     def exports(self, study_name: str) -> list[ExportFolder]:
         """The folders that hold a copy of the study's data, in the order of writing."""
-        columns = tables.export_folder.c
-        query = select(tables.export_folder).where(columns.study_name == study_name)
+        columns = sql_tables.export_folder.c
+        query = select(sql_tables.export_folder).where(columns.study_name == study_name)
         with self._reading() as connection:
             return read_records(connection, ExportFolder, query.order_by(columns.exported_at))
 
     def register_run(self, run: TrainingRun) -> None:
         """Note that a run learns from a study; a run that is known only gets its present path."""
-        statement = self._insert(tables.training_run).values(run.model_dump())
+        statement = self._insert(sql_tables.training_run).values(run.model_dump())
         with self._writing() as connection:
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["run_key"], set_={"run_path": run.run_path})
@@ -123,14 +123,16 @@ class ErasureStore(StudyStore):
     def set_run(self, run_key: str, **values: str | int) -> None:
         """Change `response_sha256` or `n_erased` of a run; an unknown run is left alone."""
         assert values.keys() <= {"response_sha256", "n_erased"}, "the rest of a run never changes"
-        columns = tables.training_run.c
+        columns = sql_tables.training_run.c
         with self._writing() as connection:
-            connection.execute(update(tables.training_run).where(columns.run_key == run_key).values(**values))
+            connection.execute(
+                update(sql_tables.training_run).where(columns.run_key == run_key).values(**values)
+            )
 
     def runs(self, study_name: str) -> list[TrainingRun]:
         """The runs that learned from the study, the oldest first."""
-        columns = tables.training_run.c
-        query = select(tables.training_run).where(columns.study_name == study_name)
+        columns = sql_tables.training_run.c
+        query = select(sql_tables.training_run).where(columns.study_name == study_name)
         with self._reading() as connection:
             return read_records(connection, TrainingRun, query.order_by(columns.started_at))
 
@@ -145,13 +147,13 @@ class ErasureStore(StudyStore):
         deleted: dict[str, int] = {}
         with self._writing() as connection:
             overwrite_what_is_deleted(connection)
-            columns = tables.recruitment.c
-            closed = select(tables.study).where(tables.study.c.status == "closed")
+            columns = sql_tables.recruitment.c
+            closed = select(sql_tables.study).where(sql_tables.study.c.status == "closed")
             for study in read_records(connection, Study, closed):
                 due = _due(study)
                 if due is not None and due <= moment:
                     gone = connection.execute(
-                        delete(tables.recruitment).where(columns.study_name == study.name)
+                        delete(sql_tables.recruitment).where(columns.study_name == study.name)
                     ).rowcount
                     if gone:
                         deleted[study.name] = gone
@@ -163,7 +165,7 @@ class ErasureStore(StudyStore):
 
     def _has_erasures(self) -> bool:
         with self._reading() as connection:
-            count = select(func.count()).select_from(tables.erasure)
+            count = select(func.count()).select_from(sql_tables.erasure)
             return bool(connection.execute(count).scalar_one())
 
     def _checked_key(self) -> ErasureKey:
@@ -181,7 +183,7 @@ def _due(study: Study) -> datetime | None:
 
 
 def _require_same_key(connection: Connection, key: ErasureKey) -> None:
-    checks = set(connection.execute(select(tables.erasure.c.key_check).distinct()).scalars())
+    checks = set(connection.execute(select(sql_tables.erasure.c.key_check).distinct()).scalars())
     if checks - {key.check}:
         raise SetupError(
             f"the erasure key is not the one that this database's erased people were noted with; set"
@@ -193,8 +195,8 @@ def _people(
     connection: Connection, study_name: str, participant_key: str | None, external_id: str | None
 ) -> list[tuple[Participant, list[Recruitment]]]:
     """Everybody meant (one external id may come from two platforms), with their ids elsewhere."""
-    people, known_as = tables.participant.c, tables.recruitment.c
-    query = select(tables.participant).where(people.study_name == study_name)
+    people, known_as = sql_tables.participant.c, sql_tables.recruitment.c
+    query = select(sql_tables.participant).where(people.study_name == study_name)
     if participant_key is not None:
         query = query.where(people.participant_key == participant_key)
     else:
@@ -207,8 +209,8 @@ def _people(
 
 
 def _identities(connection: Connection, participant_key: str) -> list[Recruitment]:
-    columns = tables.recruitment.c
-    query = select(tables.recruitment).where(columns.participant_key == participant_key)
+    columns = sql_tables.recruitment.c
+    query = select(sql_tables.recruitment).where(columns.participant_key == participant_key)
     return read_records(connection, Recruitment, query)
 
 
@@ -229,8 +231,8 @@ def _was_erased(
     participant_key: str | None,
     external_id: str | None,
 ) -> bool:
-    columns = tables.erasure.c
-    query = select(func.count()).select_from(tables.erasure).where(columns.study_name == study_name)
+    columns = sql_tables.erasure.c
+    query = select(func.count()).select_from(sql_tables.erasure).where(columns.study_name == study_name)
     if participant_key is not None:
         query = query.where(columns.participant_hash == key.participant_hash(participant_key))
     else:
@@ -242,7 +244,7 @@ def _was_erased(
 def _delete_person(connection: Connection, participant_key: str) -> dict[str, int]:
     """Delete the rows of every table that names the participant, those that refer to others first."""
     counts: dict[str, int] = {}
-    for table in reversed(tables.metadata.sorted_tables):
+    for table in reversed(sql_tables.metadata.sorted_tables):
         n_rows = _delete_from(connection, table, participant_key)
         if n_rows:
             counts[table.name] = n_rows
@@ -254,6 +256,8 @@ def _delete_from(connection: Connection, table: Table, participant_key: str) -> 
         return connection.execute(delete(table).where(table.c.participant_key == participant_key)).rowcount
     for key in table.foreign_keys:
         if key.target_fullname == "trial.trial_key":
-            theirs = select(tables.trial.c.trial_key).where(tables.trial.c.participant_key == participant_key)
+            theirs = select(sql_tables.trial.c.trial_key).where(
+                sql_tables.trial.c.participant_key == participant_key
+            )
             return connection.execute(delete(table).where(key.parent.in_(theirs))).rowcount
     return 0

@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Connection, Double, Select, Table, case, func, select
 
-from data import tables
 from data.records import ParticipantKind
-from data.tables import UtcTime
+from data.store import sql_tables
+from data.store.sql_tables import UtcTime
 
 SECRET_COLUMNS = ("session_token_hash", "lease_id", "completion_code")
 
-_person, _trial, _decision = tables.participant.c, tables.trial.c, tables.decision.c
-_initial = tables.initial_decision.c
+_person, _trial, _decision = sql_tables.participant.c, sql_tables.trial.c, sql_tables.decision.c
+_initial = sql_tables.initial_decision.c
 _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
-    tables.participant: (_person.participant_key, _person.kind, _person.round_number),
-    tables.trial: (
+    sql_tables.participant: (_person.participant_key, _person.kind, _person.round_number),
+    sql_tables.trial: (
         _trial.condition,
         _trial.trial_key,
         _trial.position,
@@ -32,7 +32,7 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _trial.n_stages,
         _trial.asked_choice,
     ),
-    tables.decision: (
+    sql_tables.decision: (
         _decision.choice,
         case((_decision.choice == "approve", 1), else_=0).label("approved"),
         _decision.confidence,
@@ -45,17 +45,17 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _decision.n_paste,
         _decision.decided_at,
     ),
-    tables.initial_decision: (
+    sql_tables.initial_decision: (
         _initial.choice.label("initial_choice"),
         _initial.confidence.label("initial_confidence"),
         _initial.response_time_ms.label("initial_response_time_ms"),
     ),
 }
 _KEYS_READ = {
-    tables.participant: (_person.participant_key,),
-    tables.trial: (_trial.participant_key, _trial.trial_key),
-    tables.decision: (_decision.trial_key,),
-    tables.initial_decision: (_initial.trial_key,),
+    sql_tables.participant: (_person.participant_key,),
+    sql_tables.trial: (_trial.participant_key, _trial.trial_key),
+    sql_tables.decision: (_decision.trial_key,),
+    sql_tables.initial_decision: (_initial.trial_key,),
 }
 
 
@@ -76,7 +76,7 @@ def decisions_frame(
     people = [_person.study_name == study_name, _person.kind == kind]
     if participant_key is not None:
         people.append(_person.participant_key == participant_key)
-    trials: list[ColumnElement[bool]] = [_of_people(tables.trial, people)]
+    trials: list[ColumnElement[bool]] = [_of_people(sql_tables.trial, people)]
     if conditions is not None:
         trials.append(_trial.condition.in_(list(conditions)))
     if split is not None:
@@ -87,10 +87,10 @@ def decisions_frame(
         read_as = {one.name: one for one in (*_KEYS_READ[table], *wanted)}
         return _frame(connection, select(*read_as.values()).where(*where).order_by(*order))
 
-    decisions = read(tables.decision, [_of_people(tables.decision, people)])
-    initial = read(tables.initial_decision, [_of_people(tables.initial_decision, people)])
-    shown = read(tables.trial, trials, _trial.participant_key, _trial.position)
-    frame = read(tables.participant, people, _person.created_at, _person.participant_key)
+    decisions = read(sql_tables.decision, [_of_people(sql_tables.decision, people)])
+    initial = read(sql_tables.initial_decision, [_of_people(sql_tables.initial_decision, people)])
+    shown = read(sql_tables.trial, trials, _trial.participant_key, _trial.position)
+    frame = read(sql_tables.participant, people, _person.created_at, _person.participant_key)
     frame = frame.merge(shown, on="participant_key")
     frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
     if "initial_choice" in frame:  # the join leaves a number where there was no first stage
@@ -106,8 +106,8 @@ def _of_people(table: Table, people: Sequence[ColumnElement[bool]]) -> ColumnEle
 
 def participants_frame(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
     """See `DecisionStore.participants_frame`."""
-    n_trials = _count_of(tables.trial)
-    n_decisions = _count_of(tables.decision)
+    n_trials = _count_of(sql_tables.trial)
+    n_decisions = _count_of(sql_tables.decision)
     query = (
         select(*(column for column in _person if column.name not in SECRET_COLUMNS), n_trials, n_decisions)
         .where(_person.study_name == study_name, _person.kind == kind)
@@ -117,8 +117,8 @@ def participants_frame(connection: Connection, study_name: str, kind: Participan
 
 
 def _count_of(table: Table) -> Any:
-    counted = select(func.count()).where(table.c.participant_key == tables.participant.c.participant_key)
-    return counted.correlate(tables.participant).scalar_subquery().label(f"n_{table.name}s")
+    counted = select(func.count()).where(table.c.participant_key == sql_tables.participant.c.participant_key)
+    return counted.correlate(sql_tables.participant).scalar_subquery().label(f"n_{table.name}s")
 
 
 def status_counts(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def happenings_frame(
     """The rows of `answer` or `event` of a study's participants of one kind, in the order of writing."""
     query = (
         select(*(column for column in table.c if column.name != "row_number"))
-        .join(tables.participant, table.c.participant_key == _person.participant_key)
+        .join(sql_tables.participant, table.c.participant_key == _person.participant_key)
         .where(_person.study_name == study_name, _person.kind == kind)
         .order_by(table.c.row_number)
     )

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Table, exists, select, update
 
-from data import tables
 from data.records import Decision, InitialDecision, Stage, now
+from data.store import sql_tables
 
 Outcome = Literal["recorded", "already", "refused"]
 Choosing = Decision | InitialDecision
@@ -44,14 +44,14 @@ def _record_turn(
         for number, decision in turn.items()
     }
     accepted = [decision for number, decision in turn.items() if outcomes[number] == "recorded"]
-    for record, table in ((Decision, tables.decision), (InitialDecision, tables.initial_decision)):
+    for record, table in ((Decision, sql_tables.decision), (InitialDecision, sql_tables.initial_decision)):
         if rows := [decision.model_dump() for decision in accepted if isinstance(decision, record)]:
             connection.execute(insert(table).on_conflict_do_nothing(), rows)
     if accepted:
-        people = tables.participant.c
+        people = sql_tables.participant.c
         keys = [decision.participant_key for decision in accepted]
         connection.execute(
-            update(tables.participant).where(people.participant_key.in_(keys)).values(last_seen_at=now())
+            update(sql_tables.participant).where(people.participant_key.in_(keys)).values(last_seen_at=now())
         )
     return outcomes
 
@@ -75,7 +75,7 @@ def _judge(decision: Choosing, status: str | None, trial: Row[Any] | None) -> Ou
 
 def _lock_participants(connection: Connection, participant_keys: Sequence[str]) -> dict[str, str]:
     """Their statuses. PostgreSQL waits here for other decisions of theirs; SQLite's lock is taken already."""
-    people = tables.participant.c
+    people = sql_tables.participant.c
     query = (
         select(people.participant_key, people.status)
         .where(people.participant_key.in_(participant_keys))
@@ -88,17 +88,17 @@ def _lock_participants(connection: Connection, participant_keys: Sequence[str]) 
 
 def _find_trials(connection: Connection, trial_keys: Sequence[str]) -> dict[str, Row[Any]]:
     """Trials by key, with what is decided on them and whether one that comes before is not decided yet."""
-    trials, before = tables.trial.c, tables.trial.alias("before")
+    trials, before = sql_tables.trial.c, sql_tables.trial.alias("before")
     query = select(
         trials.trial_key,
         trials.participant_key,
         trials.bundle_hash,
         trials.n_stages,
-        exists().where(tables.decision.c.trial_key == trials.trial_key).label("has_final"),
-        exists().where(tables.initial_decision.c.trial_key == trials.trial_key).label("has_initial"),
+        exists().where(sql_tables.decision.c.trial_key == trials.trial_key).label("has_final"),
+        exists().where(sql_tables.initial_decision.c.trial_key == trials.trial_key).label("has_initial"),
         exists()
         .where(before.c.participant_key == trials.participant_key, before.c.position < trials.position)
-        .where(~exists().where(tables.decision.c.trial_key == before.c.trial_key))
+        .where(~exists().where(sql_tables.decision.c.trial_key == before.c.trial_key))
         .label("has_undecided_before"),
     ).where(trials.trial_key.in_(trial_keys))
     return {row.trial_key: row for row in connection.execute(query)}

@@ -10,11 +10,11 @@ from typing import Self
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from data import tables
-from data.database import VERSION_TABLE, open_engine, shown_url, transaction
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
-from data.store_queries import (
+from data.store import sql_tables
+from data.store.database import VERSION_TABLE, open_engine, shown_url, transaction
+from data.store.queries import (
     find_conditions,
     find_newest_round,
     find_rounds,
@@ -76,7 +76,9 @@ class StudyStore:
         Raises StudyError where the name is taken by a study of another content.
         """
         with self._writing() as connection:
-            connection.execute(self._insert(tables.study).values(study.model_dump()).on_conflict_do_nothing())
+            connection.execute(
+                self._insert(sql_tables.study).values(study.model_dump()).on_conflict_do_nothing()
+            )
             if find_study(connection, study.name, lock=True).study_hash != study.study_hash:
                 raise StudyError(
                     f'study "{study.name}" exists already with another study file or task; '
@@ -84,7 +86,7 @@ class StudyStore:
                 )
             for condition, quota in (quotas or {}).items():
                 declared = StudyCondition(study_name=study.name, condition=condition, quota=quota)
-                statement = self._insert(tables.study_condition).values(declared.model_dump())
+                statement = self._insert(sql_tables.study_condition).values(declared.model_dump())
                 connection.execute(statement.on_conflict_do_nothing())
 
     def study(self, name: str) -> Study:
@@ -95,20 +97,24 @@ class StudyStore:
     def studies(self) -> list[Study]:
         """All studies, the oldest first."""
         with self._reading() as connection:
-            return read_records(connection, Study, select(tables.study).order_by(tables.study.c.created_at))
+            return read_records(
+                connection, Study, select(sql_tables.study).order_by(sql_tables.study.c.created_at)
+            )
 
     def close_study(self, name: str) -> None:
         """Take no more participants; those who are active may finish. Raises StudyError if unknown."""
         with self._writing() as connection:
             if find_study(connection, name, lock=True).status == "open":
-                columns = tables.study.c
+                columns = sql_tables.study.c
                 connection.execute(
-                    update(tables.study).where(columns.name == name).values(status="closed", closed_at=now())
+                    update(sql_tables.study)
+                    .where(columns.name == name)
+                    .values(status="closed", closed_at=now())
                 )
 
     def set_condition(self, condition: StudyCondition) -> None:
         """Write a condition's quota and status; while live, too. Raises StudyError where there is no study."""
-        statement = self._insert(tables.study_condition).values(condition.model_dump())
+        statement = self._insert(sql_tables.study_condition).values(condition.model_dump())
         changed = condition.model_dump(include={"quota", "status", "changed_at"})
         with self._writing() as connection:
             find_study(connection, condition.study_name, lock=True)
@@ -124,7 +130,7 @@ class StudyStore:
 
     def register_bundle(self, bundle: Bundle) -> None:
         """Make a bundle known; one that is known already only gets its present path."""
-        statement = self._insert(tables.bundle).values(bundle.model_dump())
+        statement = self._insert(sql_tables.bundle).values(bundle.model_dump())
         with self._writing() as connection:
             connection.execute(
                 statement.on_conflict_do_update(
@@ -136,7 +142,9 @@ class StudyStore:
         """A registered bundle. Raises StoreError where none has that hash."""
         with self._reading() as connection:
             found = read_records(
-                connection, Bundle, select(tables.bundle).where(tables.bundle.c.bundle_hash == bundle_hash)
+                connection,
+                Bundle,
+                select(sql_tables.bundle).where(sql_tables.bundle.c.bundle_hash == bundle_hash),
             )
         if not found:
             raise StoreError(
@@ -148,7 +156,7 @@ class StudyStore:
         """All registered bundles, the oldest first."""
         with self._reading() as connection:
             return read_records(
-                connection, Bundle, select(tables.bundle).order_by(tables.bundle.c.registered_at)
+                connection, Bundle, select(sql_tables.bundle).order_by(sql_tables.bundle.c.registered_at)
             )
 
     def start_round(self, study_name: str, bundle_hash: str, *, again: bool = False) -> int:
@@ -169,7 +177,7 @@ class StudyStore:
                 return rounds[-1].round_number
             require_nobody_erased(connection, bundle)
             started = StudyRound(study_name=study_name, round_number=len(rounds), bundle_hash=bundle_hash)
-            connection.execute(insert(tables.study_round).values(started.model_dump()))
+            connection.execute(insert(sql_tables.study_round).values(started.model_dump()))
             return started.round_number
 
     def rounds(self, study_name: str) -> list[StudyRound]:

@@ -8,8 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from data import tables
-from data.admission import Occupancy, ParticipantPlan
 from data.errors import StoreError, StudyError
 from data.records import (
     FINAL_STATUSES,
@@ -23,8 +21,9 @@ from data.records import (
     new_key,
     now,
 )
-from data.store_analysis import AnalysisStore
-from data.store_queries import (
+from data.store import sql_tables
+from data.store.admission import Occupancy, ParticipantPlan
+from data.store.queries import (
     find_first_unanswered,
     find_known_participant,
     find_newest_round,
@@ -36,6 +35,7 @@ from data.store_queries import (
     unknown_participant,
     write_records,
 )
+from data.store.reason_coding import AnalysisStore
 
 
 class ParticipantStore(AnalysisStore):
@@ -83,10 +83,12 @@ class ParticipantStore(AnalysisStore):
                 slot=plan.slot,
             )
             key = participant.participant_key
-            connection.execute(insert(tables.participant).values(participant.model_dump()))
+            connection.execute(insert(sql_tables.participant).values(participant.model_dump()))
             if external:
                 known_by = {"participant_key": key, "study_name": study_name}
-                connection.execute(insert(tables.recruitment).values({**external.model_dump(), **known_by}))
+                connection.execute(
+                    insert(sql_tables.recruitment).values({**external.model_dump(), **known_by})
+                )
             if plan.trials:
                 trials = [
                     {
@@ -97,7 +99,7 @@ class ParticipantStore(AnalysisStore):
                     }
                     for position, trial in enumerate(plan.trials)
                 ]
-                connection.execute(insert(tables.trial), trials)
+                connection.execute(insert(sql_tables.trial), trials)
             return participant
 
     def participant(self, participant_key: str) -> Participant:
@@ -111,19 +113,19 @@ class ParticipantStore(AnalysisStore):
 
     def participants_by_session(self, tokens: Sequence[str]) -> dict[str, Participant]:
         """Whom session tokens (from `start_session`) belong to; a token of nobody is left out."""
-        columns = tables.participant.c
+        columns = sql_tables.participant.c
         hashes = {token_hash(token): token for token in tokens}
-        query = select(tables.participant).where(columns.session_token_hash.in_(hashes))
+        query = select(sql_tables.participant).where(columns.session_token_hash.in_(hashes))
         with self._reading() as connection:
             found = read_records(connection, Participant, query)
         return {hashes[str(participant.session_token_hash)]: participant for participant in found}
 
     def participant_by_earlier_session(self, token: str) -> Participant | None:
         """Whom a session token belonged to that a newer one of theirs has replaced, or None."""
-        earlier, people = tables.earlier_session.c, tables.participant
+        earlier, people = sql_tables.earlier_session.c, sql_tables.participant
         query = (
             select(people)
-            .join(tables.earlier_session, earlier.participant_key == people.c.participant_key)
+            .join(sql_tables.earlier_session, earlier.participant_key == people.c.participant_key)
             .where(earlier.session_token_hash == token_hash(token))
         )
         with self._reading() as connection:
@@ -136,15 +138,15 @@ class ParticipantStore(AnalysisStore):
         Older ones stop working; `participant_by_earlier_session` still knows whose they were.
         """
         token = secrets.token_urlsafe(32)
-        columns = tables.participant.c
+        columns = sql_tables.participant.c
         with self._writing() as connection:
             before = find_participant(connection, participant_key, lock=True).session_token_hash
             if before is not None:
                 replaced = EarlierSession(session_token_hash=before, participant_key=participant_key)
-                write_records(connection, tables.earlier_session, [replaced])
+                write_records(connection, sql_tables.earlier_session, [replaced])
                 self._note_move(connection, participant_key)
             connection.execute(
-                update(tables.participant)
+                update(sql_tables.participant)
                 .where(columns.participant_key == participant_key)
                 .values(session_token_hash=token_hash(token))
             )
@@ -157,8 +159,8 @@ class ParticipantStore(AnalysisStore):
         event, "moved_place", whose detail names the trial that was due then.
         """
         lease_id = lease_id or new_key()
-        columns = tables.participant.c
-        statement = update(tables.participant).where(columns.participant_key == participant_key)
+        columns = sql_tables.participant.c
+        statement = update(sql_tables.participant).where(columns.participant_key == participant_key)
         with self._writing() as connection:
             before = find_participant(connection, participant_key, lock=True).lease_id
             if before != lease_id:
@@ -169,7 +171,7 @@ class ParticipantStore(AnalysisStore):
 
     def trial_due_at_move(self, participant_key: str) -> str | None:
         """The key of the trial that was due when the participant last moved to another place, or None."""
-        columns = tables.event.c
+        columns = sql_tables.event.c
         query = (
             select(columns.detail)
             .where(columns.participant_key == participant_key, columns.kind == "moved_place")
@@ -185,7 +187,7 @@ class ParticipantStore(AnalysisStore):
         due = find_first_unanswered(connection, participant_key)
         detail = json.dumps({"trial_key": due.trial_key if due else None})
         moved = Event(participant_key=participant_key, kind="moved_place", detail=detail)
-        write_records(connection, tables.event, [moved])
+        write_records(connection, sql_tables.event, [moved])
 
     def touch(self, participant_key: str) -> None:
         """Note that the participant was heard of just now."""
@@ -199,14 +201,14 @@ class ParticipantStore(AnalysisStore):
             values["consented_at"] = moment
         detail = json.dumps({"step": step})
         moved = Event(participant_key=participant_key, kind="step", detail=detail, happened_at=moment)
-        columns = tables.participant.c
+        columns = sql_tables.participant.c
         statement = (
-            update(tables.participant).where(columns.participant_key == participant_key).values(values)
+            update(sql_tables.participant).where(columns.participant_key == participant_key).values(values)
         )
         with self._writing() as connection:
             if connection.execute(statement).rowcount == 0:
                 raise unknown_participant()
-            write_records(connection, tables.event, [moved])
+            write_records(connection, sql_tables.event, [moved])
 
     def set_status(self, participant_key: str, status: ParticipantStatus) -> None:
         """Change a participant's status; a final one never changes (setting it again is harmless).
@@ -223,9 +225,9 @@ class ParticipantStore(AnalysisStore):
             if present in FINAL_STATUSES and present != status:
                 raise StoreError(f"the participation is {present}, which is final; it cannot become {status}")
             if present != status:
-                columns = tables.participant.c
+                columns = sql_tables.participant.c
                 connection.execute(
-                    update(tables.participant)
+                    update(sql_tables.participant)
                     .where(columns.participant_key == participant_key)
                     .values(values)
                 )
@@ -237,12 +239,12 @@ class ParticipantStore(AnalysisStore):
 
         Frees their places; returns how many.
         """
-        columns, moment = tables.participant.c, now()
+        columns, moment = sql_tables.participant.c, now()
         is_over = columns.last_seen_at < moment - older_than
         if began_before is not None:
             is_over |= columns.created_at < moment - began_before
         statement = (
-            update(tables.participant)
+            update(sql_tables.participant)
             .where(columns.study_name == study_name, columns.status == "active", is_over)
             .values(status="timed_out", ended_at=moment)
         )
@@ -253,26 +255,26 @@ class ParticipantStore(AnalysisStore):
 
     def recruitments(self, study_name: str) -> list[Recruitment]:
         """Who the study's participants are elsewhere; for bonuses and erasure only, never for an export."""
-        columns = tables.recruitment.c
-        query = select(tables.recruitment).where(columns.study_name == study_name)
+        columns = sql_tables.recruitment.c
+        query = select(sql_tables.recruitment).where(columns.study_name == study_name)
         with self._reading() as connection:
             find_study(connection, study_name)
             return read_records(connection, Recruitment, query)
 
     def recruitment(self, participant_key: str) -> Recruitment | None:
         """Who one participant is elsewhere, or None; for the way back to the platform only."""
-        columns = tables.recruitment.c
-        query = select(tables.recruitment).where(columns.participant_key == participant_key)
+        columns = sql_tables.recruitment.c
+        query = select(sql_tables.recruitment).where(columns.participant_key == participant_key)
         with self._reading() as connection:
             found = read_records(connection, Recruitment, query)
         return found[0] if found else None
 
     def bonuses(self, study_name: str) -> list[Bonus]:
         """The bonuses that were listed for payment so far."""
-        columns, people = tables.bonus.c, tables.participant.c
+        columns, people = sql_tables.bonus.c, sql_tables.participant.c
         query = (
-            select(tables.bonus)
-            .join(tables.participant, people.participant_key == columns.participant_key)
+            select(sql_tables.bonus)
+            .join(sql_tables.participant, people.participant_key == columns.participant_key)
             .where(people.study_name == study_name)
         )
         with self._reading() as connection:
@@ -282,15 +284,15 @@ class ParticipantStore(AnalysisStore):
         """Note what was listed for payment. Raises StoreError, writing nothing, where somebody was before."""
         with self._writing() as connection:
             for bonus in bonuses:
-                statement = self._insert(tables.bonus).values(bonus.model_dump()).on_conflict_do_nothing()
-                written = connection.execute(statement.returning(tables.bonus.c.participant_key))
+                statement = self._insert(sql_tables.bonus).values(bonus.model_dump()).on_conflict_do_nothing()
+                written = connection.execute(statement.returning(sql_tables.bonus.c.participant_key))
                 if written.one_or_none() is None:
                     raise StoreError("a bonus was listed for payment by somebody else just now; list again")
 
     def _set(self, participant_key: str, **values: Any) -> None:
-        columns = tables.participant.c
+        columns = sql_tables.participant.c
         statement = (
-            update(tables.participant).where(columns.participant_key == participant_key).values(values)
+            update(sql_tables.participant).where(columns.participant_key == participant_key).values(values)
         )
         with self._writing() as connection:
             if connection.execute(statement).rowcount == 0:

@@ -1,0 +1,1 @@
+"""Every decision ever made, and all SQL."""
