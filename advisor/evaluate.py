@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.accuracy import balanced_accuracy
 from advisor.bundle import CONDITIONS, load_bundle
 from advisor.checks import expected_accuracy
 from advisor.composition import pixel_path
 from advisor.learn_response import load_response
+from advisor.measurement.accuracy import balanced_accuracy
 from advisor.pictures import read_percepts
 from advisor.risk_model import RiskModel
 from advisor.run_dir import RunDirectory

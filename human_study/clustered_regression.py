@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit
 
-from advisor.accuracy import Estimate, t_quantile
+from advisor.measurement.accuracy import Estimate, t_quantile
 
 Link = Literal["identity", "logit"]
 _MAX_STEPS = 50

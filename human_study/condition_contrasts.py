@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.accuracy import NO_SPREAD, Estimate, t_quantile
+from advisor.measurement.accuracy import NO_SPREAD, Estimate, t_quantile
 
 BASELINE = "none"
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study import finding_charts
 from human_study.findings import (
     Column,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.findings import (
     Column,
     Finding,

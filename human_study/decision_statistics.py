@@ -8,7 +8,7 @@ participant) is for the caller to say, see study_results.py.
 Decisions of one participant resemble each other, so that participants, not decisions, are what is
 independent: intervals come from leaving out one participant at a time, with t quantiles for the number of
 participants. Where a figure cannot be computed, the result holds None and a sentence that says why.
-Balanced accuracy itself is the advisor's measure too and stands in advisor/accuracy.py; how conditions compare
+Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how conditions compare
 with each other, in condition_contrasts.py.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.accuracy import (
+from advisor.measurement.accuracy import (
     COUNTS,
     NO_DECISIONS,
     NO_SPREAD,

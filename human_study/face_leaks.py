@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.accuracy import Estimate
 from advisor.bundle import Bundle
+from advisor.measurement.accuracy import Estimate
 from data.errors import BundleError
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.study_cases import groups_or_reason

@@ -14,7 +14,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study import number_words
 
 FORMS: Mapping[str, Callable[[Any], str]] = {

@@ -6,7 +6,7 @@ have decided by itself, is what a team is for (complementary performance, Bansal
 
 import pandas as pd
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.condition_contrasts import BASELINE, contrast
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.pooled_shares import jackknife_figure, participant_sums

@@ -16,7 +16,7 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import balanced_accuracy_score
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.condition_contrasts import BASELINE
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.number_words import points

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import NO_SPREAD, Estimate, t_quantile
+from advisor.measurement.accuracy import NO_SPREAD, Estimate, t_quantile
 
 NOTHING_TO_COUNT = "no decision of this kind yet"
 

@@ -19,7 +19,7 @@ from data.errors import StudyError
 ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "fairlearn")
 # What turns decisions into figures. How figures are worded and drawn may change without changing the analysis.
 ANALYSIS_FILES = (
-    "advisor/accuracy.py",
+    "advisor/measurement/accuracy.py",
     *(
         f"human_study/{name}.py"
         for name in (

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.pooled_shares import pooled_share
 from human_study.result_words import condition_label

@@ -10,7 +10,7 @@ without advice agree with what it would have told them.
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.pooled_shares import pooled_share
 from human_study.result_words import condition_label

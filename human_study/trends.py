@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from advisor.accuracy import NO_SPREAD, Estimate, balanced_accuracy
+from advisor.measurement.accuracy import NO_SPREAD, Estimate, balanced_accuracy
 from human_study import finding_charts
 from human_study.clustered_regression import fit_clustered
 from human_study.condition_contrasts import ONE_CARRIES, contrast

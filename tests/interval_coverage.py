@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from advisor.accuracy import Estimate, balanced_accuracy
+from advisor.measurement.accuracy import Estimate, balanced_accuracy
 from human_study.condition_contrasts import contrast
 from human_study.decision_statistics import plain_accuracy, sensitivity_and_criterion
 from human_study.gains import gain_over_machine

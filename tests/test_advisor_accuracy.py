@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from advisor import accuracy
+from advisor.measurement import accuracy
 from tests.analysed_study import Counts, decisions_of
 
 

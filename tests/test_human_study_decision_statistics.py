@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor import accuracy
+from advisor.measurement import accuracy
 from human_study import decision_statistics
 from tests.analysed_study import decisions_of
 

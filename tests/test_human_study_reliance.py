@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from advisor.accuracy import Estimate
+from advisor.measurement.accuracy import Estimate
 from human_study.confidence import calibration_error, calibration_table, discrimination, overconfidence
 from human_study.consistency import repeated_pairs, retest_agreement
 from human_study.equivalence import equivalence_table, equivalence_test
