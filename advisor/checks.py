@@ -12,12 +12,12 @@ from torch import Tensor
 
 from advisor.bundle import Check
 from advisor.composition import pixel_path
-from advisor.config import PublishConfig
 from advisor.decisions import even_sample
 from advisor.learn_response import load_response
 from advisor.pictures import as_images
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import PublishConfig
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features
 from data.errors import BundleError
 from data.tasks.applications import Applications, Standardiser

@@ -16,7 +16,7 @@ from advisor.learn_response import load_response
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.pictures import read_percepts
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features, load_encoder
 from advisor.train_response import log_loss
 from data.records import ParticipantKind

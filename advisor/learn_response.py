@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.config import TrainConfig
 from advisor.decisions import TrainingDecisions
 from advisor.pictures import Progress, read_percepts
 from advisor.predict_outcome import HELD_OUT_FILE, held_out_table
@@ -22,7 +21,8 @@ from advisor.response_report import (
     importance_table,
     mean_by_people,
 )
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import TrainConfig
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_response import ResponseFit, fit_response, log_loss
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser

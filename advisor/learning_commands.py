@@ -23,7 +23,7 @@ from data.store.decision_store import DEFAULT_DATABASE_URL
 
 if TYPE_CHECKING:
     from advisor.rounds import RoundOutcome
-    from advisor.run_dir import RunDirectory
+    from advisor.runs.run_dir import RunDirectory
 
 
 def train(
@@ -46,8 +46,8 @@ def train(
 
     Example: advisor train --task lending_club --decisions sqlite:///var/countenance.db --study pilot --out var/runs/1
     """
-    from advisor.config import TrainConfig, parse_config
     from advisor.decisions import decisions_of_files, decisions_of_study
+    from advisor.runs.config import TrainConfig, parse_config
     from advisor.train_advisor import next_run_of_all_processes, train_advisor
     from advisor.train_encoder import training_processes
     from data.store.decision_store import DecisionStore
@@ -137,8 +137,8 @@ def publish(
 
     Example: advisor publish --explore --task lending_club --out var/bundles/round_0
     """
-    from advisor.config import PublishConfig, parse_config
     from advisor.publish import publish_explore, publish_run, require_allowed
+    from advisor.runs.config import PublishConfig, parse_config
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
@@ -182,8 +182,8 @@ def simulate(
 
     Example: advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --out var/simulation
     """
-    from advisor.config import TrainConfig, parse_config
     from advisor.rounds import simulate_rounds
+    from advisor.runs.config import TrainConfig, parse_config
     from advisor.simulate import population as population_named
     from data.tasks.decision_task import load_task
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from advisor.config import ResponseConfig
+from advisor.runs.config import ResponseConfig
 
 MOST_SLOPE_VARIANCE = 4.0
 HEED_VARIANCE = 1.0  # of ĥ's prior, whose mean is 1

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advisor.composition import Composed
-from advisor.config import EncoderConfig
+from advisor.runs.config import EncoderConfig
 
 Loss = tuple[Tensor, dict[str, float]]
 

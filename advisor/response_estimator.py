@@ -12,8 +12,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from advisor.config import ResponseConfig
 from advisor.response_report import importance_table
+from advisor.runs.config import ResponseConfig
 from advisor.train_response import ResponseFit, fit_response, log_loss
 
 N_FOLDS = 5

@@ -14,9 +14,9 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from advisor.config import TrainConfig, parse_config
 from advisor.decisions import TrainingDecisions
 from advisor.pictures import Progress, no_progress
+from advisor.runs.config import TrainConfig, parse_config
 from advisor.train_advisor import train_advisor
 from data.errors import TrainingError
 from data.tasks.decision_task import DecisionTask

@@ -20,15 +20,15 @@ from advisor.composition import (
     pixel_path,
     usable_bounds,
 )
-from advisor.config import EncoderConfig, TrainConfig
 from advisor.decisions import TrainingDecisions
 from advisor.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.off_policy import PredictedAccuracy
 from advisor.pictures import Progress, no_progress
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory, next_run_folder
-from advisor.run_participants import enter_participants
+from advisor.runs.config import EncoderConfig, TrainConfig
+from advisor.runs.run_dir import RunDirectory, next_run_folder
+from advisor.runs.run_participants import enter_participants
 from advisor.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications

@@ -14,9 +14,9 @@ from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
 from advisor.composition import AdviceComposition
-from advisor.config import EncoderConfig
 from advisor.losses import encoder_loss
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import EncoderConfig
+from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
 from models.checkpoint import load_checkpoint, save_checkpoint
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.config import ResponseConfig
 from advisor.fitted_decisions import FittedDecisions
 from advisor.linear_start import linear_start
+from advisor.runs.config import ResponseConfig
 from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
 EVALUATION_STEPS = 10

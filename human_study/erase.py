@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from advisor.run_dir import RunDirectory
-from advisor.run_participants import take_out_erased
+from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_participants import take_out_erased
 from data.analysis_records import TrainingRun
 from data.errors import StudyError, TrainingError
 from data.records import Bundle

@@ -103,7 +103,7 @@ class PilotPopulation:
 
         from advisor.learn_response import load_response
         from advisor.risk_model import RiskModel
-        from advisor.run_dir import RunDirectory
+        from advisor.runs.run_dir import RunDirectory
         from advisor.train_advisor import encoder_features, load_encoder
         from data.tasks.applications import Standardiser
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advisor.config import ResponseConfig
 from advisor.decisions import TrainingDecisions, checked, decisions_of_study
 from advisor.response_estimator import HumanResponseEstimator
+from advisor.runs.config import ResponseConfig
 from advisor.train_response import fit_response, log_loss
 from data.errors import TrainingError
 from data.store.decision_store import DecisionStore

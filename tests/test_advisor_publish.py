@@ -8,9 +8,9 @@ import pytest
 
 from advisor.bundle import FACE_CONDITIONS, Bundle
 from advisor.composition import usable_bounds
-from advisor.config import PublishConfig
 from advisor.publish import publish_explore, publish_run
 from advisor.risk_model import RiskModel
+from advisor.runs.config import PublishConfig
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask, load_task

@@ -10,7 +10,6 @@ import pytest
 from torch import Tensor
 
 from advisor import losses
-from advisor.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.decisions import decisions_of_study
 from advisor.evaluate import (
     evaluate_run,
@@ -20,6 +19,7 @@ from advisor.evaluate import (
 )
 from advisor.publish import publish_run
 from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
+from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulate import population
 from advisor.train_advisor import train_advisor
 from data.errors import PublicationRefusedError, TrainingError

@@ -9,9 +9,9 @@ import yaml
 from torch import Tensor
 
 from advisor.composition import AdviceComposition
-from advisor.config import EncoderConfig
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import EncoderConfig
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, scores_of_all_that_is_known, seen_columns
 from advisor.train_encoder import train_encoder
 from data.tasks.applications import Applications, Standardiser, read_applications

@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from advisor.config import TrainConfig, parse_config
+from advisor.runs.config import TrainConfig, parse_config
 from advisor.sweep import open_sweep, suggested_settings, work
 from data.store.decision_store import DecisionStore
 

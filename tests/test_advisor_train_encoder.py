@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from advisor.composition import AdviceComposition
-from advisor.config import EncoderConfig, TrainConfig, parse_config
 from advisor.losses import decision_loss
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import EncoderConfig, TrainConfig, parse_config
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_encoder import EncoderData, train_encoder
 from data.errors import TrainingError
 from models.encoder import FeatureDecoder, FeatureEncoder

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from advisor.composition import DISTILLED_KIND
-from advisor.run_dir import RunDirectory
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import DISTILLED_FILE, ENCODER_FILE
 from advisor.train_encoder import CHECKPOINT_FILE, CHECKPOINT_KIND
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights

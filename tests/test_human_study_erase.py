@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from advisor import predict_outcome
-from advisor.run_dir import RunDirectory
-from advisor.run_participants import (
+from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_participants import (
     HELD_OUT_FILE,
     PARTICIPANTS_FILE,
     enter_participants,

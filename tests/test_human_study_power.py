@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from advisor.learn_response import RESPONSE_FILE
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import ENCODER_FILE, encoder_features
 from data.errors import StudyError
 from data.tasks.applications import Standardiser, read_applications

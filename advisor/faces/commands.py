@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.config import parse_config
+from advisor.runs.config import parse_config
 
 SettingsOption = Annotated[
     list[str] | None, typer.Option("--set", help="An option by name, such as n_steps=300; repeatable.")

@@ -19,8 +19,8 @@ import sys, time
 from pathlib import Path
 import numpy as np, torch
 from advisor.composition import AdviceComposition, distilled_path, usable_bounds
-from advisor.config import EncoderConfig
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import EncoderConfig
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_encoder import EncoderData, train_encoder, training_processes
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator
@@ -52,7 +52,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from advisor.decisions import TrainingDecisions
-from advisor.config import EncoderConfig, TrainConfig
+from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.advised_faces import draw_identities
 from advisor.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory

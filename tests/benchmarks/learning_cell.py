@@ -26,7 +26,7 @@ from advisor.advised_faces import risk_to_smile
 from advisor.checks import advisor_checks
 from advisor.decisions import TrainingDecisions
 from advisor.freed_memory import keep_freed_memory
-from advisor.run_dir import RunDirectory, git_revision
+from advisor.runs.run_dir import RunDirectory, git_revision
 from advisor.train_advisor import load_encoder, train_advisor
 from tests.benchmarks.learning_evaluation import (
     advised_expressions,

@@ -12,7 +12,7 @@ from advisor.decisions import even_sample
 from advisor.learn_response import load_response
 from advisor.pictures import read_percepts
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
-from advisor.run_dir import RunDirectory
+from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, load_encoder
 from advisor.train_encoder import train_encoder
 from models.encoder import FeatureDecoder, FeatureEncoder

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from advisor.advised_faces import draw_identities
 from advisor.composition import distilled_path, usable_bounds
-from advisor.config import PublishConfig, TrainConfig
 from advisor.decisions import even_sample
 from advisor.exploration import Menu, exploring_menu, only_explore
 from advisor.learn_response import load_response
 from advisor.risk_model import RiskModel
-from advisor.run_dir import RunDirectory
+from advisor.runs.config import PublishConfig, TrainConfig
+from advisor.runs.run_dir import RunDirectory
 from advisor.simulate import SimulatedParticipant, draw_people, population
 from advisor.train_advisor import encoder_features, load_encoder
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications

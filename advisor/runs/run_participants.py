@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from advisor.run_dir import RunDirectory
+from advisor.runs.run_dir import RunDirectory
 from data.analysis_records import TrainingRun
 from data.errors import PublicationRefusedError, SetupError, StoreError, TrainingError
 from data.records import ParticipantKind, new_key
