@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.bundle import EXPRESSION_COLUMN_PREFIX
+from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
 from advisor.exploration import Menu
 from advisor.pictures import encode_png
 

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from advisor.bundle import Check
+from advisor.bundles.bundle import Check
 from advisor.composition import pixel_path
 from advisor.decisions import even_sample
 from advisor.learn_response import load_response

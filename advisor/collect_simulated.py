@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import Bundle, Condition
-from advisor.draw_trials import draw_trials
+from advisor.bundles.bundle import Bundle, Condition
+from advisor.bundles.draw_trials import draw_trials
 from advisor.pictures import decode_png
 from advisor.simulate import SimulatedDecisions, SimulatedParticipant
 from data.records import Decision, Participant, Study, Trial

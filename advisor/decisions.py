@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import load_bundle, require_task
-from advisor.exchange import read_export, read_exported_decisions
+from advisor.bundles.bundle import load_bundle, require_task
+from advisor.bundles.exchange import read_export, read_exported_decisions
 from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore

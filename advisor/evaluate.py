@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.bundle import CONDITIONS, load_bundle
+from advisor.bundles.bundle import CONDITIONS, load_bundle
 from advisor.checks import expected_accuracy
 from advisor.composition import pixel_path
 from advisor.learn_response import load_response

@@ -39,8 +39,8 @@ def export_trials(
 
     Example: advisor export-trials var/bundles/round_0 --participants 40 --trials 30 --out var/export
     """
-    from advisor.bundle import CONDITIONS
-    from advisor.exchange import export_trials as export
+    from advisor.bundles.bundle import CONDITIONS
+    from advisor.bundles.exchange import export_trials as export
     from data.errors import TrialsError
 
     names = [name.strip() for name in conditions.split(",") if name.strip()]
@@ -67,7 +67,7 @@ def import_decisions(
 
     Example: advisor import-decisions decisions.csv --trials var/export --study pilot
     """
-    from advisor.import_decisions import import_decisions as import_file
+    from advisor.bundles.import_decisions import import_decisions as import_file
     from data.store.decision_store import DecisionStore
 
     kind: ParticipantKind = "simulated" if simulated else "people"

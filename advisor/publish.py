@@ -20,7 +20,7 @@ from advisor.advised_faces import (
     risk_to_smile,
     shuffle_faces,
 )
-from advisor.bundle import (
+from advisor.bundles.bundle import (
     CONDITIONS,
     Bundle,
     Check,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import CONDITIONS, Bundle, Condition, load_bundle
+from advisor.bundles.bundle import CONDITIONS, Bundle, Condition, load_bundle
 from advisor.collect_simulated import collect_simulated
 from advisor.decisions import decisions_of_study
 from advisor.face_reader import load_simulated_observer

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from advisor.bundle import Condition
+from advisor.bundles.bundle import Condition
 from data.errors import StudyError
 from data.store.admission import Occupancy
 

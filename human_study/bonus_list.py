@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from advisor.bundle import load_bundle
+from advisor.bundles.bundle import load_bundle
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.payment import bonuses, totals

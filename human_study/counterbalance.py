@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from data.errors import BundleError
 
 _SPLITS = ("train", "test")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from advisor.bundle import CONDITIONS
+from advisor.bundles.bundle import CONDITIONS
 from human_study.condition_contrasts import contrast
 from human_study.findings import Column, Finding, FindingTable, not_computed
 from human_study.result_words import condition_label

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from advisor.measurement.accuracy import Estimate
 from data.errors import BundleError
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
+from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
 from human_study.figures import finished
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.number_words import two_decimals

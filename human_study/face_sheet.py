@@ -7,7 +7,7 @@ from html import escape
 import cv2
 import numpy as np
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 
 
 @dataclass(frozen=True)

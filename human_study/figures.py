@@ -12,7 +12,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import CONDITIONS, Condition
+from advisor.bundles.bundle import CONDITIONS, Condition
 
 CONDITION_LABELS: dict[Condition, str] = {
     "none": "No advice",

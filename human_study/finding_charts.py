@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from advisor.bundle import CONDITIONS, Condition
+from advisor.bundles.bundle import CONDITIONS, Condition
 from human_study.figures import condition_encodings, finished
 
 _WIDTH, _HEIGHT = 600, 300

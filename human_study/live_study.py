@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from advisor.bundle import load_bundle
+from advisor.bundles.bundle import load_bundle
 from data.records import (
     Answer,
     Event,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from advisor.bundle import Bundle, load_bundle
+from advisor.bundles.bundle import Bundle, load_bundle
 from advisor.judgement import calibrated_judgement, own_direction
 from advisor.simulate import SCORE_GAIN, Population
 from data.errors import StudyError, TrainingError

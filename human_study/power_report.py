@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.bundle import Condition
+from advisor.bundles.bundle import Condition
 from advisor.simulate import population
 from data.errors import StudyError
 from human_study.figures import chart_svg

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from advisor.bundle import FACE_CONDITIONS
+from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
 from human_study.live_study import LiveStudy
 from human_study.payment import shown_amount

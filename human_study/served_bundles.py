@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from advisor.bundle import Bundle, Condition, load_bundle, require_participants, require_task
+from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_participants, require_task
 from data.errors import StudyError
 from data.records import Trial
 from data.store.decision_store import DecisionStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.bundle import FACE_CONDITIONS
+from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.messages import Messages
 from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import FACE_CONDITIONS, Bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from human_study.face_meaning import expressions_of
 from human_study.findings import Column, Finding, FindingTable, not_computed
 from human_study.number_words import p_value, two_decimals

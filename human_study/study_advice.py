@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import FACE_CONDITIONS, Bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from data.analysis_records import TrainingRun
 from data.records import ParticipantKind
 

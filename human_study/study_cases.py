@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from data.errors import TaskError
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import DecisionTask, load_task

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from advisor.bundle import CONDITIONS, Condition
+from advisor.bundles.bundle import CONDITIONS, Condition
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
 from data.store.decision_store import DEFAULT_DATABASE_URL

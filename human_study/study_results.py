@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import CONDITIONS, Bundle, load_bundle
+from advisor.bundles.bundle import CONDITIONS, Bundle, load_bundle
 from data.errors import BundleError
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore

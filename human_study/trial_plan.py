@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from advisor.bundle import Bundle, Condition
-from advisor.draw_trials import trial_on
+from advisor.bundles.bundle import Bundle, Condition
+from advisor.bundles.draw_trials import trial_on
 from data.errors import StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, draw_balanced_trials

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.bundle import Bundle, Check, load_bundle, require_participants, require_task
+from advisor.bundles.bundle import Bundle, Check, load_bundle, require_participants, require_task
 from data.errors import BundleError
 from tests.tiny_study import write_task, write_tiny_bundle
 

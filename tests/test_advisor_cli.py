@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advisor.exchange import export_trials
+from advisor.bundles.exchange import export_trials
 from data.store.decision_store import DecisionStore
 from models.checkpoint import shipped_weights
 from tests.decided_round import Call

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.bundle import CONDITIONS, FACE_CONDITIONS, Bundle
-from advisor.draw_trials import draw_trials
+from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Bundle
+from advisor.bundles.draw_trials import draw_trials
 from data.errors import BundleError
 from tests.tiny_study import write_task, write_tiny_bundle
 

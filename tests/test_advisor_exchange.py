@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from advisor.bundles.exchange import export_trials, read_exported_decisions
+from advisor.bundles.import_decisions import Imported, import_decisions
 from advisor.cli import app
-from advisor.exchange import export_trials, read_exported_decisions
-from advisor.import_decisions import Imported, import_decisions
 from data.errors import BundleError, CountenanceError, SetupError, TrialsError
 from data.store.decision_store import DecisionStore
 from data.store.erasure_key import KEY_VARIABLE

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from advisor.bundle import FACE_CONDITIONS, Bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from advisor.composition import usable_bounds
 from advisor.publish import publish_explore, publish_run
 from advisor.risk_model import RiskModel

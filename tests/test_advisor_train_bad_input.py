@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advisor.exchange import read_trials
+from advisor.bundles.exchange import read_trials
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task

@@ -81,7 +81,13 @@ def test_no_file_of_human_study_hides_another_module() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["advisor.bundle", "advisor.exchange", "advisor.draw_trials", "human_study.server", "human_study.report"],
+    [
+        "advisor.bundles.bundle",
+        "advisor.bundles.exchange",
+        "advisor.bundles.draw_trials",
+        "human_study.server",
+        "human_study.report",
+    ],
 )
 def test_what_the_apps_use_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; print('torch' in sys.modules)"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.bundle import CONDITIONS
+from advisor.bundles.bundle import CONDITIONS
 from data.errors import StudyError
 from data.records import StudyCondition, StudyRound
 from data.store.admission import Occupancy

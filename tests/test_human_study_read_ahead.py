@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
 from human_study.analyst_pages import choice
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE

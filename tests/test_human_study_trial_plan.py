@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from data.errors import BundleError, StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, read_applications

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from PIL import Image, ImageDraw
 
-from advisor.bundle import CONDITIONS, Bundle, Manifest, write_bundle
+from advisor.bundles.bundle import CONDITIONS, Bundle, Manifest, write_bundle
 from data.tasks.decision_task import load_task
 
 TASK = {

@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from advisor.bundle import FACE_CONDITIONS
+from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
 from human_study.number_words import percent

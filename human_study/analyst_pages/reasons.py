@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from advisor.bundle import FACE_CONDITIONS
+from advisor.bundles.bundle import FACE_CONDITIONS
 from data.analysis_records import CodeBookEntry
 from data.errors import CountenanceError
 from human_study.analyst_pages.applications import picture_html

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.bundle import Bundle
+from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
 from human_study.erase import erase_participant
 from tests.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle

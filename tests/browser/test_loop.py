@@ -11,7 +11,7 @@ import torch
 import yaml
 from playwright.sync_api import BrowserContext, Page, expect
 
-from advisor.bundle import load_bundle
+from advisor.bundles.bundle import load_bundle
 from advisor.pictures import as_images, decode_png
 from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver

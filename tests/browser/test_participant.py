@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
-from advisor.bundle import load_bundle
+from advisor.bundles.bundle import load_bundle
 from data.store.decision_store import DecisionStore
 from tests.served_study import ServedStudy, wait_until
 from tests.tiny_study import brightness, write_study, write_tiny_bundle

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Route
 
-from advisor.bundle import load_bundle
+from advisor.bundles.bundle import load_bundle
 from data.records import Participant
 from data.store.decision_store import DecisionStore
 from tests.browser.participation import WHOLE_STUDY, Walk

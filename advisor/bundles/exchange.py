@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from advisor.bundle import Bundle, Condition, load_bundle, require_task
-from advisor.draw_trials import draw_trials
+from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_task
+from advisor.bundles.draw_trials import draw_trials
 from data.errors import TrialsError
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from advisor.bundle import FACE_CONDITIONS, Bundle, Condition
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, Condition
 from data.errors import BundleError
 from data.records import Trial
 from data.tasks.applications import draw_balanced_trials

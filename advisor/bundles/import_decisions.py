@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from advisor.bundle import Bundle, load_bundle, require_participants
-from advisor.exchange import Export, read_export, read_exported_decisions, read_trials
+from advisor.bundles.bundle import Bundle, load_bundle, require_participants
+from advisor.bundles.exchange import Export, read_export, read_exported_decisions, read_trials
 from data.errors import TrialsError
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
 from data.store.decision_store import DecisionStore

@@ -1,0 +1,1 @@
+"""Published advisors and their trials, without torch."""
