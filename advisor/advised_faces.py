@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
+from advisor.drawing.rendering import encode_png
 from advisor.exploration import Menu
-from advisor.pictures import encode_png
 
 SMILE = "smile"
 

@@ -15,7 +15,7 @@ from data.errors import TrainingError
 from data.records import ParticipantKind
 
 if TYPE_CHECKING:
-    from advisor.pictures import Progress as ProgressReport
+    from advisor.drawing.rendering import Progress as ProgressReport
 
 TaskOption = Annotated[str, typer.Option("--task", help="A shipped task's name or the path of a task.yaml.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write.")]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from advisor.pictures import RENDER_BATCH
+from advisor.drawing.rendering import RENDER_BATCH
 from data.errors import FacesError
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept

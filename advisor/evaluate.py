@@ -12,9 +12,9 @@ import torch
 from advisor.bundles.bundle import CONDITIONS, load_bundle
 from advisor.checks import expected_accuracy
 from advisor.composition import pixel_path
+from advisor.drawing.rendering import read_percepts
 from advisor.learn_response import load_response
 from advisor.measurement.accuracy import balanced_accuracy
-from advisor.pictures import read_percepts
 from advisor.risk_model import RiskModel
 from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_features, load_encoder

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from advisor.decisions import TrainingDecisions
-from advisor.pictures import Progress, read_percepts
+from advisor.drawing.rendering import Progress, read_percepts
 from advisor.predict_outcome import HELD_OUT_FILE, held_out_table
 from advisor.response_report import (
     CALIBRATION_FILE,

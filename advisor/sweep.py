@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from advisor.decisions import TrainingDecisions
-from advisor.pictures import Progress, no_progress
+from advisor.drawing.rendering import Progress, no_progress
 from advisor.runs.config import TrainConfig, parse_config
 from advisor.train_advisor import train_advisor
 from data.errors import TrainingError

@@ -21,9 +21,9 @@ from advisor.composition import (
     usable_bounds,
 )
 from advisor.decisions import TrainingDecisions
+from advisor.drawing.rendering import Progress, no_progress
 from advisor.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.off_policy import PredictedAccuracy
-from advisor.pictures import Progress, no_progress
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
 from advisor.risk_model import RiskModel
 from advisor.runs.config import EncoderConfig, TrainConfig

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from advisor.drawing.contact_sheet import to_pixels
 from advisor.faces.identities import Identity, NeighbourDistance
 from advisor.faces.render import FaceRenderer
-from advisor.faces.sheet import to_pixels
 from data.errors import SetupError
 from models.face_generator import EXPRESSION_AXES, FaceGenerator
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import Progress, TextColumn
 from torch import Tensor, nn
 
+from advisor.drawing.contact_sheet import write_sheet
 from advisor.faces.adversary import Adversary
 from advisor.faces.corpus import Corpus, load_corpus, read_identities
 from advisor.faces.identities import Identity
@@ -26,7 +27,6 @@ from advisor.faces.landmarks import canonical_shape
 from advisor.faces.muon import Muon
 from advisor.faces.pictures import People
 from advisor.faces.run_state import RUN_KIND, keep_options, load_state, part, save_state
-from advisor.faces.sheet import write_sheet
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
 from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator, fast_dtype

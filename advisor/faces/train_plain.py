@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import Progress, TextColumn, track
 from torch import Tensor, nn
 
+from advisor.drawing.contact_sheet import to_pixels, write_png
 from advisor.faces.adversary import Adversary
 from advisor.faces.run_state import keep_options, load_state, save_state
-from advisor.faces.sheet import to_pixels, write_png
 from data.errors import FacesError
 from models.stylegan2 import FastGenerator, StyleVectorizer, lay_out
 

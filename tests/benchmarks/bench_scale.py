@@ -57,7 +57,7 @@ from advisor.advised_faces import draw_identities
 from advisor.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory
 from advisor.composition import usable_bounds
-from advisor.pictures import encode_png, render_faces
+from advisor.drawing.rendering import encode_png, render_faces
 from advisor.train_advisor import train_advisor
 from data.tasks.applications import draw_pool, read_applications
 from data.tasks.decision_task import load_task

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from advisor.composition import AdviceComposition
 from advisor.decisions import even_sample
+from advisor.drawing.rendering import read_percepts
 from advisor.learn_response import load_response
-from advisor.pictures import read_percepts
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
 from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, load_encoder

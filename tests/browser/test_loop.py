@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import BrowserContext, Page, expect
 
 from advisor.bundles.bundle import load_bundle
-from advisor.pictures import as_images, decode_png
+from advisor.drawing.rendering import as_images, decode_png
 from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
 from tests.served_study import ServedStudy

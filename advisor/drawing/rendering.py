@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.faces.sheet import to_pixels
+from advisor.drawing.contact_sheet import to_pixels
 from data.errors import TrainingError
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
