@@ -12,9 +12,9 @@ from torch import Tensor
 
 from advisor.bundles.bundle import Check
 from advisor.composition import pixel_path
-from advisor.decisions import even_sample
 from advisor.drawing.rendering import as_images
-from advisor.learn_response import load_response
+from advisor.response.learn_response import load_response
+from advisor.response.training_decisions import even_sample
 from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory

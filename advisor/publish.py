@@ -33,7 +33,7 @@ from advisor.checks import advisor_checks, face_checks
 from advisor.composition import distilled_path, usable_bounds
 from advisor.drawing.rendering import Progress, no_progress, render_faces
 from advisor.exploration import Menu, exploring_menu, only_exploit, only_explore
-from advisor.learn_response import load_response
+from advisor.response.learn_response import load_response
 from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory, git_revision

@@ -12,9 +12,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from advisor.response_report import importance_table
+from advisor.response.fit_response import ResponseFit, fit_response, log_loss
+from advisor.response.response_tables import importance_table
 from advisor.runs.config import ResponseConfig
-from advisor.train_response import ResponseFit, fit_response, log_loss
 
 N_FOLDS = 5
 LEAST_DECISIONS_TO_BOOST = 200

@@ -14,8 +14,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from advisor.decisions import TrainingDecisions
 from advisor.drawing.rendering import Progress, no_progress
+from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig, parse_config
 from advisor.train_advisor import train_advisor
 from data.errors import TrainingError

@@ -20,11 +20,11 @@ from advisor.composition import (
     pixel_path,
     usable_bounds,
 )
-from advisor.decisions import TrainingDecisions
 from advisor.drawing.rendering import Progress, no_progress
-from advisor.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.off_policy import PredictedAccuracy
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
+from advisor.response.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
+from advisor.response.training_decisions import TrainingDecisions
 from advisor.risk_model import RiskModel
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory, next_run_folder

@@ -101,7 +101,7 @@ class PilotPopulation:
         """Raises TrainingError or CheckpointError where the run is not whole, TrainingError for another task's run."""
         import torch
 
-        from advisor.learn_response import load_response
+        from advisor.response.learn_response import load_response
         from advisor.risk_model import RiskModel
         from advisor.runs.run_dir import RunDirectory
         from advisor.train_advisor import encoder_features, load_encoder

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advisor.decisions import TrainingDecisions, checked, decisions_of_study
+from advisor.response.fit_response import fit_response, log_loss
+from advisor.response.training_decisions import TrainingDecisions, checked, decisions_of_study
 from advisor.response_estimator import HumanResponseEstimator
 from advisor.runs.config import ResponseConfig
-from advisor.train_response import fit_response, log_loss
 from data.errors import TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task

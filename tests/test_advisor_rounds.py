@@ -10,7 +10,6 @@ import pytest
 from torch import Tensor
 
 from advisor import losses
-from advisor.decisions import decisions_of_study
 from advisor.evaluate import (
     evaluate_run,
     measured_accuracy,
@@ -18,6 +17,7 @@ from advisor.evaluate import (
     response_log_loss_on_study,
 )
 from advisor.publish import publish_run
+from advisor.response.training_decisions import decisions_of_study
 from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulate import population

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from advisor.decisions import even_sample
+from advisor.response.training_decisions import even_sample
 from advisor.risk_model import RiskModel
 from advisor.simulate import SimulatedParticipant, draw_people, population
 from data.errors import TrainingError

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from typer.testing import CliRunner
 
-from advisor.learn_response import RESPONSE_FILE
+from advisor.response.learn_response import RESPONSE_FILE
 from advisor.risk_model import RiskModel
 from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import ENCODER_FILE, encoder_features

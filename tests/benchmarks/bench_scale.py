@@ -51,7 +51,7 @@ LARGE = """
 import resource, sys
 from pathlib import Path
 import numpy as np, pandas as pd, torch
-from advisor.decisions import TrainingDecisions
+from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.advised_faces import draw_identities
 from advisor.exploration import only_explore

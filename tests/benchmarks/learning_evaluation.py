@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from advisor.composition import AdviceComposition
-from advisor.decisions import even_sample
 from advisor.drawing.rendering import read_percepts
-from advisor.learn_response import load_response
 from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
+from advisor.response.learn_response import load_response
+from advisor.response.training_decisions import even_sample
 from advisor.runs.run_dir import RunDirectory
 from advisor.train_advisor import encoder_data, load_encoder
 from advisor.train_encoder import train_encoder

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from advisor.advised_faces import draw_identities
 from advisor.composition import distilled_path, usable_bounds
-from advisor.decisions import even_sample
 from advisor.exploration import Menu, exploring_menu, only_explore
-from advisor.learn_response import load_response
+from advisor.response.learn_response import load_response
+from advisor.response.training_decisions import even_sample
 from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.fitted_decisions import FittedDecisions
-from advisor.linear_start import linear_start
+from advisor.response.decision_tensors import FittedDecisions
+from advisor.response.linear_start import linear_start
 from advisor.runs.config import ResponseConfig
 from models.response import RAW_CARELESS_PRIOR, ResponseModel
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.decisions import TrainingDecisions
 from advisor.drawing.rendering import Progress, read_percepts
 from advisor.predict_outcome import HELD_OUT_FILE, held_out_table
-from advisor.response_report import (
+from advisor.response.fit_response import ResponseFit, fit_response, log_loss
+from advisor.response.response_tables import (
     CALIBRATION_FILE,
     FACE_READINGS_FILE,
     IMPORTANCE_FILE,
@@ -21,9 +21,9 @@ from advisor.response_report import (
     importance_table,
     mean_by_people,
 )
+from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_response import ResponseFit, fit_response, log_loss
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint

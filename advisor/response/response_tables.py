@@ -13,7 +13,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from advisor.train_response import ResponseFit
+from advisor.response.fit_response import ResponseFit
 from models.response import ResponseModel
 
 CALIBRATION_FILE = "response_calibration.csv"

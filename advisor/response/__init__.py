@@ -1,0 +1,1 @@
+"""Ĥ fitted to decisions."""
