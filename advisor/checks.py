@@ -11,14 +11,14 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from advisor.bundles.bundle import Check
-from advisor.composition import pixel_path
 from advisor.drawing.rendering import as_images
+from advisor.encoder.composition import pixel_path
+from advisor.encoder.learning_step import encoder_features
+from advisor.encoder.risk_model import RiskModel
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
-from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_advisor import encoder_features
 from data.errors import BundleError
 from data.tasks.applications import Applications, Standardiser
 from models.encoder import FeatureEncoder

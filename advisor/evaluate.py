@@ -11,14 +11,14 @@ import torch
 
 from advisor.bundles.bundle import CONDITIONS, load_bundle
 from advisor.checks import expected_accuracy
-from advisor.composition import pixel_path
 from advisor.drawing.rendering import read_percepts
+from advisor.encoder.composition import pixel_path
+from advisor.encoder.learning_step import encoder_features, load_encoder
+from advisor.encoder.risk_model import RiskModel
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.response.fit_response import log_loss
 from advisor.response.learn_response import load_response
-from advisor.risk_model import RiskModel
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_advisor import encoder_features, load_encoder
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import Standardiser, read_applications

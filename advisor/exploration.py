@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.composition import PerceptPath, random_expressions
+from advisor.encoder.composition import PerceptPath, random_expressions
 from models.response import ResponseModel
 
 N_CANDIDATES = 12

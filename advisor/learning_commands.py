@@ -46,10 +46,10 @@ def train(
 
     Example: advisor train --task lending_club --decisions sqlite:///var/countenance.db --study pilot --out var/runs/1
     """
+    from advisor.encoder.learning_step import next_run_of_all_processes, train_advisor
+    from advisor.encoder.train_encoder import training_processes
     from advisor.response.training_decisions import decisions_of_files, decisions_of_study
     from advisor.runs.config import TrainConfig, parse_config
-    from advisor.train_advisor import next_run_of_all_processes, train_advisor
-    from advisor.train_encoder import training_processes
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
@@ -104,8 +104,8 @@ def sweep(
 
     Example: advisor sweep --task lending_club --study pilot --name first --trials 20 --out var/sweeps/first
     """
+    from advisor.encoder.sweep import sweep as take_part
     from advisor.response.training_decisions import decisions_of_study
-    from advisor.sweep import sweep as take_part
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 

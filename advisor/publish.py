@@ -30,15 +30,15 @@ from advisor.bundles.bundle import (
     write_bundle,
 )
 from advisor.checks import advisor_checks, face_checks
-from advisor.composition import distilled_path, usable_bounds
 from advisor.drawing.rendering import Progress, no_progress, render_faces
+from advisor.encoder.composition import distilled_path, usable_bounds
+from advisor.encoder.learning_step import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
+from advisor.encoder.risk_model import RiskModel
 from advisor.exploration import Menu, exploring_menu, only_exploit, only_explore
 from advisor.response.learn_response import load_response
-from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory, git_revision
 from advisor.runs.run_participants import require_nobody_erased
-from advisor.train_advisor import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
 from data.store.decision_store import DecisionStore

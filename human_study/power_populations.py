@@ -101,10 +101,10 @@ class PilotPopulation:
         """Raises TrainingError or CheckpointError where the run is not whole, TrainingError for another task's run."""
         import torch
 
+        from advisor.encoder.learning_step import encoder_features, load_encoder
+        from advisor.encoder.risk_model import RiskModel
         from advisor.response.learn_response import load_response
-        from advisor.risk_model import RiskModel
         from advisor.runs.run_dir import RunDirectory
-        from advisor.train_advisor import encoder_features, load_encoder
         from data.tasks.applications import Standardiser
 
         run = RunDirectory.open(run_path)

@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from advisor.cli import app
-from advisor.composition import usable_bounds
+from advisor.encoder.composition import usable_bounds
 from advisor.faces.adopt import adopt_generator, steering
 from data.errors import FacesError
 from models.checkpoint import CheckpointError

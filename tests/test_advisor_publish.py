@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
-from advisor.composition import usable_bounds
+from advisor.encoder.composition import usable_bounds
+from advisor.encoder.risk_model import RiskModel
 from advisor.publish import publish_explore, publish_run
-from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.tasks.applications import Applications, read_applications

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from advisor.composition import random_expressions
 from advisor.drawing.rendering import encode_png, read_percepts, render_faces
+from advisor.encoder.composition import random_expressions
 from advisor.response_estimator import HumanResponseEstimator
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception

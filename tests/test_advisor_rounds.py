@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
-from advisor import losses
+from advisor.encoder import losses
+from advisor.encoder.learning_step import train_advisor
 from advisor.evaluate import (
     evaluate_run,
     measured_accuracy,
@@ -21,7 +22,6 @@ from advisor.response.training_decisions import decisions_of_study
 from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulate import population
-from advisor.train_advisor import train_advisor
 from data.errors import PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task

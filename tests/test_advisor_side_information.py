@@ -8,12 +8,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from advisor.composition import AdviceComposition
-from advisor.risk_model import RiskModel
+from advisor.encoder.composition import AdviceComposition
+from advisor.encoder.learning_step import encoder_data, scores_of_all_that_is_known, seen_columns
+from advisor.encoder.risk_model import RiskModel
+from advisor.encoder.train_encoder import train_encoder
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_advisor import encoder_data, scores_of_all_that_is_known, seen_columns
-from advisor.train_encoder import train_encoder
 from data.tasks.applications import Applications, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask, load_task
 from models.encoder import FeatureDecoder, FeatureEncoder

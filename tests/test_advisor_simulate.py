@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
+from advisor.encoder.risk_model import RiskModel
 from advisor.response.training_decisions import even_sample
-from advisor.risk_model import RiskModel
 from advisor.simulate import SimulatedParticipant, draw_people, population
 from data.errors import TrainingError
 from data.tasks.applications import Applications, read_applications

@@ -12,14 +12,14 @@ from pathlib import Path
 import optuna
 import pytest
 
+from advisor.encoder.sweep import open_sweep, suggested_settings, work
 from advisor.runs.config import TrainConfig, parse_config
-from advisor.sweep import open_sweep, suggested_settings, work
 from data.store.decision_store import DecisionStore
 
 WORKER = """
 import sys, time
 import optuna
-from advisor.sweep import open_sweep, work
+from advisor.encoder.sweep import open_sweep, work
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 url, seed, sleep_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from advisor.composition import AdviceComposition
-from advisor.losses import decision_loss
+from advisor.encoder.composition import AdviceComposition
+from advisor.encoder.losses import decision_loss
+from advisor.encoder.train_encoder import EncoderData, train_encoder
 from advisor.runs.config import EncoderConfig, TrainConfig, parse_config
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_encoder import EncoderData, train_encoder
 from data.errors import TrainingError
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from advisor.composition import DISTILLED_KIND
+from advisor.encoder.composition import DISTILLED_KIND
+from advisor.encoder.learning_step import DISTILLED_FILE, ENCODER_FILE
+from advisor.encoder.train_encoder import CHECKPOINT_FILE, CHECKPOINT_KIND
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_advisor import DISTILLED_FILE, ENCODER_FILE
-from advisor.train_encoder import CHECKPOINT_FILE, CHECKPOINT_KIND
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from tests.decided_round import DecidedRound
 
 ROOT = Path(__file__).parent.parent
 # The command, with fewer faces to distil from: thousands take minutes, and none of them is what is tested.
-ADVISOR = "import advisor.composition as c; c.N_DISTILLED_FACES = 600; from advisor.cli import main; main()"
+ADVISOR = (
+    "import advisor.encoder.composition as c; c.N_DISTILLED_FACES = 600; from advisor.cli import main; main()"
+)
 N_STEPS = 400
 SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=20")
 

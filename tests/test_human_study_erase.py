@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor import predict_outcome
+from advisor.encoder import predict_outcome
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import (
     HELD_OUT_FILE,

@@ -11,10 +11,10 @@ import torch
 from scipy import stats
 from typer.testing import CliRunner
 
+from advisor.encoder.learning_step import ENCODER_FILE, encoder_features
+from advisor.encoder.risk_model import RiskModel
 from advisor.response.learn_response import RESPONSE_FILE
-from advisor.risk_model import RiskModel
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_advisor import ENCODER_FILE, encoder_features
 from data.errors import StudyError
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task

@@ -158,7 +158,7 @@ def distil_percepts(
     """
     from rich.progress import Progress
 
-    from advisor.composition import save_distilled
+    from advisor.encoder.composition import save_distilled
 
     with Progress() as bars:
         task = bars.add_task("rendering and reading", total=samples)

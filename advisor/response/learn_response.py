@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from advisor.drawing.rendering import Progress, read_percepts
-from advisor.predict_outcome import HELD_OUT_FILE, held_out_table
+from advisor.encoder.predict_outcome import HELD_OUT_FILE, held_out_table
 from advisor.response.fit_response import ResponseFit, fit_response, log_loss
 from advisor.response.response_tables import (
     CALIBRATION_FILE,

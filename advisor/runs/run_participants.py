@@ -16,9 +16,7 @@ from data.records import ParticipantKind, new_key
 from data.store.decision_store import DecisionStore
 
 PARTICIPANTS_FILE = "participants.json"
-HELD_OUT_FILE = (
-    "held_out_decisions.csv"  # as advisor.predict_outcome writes it: single decisions of the run's people
-)
+HELD_OUT_FILE = "held_out_decisions.csv"  # as advisor.encoder.predict_outcome writes it: single decisions of the run's people
 
 
 class RunParticipants(BaseModel):

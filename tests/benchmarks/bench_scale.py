@@ -18,10 +18,10 @@ STEPS = """
 import sys, time
 from pathlib import Path
 import numpy as np, torch
-from advisor.composition import AdviceComposition, distilled_path, usable_bounds
+from advisor.encoder.composition import AdviceComposition, distilled_path, usable_bounds
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.train_encoder import EncoderData, train_encoder, training_processes
+from advisor.encoder.train_encoder import EncoderData, train_encoder, training_processes
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.response import ResponseModel
@@ -56,9 +56,9 @@ from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.advised_faces import draw_identities
 from advisor.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory
-from advisor.composition import usable_bounds
+from advisor.encoder.composition import usable_bounds
 from advisor.drawing.rendering import encode_png, render_faces
-from advisor.train_advisor import train_advisor
+from advisor.encoder.learning_step import train_advisor
 from data.tasks.applications import draw_pool, read_applications
 from data.tasks.decision_task import load_task
 from models.face_generator import FaceGenerator

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from advisor.encoder.learning_step import load_encoder
 from advisor.freed_memory import keep_freed_memory
 from advisor.runs.config import EncoderConfig, TrainConfig
-from advisor.train_advisor import load_encoder
 from tests.benchmarks.learning_cell import learn
 from tests.benchmarks.learning_evaluation import advised_expressions, balanced, bootstrap, evaluated_chances
 from tests.benchmarks.learning_people import expected_correct

@@ -24,10 +24,10 @@ import torch
 
 from advisor.advised_faces import risk_to_smile
 from advisor.checks import advisor_checks
+from advisor.encoder.learning_step import load_encoder, train_advisor
 from advisor.freed_memory import keep_freed_memory
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.run_dir import RunDirectory, git_revision
-from advisor.train_advisor import load_encoder, train_advisor
 from tests.benchmarks.learning_evaluation import (
     advised_expressions,
     balanced,

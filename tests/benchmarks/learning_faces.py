@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.composition import distillation_r2, fit_distilled, random_expressions
 from advisor.drawing.rendering import RENDER_BATCH, as_images, decode_png, encode_png, render_faces
+from advisor.encoder.composition import distillation_r2, fit_distilled, random_expressions
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
 from models.face_generator import FaceGenerator

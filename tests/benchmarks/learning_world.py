@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from advisor.advised_faces import draw_identities
-from advisor.composition import distilled_path, usable_bounds
+from advisor.encoder.composition import distilled_path, usable_bounds
+from advisor.encoder.learning_step import encoder_features, load_encoder
+from advisor.encoder.risk_model import RiskModel
 from advisor.exploration import Menu, exploring_menu, only_explore
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
-from advisor.risk_model import RiskModel
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory
 from advisor.simulate import SimulatedParticipant, draw_people, population
-from advisor.train_advisor import encoder_features, load_encoder
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator

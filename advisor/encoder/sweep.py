@@ -15,9 +15,9 @@ import optuna
 from optuna.trial import TrialState
 
 from advisor.drawing.rendering import Progress, no_progress
+from advisor.encoder.learning_step import train_advisor
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig, parse_config
-from advisor.train_advisor import train_advisor
 from data.errors import TrainingError
 from data.tasks.decision_task import DecisionTask
 

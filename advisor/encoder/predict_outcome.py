@@ -10,8 +10,8 @@ import torch
 from scipy.special import logit
 from torch import Tensor
 
-from advisor.composition import PerceptPath
-from advisor.off_policy import LoggedDecisions, PredictedAccuracy, predict_accuracy
+from advisor.encoder.composition import PerceptPath
+from advisor.encoder.off_policy import LoggedDecisions, PredictedAccuracy, predict_accuracy
 from data.tasks.applications import Applications
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advisor.composition import Composed
+from advisor.encoder.composition import Composed
 from advisor.runs.config import EncoderConfig
 
 Loss = tuple[Tensor, dict[str, float]]

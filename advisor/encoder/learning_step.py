@@ -12,7 +12,8 @@ import torch
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
-from advisor.composition import (
+from advisor.drawing.rendering import Progress, no_progress
+from advisor.encoder.composition import (
     N_DISTILLED_FACES,
     AdviceComposition,
     PerceptPath,
@@ -20,16 +21,15 @@ from advisor.composition import (
     pixel_path,
     usable_bounds,
 )
-from advisor.drawing.rendering import Progress, no_progress
-from advisor.off_policy import PredictedAccuracy
-from advisor.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
+from advisor.encoder.off_policy import PredictedAccuracy
+from advisor.encoder.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
+from advisor.encoder.risk_model import RiskModel
+from advisor.encoder.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
 from advisor.response.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.response.training_decisions import TrainingDecisions
-from advisor.risk_model import RiskModel
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory, next_run_folder
 from advisor.runs.run_participants import enter_participants
-from advisor.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask

@@ -13,8 +13,8 @@ from accelerate import Accelerator, PartialState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
-from advisor.composition import AdviceComposition
-from advisor.losses import encoder_loss
+from advisor.encoder.composition import AdviceComposition
+from advisor.encoder.losses import encoder_loss
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
