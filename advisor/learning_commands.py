@@ -137,7 +137,7 @@ def publish(
 
     Example: advisor publish --explore --task lending_club --out var/bundles/round_0
     """
-    from advisor.publish import publish_explore, publish_run, require_allowed
+    from advisor.publishing.publish import publish_explore, publish_run, require_allowed
     from advisor.runs.config import PublishConfig, parse_config
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
@@ -225,7 +225,7 @@ def evaluate(
 
     Example: advisor evaluate var/runs/00000 --study pilot
     """
-    from advisor.evaluate import (
+    from advisor.publishing.evaluate import (
         evaluate_run,
         measured_accuracy,
         prediction_and_outcome,

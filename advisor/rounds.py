@@ -19,7 +19,7 @@ from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import train_advisor
 from advisor.face_reader import load_simulated_observer
 from advisor.measurement.accuracy import balanced_accuracy
-from advisor.publish import publish_explore, publish_run
+from advisor.publishing.publish import publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.simulate import Population, SimulatedParticipant, draw_people

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.checks import (
+from advisor.publishing.checks import (
     axis_r2,
     between_group_share,
     dependence_beyond_chance,

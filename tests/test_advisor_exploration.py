@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from advisor.bundles.draw_trials import draw_trials
-from advisor.exploration import Menu, exploring_menu, only_explore
+from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from models.response import ResponseModel
 from tests.tiny_study import write_task, write_tiny_bundle
 

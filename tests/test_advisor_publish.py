@@ -9,7 +9,7 @@ import pytest
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from advisor.encoder.composition import usable_bounds
 from advisor.encoder.risk_model import RiskModel
-from advisor.publish import publish_explore, publish_run
+from advisor.publishing.publish import publish_explore, publish_run
 from advisor.runs.config import PublishConfig
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.tasks.applications import Applications, read_applications

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
-from advisor.evaluate import (
+from advisor.publishing.evaluate import (
     evaluate_run,
     measured_accuracy,
     prediction_and_outcome,
     response_log_loss_on_study,
 )
-from advisor.publish import publish_run
+from advisor.publishing.publish import publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig

@@ -53,8 +53,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import EncoderConfig, TrainConfig
-from advisor.advised_faces import draw_identities
-from advisor.exploration import only_explore
+from advisor.publishing.bundle_faces import draw_identities
+from advisor.publishing.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory
 from advisor.encoder.composition import usable_bounds
 from advisor.drawing.rendering import encode_png, render_faces

@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.advised_faces import risk_to_smile
-from advisor.checks import advisor_checks
 from advisor.encoder.learning_step import load_encoder, train_advisor
 from advisor.freed_memory import keep_freed_memory
+from advisor.publishing.bundle_faces import risk_to_smile
+from advisor.publishing.checks import advisor_checks
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.run_dir import RunDirectory, git_revision
 from tests.benchmarks.learning_evaluation import (

@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.advised_faces import draw_identities
 from advisor.encoder.composition import distilled_path, usable_bounds
 from advisor.encoder.learning_step import encoder_features, load_encoder
 from advisor.encoder.risk_model import RiskModel
-from advisor.exploration import Menu, exploring_menu, only_explore
+from advisor.publishing.bundle_faces import draw_identities
+from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig, TrainConfig

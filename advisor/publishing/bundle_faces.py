@@ -13,7 +13,7 @@ from torch import Tensor
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
 from advisor.drawing.rendering import encode_png
-from advisor.exploration import Menu
+from advisor.publishing.exploration import Menu
 
 SMILE = "smile"
 

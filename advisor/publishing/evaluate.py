@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 
 from advisor.bundles.bundle import CONDITIONS, load_bundle
-from advisor.checks import expected_accuracy
 from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.learning_step import encoder_features, load_encoder
 from advisor.encoder.risk_model import RiskModel
 from advisor.measurement.accuracy import balanced_accuracy
+from advisor.publishing.checks import expected_accuracy
 from advisor.response.fit_response import log_loss
 from advisor.response.learn_response import load_response
 from advisor.runs.run_dir import RunDirectory

@@ -13,13 +13,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.advised_faces import (
-    Advice,
-    draw_identities,
-    image_rows,
-    risk_to_smile,
-    shuffle_faces,
-)
 from advisor.bundles.bundle import (
     CONDITIONS,
     Bundle,
@@ -29,12 +22,19 @@ from advisor.bundles.bundle import (
     require_participants,
     write_bundle,
 )
-from advisor.checks import advisor_checks, face_checks
 from advisor.drawing.rendering import Progress, no_progress, render_faces
 from advisor.encoder.composition import distilled_path, usable_bounds
 from advisor.encoder.learning_step import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
 from advisor.encoder.risk_model import RiskModel
-from advisor.exploration import Menu, exploring_menu, only_exploit, only_explore
+from advisor.publishing.bundle_faces import (
+    Advice,
+    draw_identities,
+    image_rows,
+    risk_to_smile,
+    shuffle_faces,
+)
+from advisor.publishing.checks import advisor_checks, face_checks
+from advisor.publishing.exploration import Menu, exploring_menu, only_exploit, only_explore
 from advisor.response.learn_response import load_response
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory, git_revision
