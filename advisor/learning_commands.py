@@ -22,8 +22,8 @@ from data.records import ParticipantKind
 from data.store.decision_store import DEFAULT_DATABASE_URL
 
 if TYPE_CHECKING:
-    from advisor.rounds import RoundOutcome
     from advisor.runs.run_dir import RunDirectory
+    from advisor.simulation.rounds import RoundOutcome
 
 
 def train(
@@ -182,9 +182,9 @@ def simulate(
 
     Example: advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --out var/simulation
     """
-    from advisor.rounds import simulate_rounds
     from advisor.runs.config import TrainConfig, parse_config
-    from advisor.simulate import population as population_named
+    from advisor.simulation.rounds import simulate_rounds
+    from advisor.simulation.simulated_participant import population as population_named
     from data.tasks.decision_task import load_task
 
     config = parse_config(TrainConfig, settings or [])

@@ -15,8 +15,8 @@ import pandas as pd
 from scipy.special import logit
 
 from advisor.bundles.bundle import Bundle, load_bundle
-from advisor.judgement import calibrated_judgement, own_direction
-from advisor.simulate import SCORE_GAIN, Population
+from advisor.simulation.judgement import calibrated_judgement, own_direction
+from advisor.simulation.simulated_participant import SCORE_GAIN, Population
 from data.errors import StudyError, TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask, load_task
@@ -68,7 +68,7 @@ class TestPool:
 
 
 class SimulatedPopulation:
-    """People of a simulated population (see advisor/simulate.py), in the terms of a power analysis."""
+    """People of a simulated population (see advisor/simulation/simulated_participant.py), in the terms of a power analysis."""
 
     def __init__(self, population: Population, pool: TestPool) -> None:
         self.outcomes = pool.outcomes

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from advisor.simulate import SimulatedParticipant
+from advisor.simulation.simulated_participant import SimulatedParticipant
 from data.tasks.applications import Applications
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from advisor.judgement import Judgement, calibrated_judgement, own_direction
+from advisor.simulation.judgement import Judgement, calibrated_judgement, own_direction
 from data.errors import TrainingError
 from data.tasks.applications import Applications
 

@@ -14,7 +14,7 @@ from data.tasks.applications import Applications, Standardiser
 from data.tasks.decision_task import DecisionTask
 
 if TYPE_CHECKING:
-    from advisor.simulate import Population
+    from advisor.simulation.simulated_participant import Population
 
 CALIBRATION_SAMPLE = 3000
 

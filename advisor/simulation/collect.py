@@ -10,7 +10,7 @@ import pandas as pd
 from advisor.bundles.bundle import Bundle, Condition
 from advisor.bundles.draw_trials import draw_trials
 from advisor.drawing.rendering import decode_png
-from advisor.simulate import SimulatedDecisions, SimulatedParticipant
+from advisor.simulation.simulated_participant import SimulatedDecisions, SimulatedParticipant
 from data.records import Decision, Participant, Study, Trial
 from data.store.decision_store import DecisionStore
 

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, Condition, load_bundle
-from advisor.collect_simulated import collect_simulated
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import train_advisor
-from advisor.face_reader import load_simulated_observer
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.publishing.publish import publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
-from advisor.simulate import Population, SimulatedParticipant, draw_people
+from advisor.simulation.collect import collect_simulated
+from advisor.simulation.face_reader import load_simulated_observer
+from advisor.simulation.simulated_participant import Population, SimulatedParticipant, draw_people
 from data.errors import PublicationRefusedError, TrainingError
 from data.records import Study
 from data.store.decision_store import DecisionStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from advisor.simulate import FaceReader
+from advisor.simulation.simulated_participant import FaceReader
 from models.face_generator import EXPRESSION_AXES
 from models.observer import SimulatedObserver
 
