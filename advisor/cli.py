@@ -7,7 +7,7 @@ import sys
 import typer
 
 from advisor import exchange_commands, learning_commands
-from advisor.faces import commands as face_commands
+from advisor import face_commands as face_commands
 from advisor.freed_memory import keep_freed_memory
 from data.errors import CountenanceError
 from models.checkpoint import CheckpointError

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.faces.landmarks import FACE_OVAL, LOWER_INNER_LIP, UPPER_INNER_LIP
+from advisor.faces.corpus.landmarks import FACE_OVAL, LOWER_INNER_LIP, UPPER_INNER_LIP
 
 N_PEOPLE = 12
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.encoder.composition import usable_bounds
-from advisor.faces.adopt import adopt_generator, steering
+from advisor.faces.training.adopt import adopt_generator, steering
 from data.errors import FacesError
 from models.checkpoint import CheckpointError
 from models.face_generator import EXPRESSION_AXES, FaceGenerator

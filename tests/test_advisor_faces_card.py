@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from advisor.faces.card import measure_generator, write_card
-from advisor.faces.corpus import build_corpus, read_identities
-from advisor.faces.train import identity_codes
+from advisor.faces.corpus.corpus import build_corpus, read_identities
+from advisor.faces.training.train_generator import identity_codes
 from data.errors import FacesError
 from models.face_generator import EXPRESSION_AXES, BlendNetwork, FaceGenerator
 from models.perception import FacePerception

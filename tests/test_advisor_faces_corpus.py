@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.faces.corpus import build_corpus, draw_expression, load_corpus, read_identities, read_manifest
-from advisor.faces.identities import (
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.corpus import (
+    build_corpus,
+    draw_expression,
+    load_corpus,
+    read_identities,
+    read_manifest,
+)
+from advisor.faces.corpus.identities import (
     MAX_OTHER_GENDER,
     MAX_WEIGHT,
     Identity,
@@ -17,16 +24,15 @@ from advisor.faces.identities import (
     NeighbourDistance,
     draw_weights,
 )
-from advisor.faces.landmarks import (
+from advisor.faces.corpus.landmarks import (
     LOWER_INNER_LIP,
     PUPIL_DISTANCE,
     UPPER_INNER_LIP,
     part_lips,
     to_canonical,
 )
-from advisor.faces.pictures import People, read_people
-from advisor.faces.render import FaceRenderer
-from advisor.faces.shipped_identities import MAX_USES, choose_identities
+from advisor.faces.corpus.photographs import People, read_people
+from advisor.faces.corpus.shipped_identities import MAX_USES, choose_identities
 from data.errors import FacesError, SetupError
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from tests.decided_round import Call

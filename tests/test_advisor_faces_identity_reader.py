@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from advisor.faces.identities import Identity
-from advisor.faces.identity_reader import TOO_NEAR_PERCENTILE, IdentityReader, neighbour_distance
-from advisor.faces.pictures import read_people
-from advisor.faces.render import FaceRenderer
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.identities import Identity
+from advisor.faces.corpus.identity_reader import TOO_NEAR_PERCENTILE, IdentityReader, neighbour_distance
+from advisor.faces.corpus.photographs import read_people
 from tests.decided_round import Call
 from tests.drawn_people import N_PEOPLE, write_people
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.faces.muon import Muon, _owners, orthogonalise
+from advisor.faces.training.muon import Muon, _owners, orthogonalise
 
 
 @given(st.integers(2, 24), st.integers(2, 40), st.integers(0, 99))

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from advisor.faces.corpus import build_corpus
+from advisor.faces.corpus.corpus import build_corpus
+from advisor.faces.corpus.landmarks import canonical_shape
+from advisor.faces.corpus.photographs import People
 from advisor.faces.draw import axis_values, draw_faces
-from advisor.faces.image_losses import feature_weights, fidelity, reconstruction_loss
-from advisor.faces.landmarks import canonical_shape
-from advisor.faces.pictures import People
-from advisor.faces.train import FaceTrainingOptions, train_faces
-from advisor.faces.train_perception import (
+from advisor.faces.training.image_losses import feature_weights, fidelity, reconstruction_loss
+from advisor.faces.training.train_generator import FaceTrainingOptions, train_faces
+from advisor.faces.training.train_perception import (
     PerceptionTrainingOptions,
     degrade,
     mirror,
@@ -74,7 +74,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("advisor.faces.train.write_sheet", stop_at_the_second)
+        patch.setattr("advisor.faces.training.train_generator.write_sheet", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             train_faces(corpus, tmp_path, SMALL)
     train_faces(corpus, tmp_path, SMALL)

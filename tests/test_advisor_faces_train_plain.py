@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from advisor.faces.adopt import adopt_generator
-from advisor.faces.train_plain import PlainTrainingOptions, read_pictures, train_plain
+from advisor.faces.training.adopt import adopt_generator
+from advisor.faces.training.train_plain import PlainTrainingOptions, read_pictures, train_plain
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
 from models.face_generator import FaceGenerator
@@ -20,7 +20,7 @@ ONE_THREAD = """
 import numpy as np
 import torch
 from accelerate import Accelerator
-from advisor.faces.adversary import Adversary
+from advisor.faces.training.adversary import Adversary
 
 torch.set_num_threads(1)
 adversary = Adversary(Accelerator(cpu=True), 16, 2, 16, 1e-3, 1.0)
@@ -74,7 +74,7 @@ def test_a_stopped_run_goes_on(pictures: Path, tmp_path: Path, monkeypatch: pyte
 
     train_plain(pictures, tmp_path / "whole", SMALL)
     with monkeypatch.context() as patch:
-        patch.setattr("advisor.faces.train_plain._write_samples", stop)
+        patch.setattr("advisor.faces.training.train_plain._write_samples", stop)
         with pytest.raises(KeyboardInterrupt):
             train_plain(pictures, tmp_path / "run", SMALL)
     train_plain(pictures, tmp_path / "run", SMALL)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from advisor.faces.corpus import load_corpus, read_identities, read_manifest
-from advisor.faces.identity_reader import IdentityReader, measure_shipped
-from advisor.faces.image_losses import fidelity
-from advisor.faces.pictures import People
-from advisor.faces.render import FaceRenderer
-from advisor.faces.train_perception import draw_faces_at_random, r_squared, to_images
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.corpus import load_corpus, read_identities, read_manifest
+from advisor.faces.corpus.identity_reader import IdentityReader, measure_shipped
+from advisor.faces.corpus.photographs import People
+from advisor.faces.training.image_losses import fidelity
+from advisor.faces.training.train_perception import draw_faces_at_random, r_squared, to_images
 from data.errors import SetupError
 from models.checkpoint import load_checkpoint
 from models.face_generator import EXPRESSION_AXES, FaceGenerator

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.faces.identities import Identity
-from advisor.faces.landmarks import (
+from advisor.faces.corpus.identities import Identity
+from advisor.faces.corpus.landmarks import (
     FACE_OVAL,
     LOWER_INNER_LIP,
     MARGIN,
@@ -23,7 +23,7 @@ from advisor.faces.landmarks import (
     mouth_opening,
     part_lips,
 )
-from advisor.faces.pictures import TEXTURE_SIZE, People
+from advisor.faces.corpus.photographs import TEXTURE_SIZE, People
 
 Image = NDArray[np.float32]
 

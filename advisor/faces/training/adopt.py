@@ -14,8 +14,8 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from advisor.faces.run_state import RUN_KIND
-from advisor.faces.train_perception import draw_faces_at_random, r_squared
+from advisor.faces.training.run_state import RUN_KIND
+from advisor.faces.training.train_perception import draw_faces_at_random, r_squared
 from models.checkpoint import CheckpointError, load_checkpoint, load_into, load_package_checkpoint
 from models.face_generator import EXPRESSION_AXES, FaceGenerator, LatentNetwork
 from models.perception import FacePerception
@@ -36,7 +36,7 @@ def adopt_generator(
     """Write the weights file `out` for `FaceGenerator.load`; R² of every axis read on its own faces.
 
     `checkpoint` is a `model_N.pt` of the package's command line, or that of a run of
-    `advisor.faces.train_plain`; its averaged networks are used. An axis
+    `advisor.faces.training.train_plain`; its averaged networks are used. An axis
     whose R² is low cannot be read in these faces, and `advisor publish` will say so.
 
     Raises:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from advisor.faces.landmarks import EYES, FACE_OVAL
+from advisor.faces.corpus.landmarks import EYES, FACE_OVAL
 
 BROWS = ([276, 282, 283, 285, 293, 295, 296, 300, 334, 336], [46, 52, 53, 55, 63, 65, 66, 70, 105, 107])
 LIPS = [0, 17, 37, 39, 40, 61, 84, 91, 146, 181, 185, 267, 269, 270, 291, 314, 321, 375, 405, 409]

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.faces.landmarks import (
+from advisor.faces.corpus.landmarks import (
     MARGIN,
     N_LANDMARKS,
     Warp,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.faces.pictures import People
+from advisor.faces.corpus.photographs import People
 from data.errors import FacesError
 
 MAX_WEIGHT = 0.45

@@ -15,9 +15,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
 from advisor.drawing.contact_sheet import to_pixels
-from advisor.faces.corpus import draw_expression, load_corpus
-from advisor.faces.muon import Muon
-from advisor.faces.run_state import keep_options, load_state, save_state
+from advisor.faces.corpus.corpus import draw_expression, load_corpus
+from advisor.faces.training.muon import Muon
+from advisor.faces.training.run_state import keep_options, load_state, save_state
 from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator, fast_dtype
 from models.perception import FacePerception
 

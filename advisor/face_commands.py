@@ -53,7 +53,7 @@ def build_corpus(
 
     Example: advisor build-corpus pictures --images 20000 --out var/corpus
     """
-    from advisor.faces.corpus import build_corpus as build
+    from advisor.faces.corpus.corpus import build_corpus as build
 
     skipped = build(pictures, out, images, size, seed, keep_apart=keep_apart, identities=identities)
     for name, reason in skipped.items():
@@ -76,9 +76,9 @@ def train_faces(
 
     Example: advisor train-faces var/corpus --out var/runs/faces --set n_steps=8000
     """
-    from advisor.faces.train import FaceTrainingOptions
-    from advisor.faces.train import train_faces as train
-    from advisor.faces.train_plain import PlainTrainingOptions, train_plain
+    from advisor.faces.training.train_generator import FaceTrainingOptions
+    from advisor.faces.training.train_generator import train_faces as train
+    from advisor.faces.training.train_plain import PlainTrainingOptions, train_plain
 
     if plain:
         skipped = train_plain(corpus, out, parse_config(PlainTrainingOptions, settings or []))
@@ -101,8 +101,8 @@ def train_perception(
 
     Example: advisor train-perception var/corpus --out var/runs/perception
     """
-    from advisor.faces.train_perception import PerceptionTrainingOptions
-    from advisor.faces.train_perception import train_perception as train
+    from advisor.faces.training.train_perception import PerceptionTrainingOptions
+    from advisor.faces.training.train_perception import train_perception as train
     from models.face_generator import FaceGenerator
 
     options = parse_config(PerceptionTrainingOptions, settings or [])
@@ -126,7 +126,7 @@ def adopt_faces(
 
     Example: advisor adopt-faces model_150.pt --out var/my_faces
     """
-    from advisor.faces.adopt import adopt_generator
+    from advisor.faces.training.adopt import adopt_generator
 
     readable = adopt_generator(checkpoint, out / "face_generator.safetensors", identities, samples, seed)
     for axis, r_squared in readable.items():
@@ -143,7 +143,7 @@ def train_observer(
 
     Example: advisor train-observer var/corpus --out var/simulated_observer.safetensors
     """
-    from advisor.faces.train_observer import train_observer as train
+    from advisor.faces.training.train_observer import train_observer as train
 
     print(train(corpus, out, seed=seed))
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from advisor.faces.identities import Identity, IdentitySampler
-from advisor.faces.pictures import People, read_people
-from advisor.faces.render import FaceRenderer
-from advisor.faces.shipped_identities import drawn_identities, given_identities
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.identities import Identity, IdentitySampler
+from advisor.faces.corpus.photographs import People, read_people
+from advisor.faces.corpus.shipped_identities import drawn_identities, given_identities
 from data.errors import FacesError, SetupError
 from models.face_generator import EXPRESSION_AXES
 

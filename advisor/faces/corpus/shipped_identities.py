@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.faces.identities import (
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.identities import (
     MAX_WEIGHT,
     SHIPPED_MAX_WEIGHT,
     Identity,
     IdentitySampler,
     NeighbourDistance,
 )
-from advisor.faces.identity_reader import IdentityReader, neighbour_distance
-from advisor.faces.pictures import People
-from advisor.faces.render import FaceRenderer
+from advisor.faces.corpus.identity_reader import IdentityReader, neighbour_distance
+from advisor.faces.corpus.photographs import People
 from data.errors import FacesError
 
 SHIPPED_PARTS = 6

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from advisor.faces.corpus import load_corpus
+from advisor.faces.corpus.corpus import load_corpus
 from models.face_generator import EXPRESSION_AXES
 from models.observer import INPUT_SIZE, SimulatedObserver
 

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from advisor.drawing.contact_sheet import to_pixels
-from advisor.faces.identities import Identity, NeighbourDistance
-from advisor.faces.render import FaceRenderer
+from advisor.faces.corpus.blend import FaceRenderer
+from advisor.faces.corpus.identities import Identity, NeighbourDistance
 from data.errors import SetupError
 from models.face_generator import EXPRESSION_AXES, FaceGenerator
 

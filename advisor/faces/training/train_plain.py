@@ -1,7 +1,7 @@
 """Trains a StyleGAN2 on a folder of pictures alone, as the package's own trainer does, without needing a GPU.
 
-It knows nothing of people or expressions. `advisor.faces.adopt` finds readable axes in what it learned.
-A run is a folder like that of `advisor.faces.train`; the tensors of its checkpoint have the package's names
+It knows nothing of people or expressions. `advisor.faces.training.adopt` finds readable axes in what it learned.
+A run is a folder like that of `advisor.faces.training.train_generator`; the tensors of its checkpoint have the package's names
 (`S`, `G`, and their averages `SE`, `GE`).
 """
 
@@ -19,8 +19,8 @@ from rich.progress import Progress, TextColumn, track
 from torch import Tensor, nn
 
 from advisor.drawing.contact_sheet import to_pixels, write_png
-from advisor.faces.adversary import Adversary
-from advisor.faces.run_state import keep_options, load_state, save_state
+from advisor.faces.training.adversary import Adversary
+from advisor.faces.training.run_state import keep_options, load_state, save_state
 from data.errors import FacesError
 from models.stylegan2 import FastGenerator, StyleVectorizer, lay_out
 

@@ -19,14 +19,14 @@ from rich.progress import Progress, TextColumn
 from torch import Tensor, nn
 
 from advisor.drawing.contact_sheet import write_sheet
-from advisor.faces.adversary import Adversary
-from advisor.faces.corpus import Corpus, load_corpus, read_identities
-from advisor.faces.identities import Identity
-from advisor.faces.image_losses import feature_weights, fidelity, reconstruction_loss, sharpened
-from advisor.faces.landmarks import canonical_shape
-from advisor.faces.muon import Muon
-from advisor.faces.pictures import People
-from advisor.faces.run_state import RUN_KIND, keep_options, load_state, part, save_state
+from advisor.faces.corpus.corpus import Corpus, load_corpus, read_identities
+from advisor.faces.corpus.identities import Identity
+from advisor.faces.corpus.landmarks import canonical_shape
+from advisor.faces.corpus.photographs import People
+from advisor.faces.training.adversary import Adversary
+from advisor.faces.training.image_losses import feature_weights, fidelity, reconstruction_loss, sharpened
+from advisor.faces.training.muon import Muon
+from advisor.faces.training.run_state import RUN_KIND, keep_options, load_state, part, save_state
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
 from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator, fast_dtype
