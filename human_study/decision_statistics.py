@@ -8,8 +8,8 @@ participant) is for the caller to say, see study_results.py.
 Decisions of one participant resemble each other, so that participants, not decisions, are what is
 independent: intervals come from leaving out one participant at a time, with t quantiles for the number of
 participants. Where a figure cannot be computed, the result holds None and a sentence that says why.
-Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how conditions compare
-with each other, in condition_contrasts.py.
+Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how
+conditions compare with each other, in condition_contrasts.py.
 """
 
 import numpy as np

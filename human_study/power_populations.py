@@ -68,7 +68,7 @@ class TestPool:
 
 
 class SimulatedPopulation:
-    """People of a simulated population (see advisor/simulation/simulated_participant.py), in the terms of a power analysis."""
+    """People of a simulated population (advisor/simulation), in the terms of a power analysis."""
 
     def __init__(self, population: Population, pool: TestPool) -> None:
         self.outcomes = pool.outcomes

@@ -16,7 +16,8 @@ from data.records import ParticipantKind, new_key
 from data.store.decision_store import DecisionStore
 
 PARTICIPANTS_FILE = "participants.json"
-HELD_OUT_FILE = "held_out_decisions.csv"  # as advisor.encoder.predict_outcome writes it: single decisions of the run's people
+# Single decisions of the run's people, as advisor.encoder.predict_outcome writes them.
+HELD_OUT_FILE = "held_out_decisions.csv"
 
 
 class RunParticipants(BaseModel):

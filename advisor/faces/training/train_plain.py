@@ -1,8 +1,8 @@
 """Trains a StyleGAN2 on a folder of pictures alone, as the package's own trainer does, without needing a GPU.
 
 It knows nothing of people or expressions. `advisor.faces.training.adopt` finds readable axes in what it learned.
-A run is a folder like that of `advisor.faces.training.train_generator`; the tensors of its checkpoint have the package's names
-(`S`, `G`, and their averages `SE`, `GE`).
+A run is a folder like that of `advisor.faces.training.train_generator`; the tensors of its checkpoint have the
+package's names (`S`, `G`, and their averages `SE`, `GE`).
 """
 
 import json
