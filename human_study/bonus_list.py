@@ -9,8 +9,8 @@ from pathlib import Path
 from advisor.bundles.bundle import load_bundle
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
-from human_study.payment import bonuses, totals
-from human_study.study_sections import Payment
+from human_study.study.payment import bonuses, totals
+from human_study.study.study_sections import Payment
 
 
 def list_bonuses(

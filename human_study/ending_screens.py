@@ -8,8 +8,8 @@ import streamlit as st
 
 from data.records import Participant
 from human_study.live_study import LiveStudy
-from human_study.payment import earned, shown_amount
 from human_study.screens import forget_queue, link
+from human_study.study.payment import earned, shown_amount
 
 
 def completed(live: LiveStudy, participant: Participant) -> None:

@@ -26,16 +26,16 @@ from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from human_study.assignment import choose_condition
-from human_study.messages import Messages, study_words
 from human_study.not_served import NotServedError
-from human_study.payment import Totals, totals
 from human_study.playable import playable_trial
-from human_study.protocol import DECIDING_STEPS, Protocol, step_of_trial
-from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion
-from human_study.recruitment import filled_address
 from human_study.served_bundles import ServedBundles
-from human_study.shipped_questions import comprehension_questions, questionnaire_questions
-from human_study.study_file import StudyFile, load_study_file, require_ethics
+from human_study.study.messages import Messages, study_words
+from human_study.study.payment import Totals, totals
+from human_study.study.protocol import DECIDING_STEPS, Protocol, step_of_trial
+from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion
+from human_study.study.recruitment import filled_address
+from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 
 # Faces are served from the current trial on to this many ahead: enough to preload, too few to leaf through.
 N_FACES_AHEAD = 3

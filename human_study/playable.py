@@ -12,8 +12,8 @@ from typing import Any
 
 from data.records import Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
-from human_study.messages import Messages
-from human_study.study_sections import TrialPlan
+from human_study.study.messages import Messages
+from human_study.study.study_sections import TrialPlan
 
 
 def storage_id(participant: Participant) -> str:

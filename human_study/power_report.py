@@ -25,7 +25,7 @@ from human_study.power import (
     sizes_to_try,
 )
 from human_study.power_populations import PilotPopulation, SimulatedPopulation, TestPool
-from human_study.study_file import load_study_file
+from human_study.study.study_file import load_study_file
 
 PLACEBO: Condition = "shuffled"
 SECONDS_A_TRIAL = 8.0

@@ -9,8 +9,8 @@ import streamlit as st
 
 from data.records import Answer, Participant, storable_text
 from human_study.live_study import LiveStudy
-from human_study.messages import Messages
-from human_study.questions import (
+from human_study.study.messages import Messages
+from human_study.study.questions import (
     MAX_ANSWER_LENGTH,
     ComprehensionQuestion,
     QuestionnaireQuestion,

@@ -13,8 +13,8 @@ import streamlit as st
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
 from human_study.live_study import LiveStudy
-from human_study.payment import shown_amount
 from human_study.playable import player_data, storage_id
+from human_study.study.payment import shown_amount
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.

@@ -29,7 +29,7 @@ from human_study.request_guard import SESSION_COOKIE, guarded, is_own_page, with
 from human_study.retention import retained_while_served
 from human_study.run_app import run_app
 from human_study.static_files import StaticFiles
-from human_study.study_file import load_study_file
+from human_study.study.study_file import load_study_file
 from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.welcome import welcome_routes
 

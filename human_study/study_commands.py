@@ -28,7 +28,7 @@ def init(
     ] = False,
 ) -> None:
     """Write a complete, commented study file to start from."""
-    from human_study.study_template import STUDY_TEMPLATE
+    from human_study.study.template import STUDY_TEMPLATE
 
     if participants not in ("people", "simulated"):
         raise StudyError(

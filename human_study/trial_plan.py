@@ -13,7 +13,7 @@ from data.errors import StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, draw_balanced_trials
 from human_study.counterbalance import Dealer
-from human_study.study_sections import TrialPlan
+from human_study.study.study_sections import TrialPlan
 
 _N_BEFORE_FIRST_CHECK = 2  # an attention check comes when people have found into the task
 

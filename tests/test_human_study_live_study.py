@@ -10,7 +10,7 @@ from data.records import Answer, Decision, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.live_study import LiveStudy
 from human_study.not_served import NotServedError
-from human_study.study_file import load_study_file
+from human_study.study.study_file import load_study_file
 from tests.tiny_study import write_study, write_tiny_bundle
 
 

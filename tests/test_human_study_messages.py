@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from human_study.messages import CATALOGUES, Messages
+from human_study.study.messages import CATALOGUES, Messages
 
 LANGUAGES = sorted(path.stem for path in CATALOGUES.glob("*.yaml"))
 # A language may leave out the task's noun where its grammar would need the noun's gender.

@@ -16,9 +16,9 @@ from data.records import Decision, Participant, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.bonus_list import list_bonuses
 from human_study.live_study import LiveStudy
-from human_study.payment import bonuses, totals
-from human_study.study_file import load_study_file
-from human_study.study_sections import Payment
+from human_study.study.payment import bonuses, totals
+from human_study.study.study_file import load_study_file
+from human_study.study.study_sections import Payment
 from tests.tiny_study import write_study
 
 PAYMENT = Payment(currency="GBP", base=3, bonus_per_correct=0.1)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from data.records import FINAL_STATUSES
-from human_study.protocol import STEPS, Protocol
-from human_study.study_file import load_study_file
+from human_study.study.protocol import STEPS, Protocol
+from human_study.study.study_file import load_study_file
 from tests.tiny_study import write_study
 
 EVERYTHING = Protocol(STEPS)

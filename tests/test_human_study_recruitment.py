@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.records import Recruitment
-from human_study.recruitment import RecruitmentPlan, filled_address, recruited
+from human_study.study.recruitment import RecruitmentPlan, filled_address, recruited
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from data.errors import StudyError
+from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.study_commands import init
-from human_study.study_file import StudyFile, load_study_file, require_ethics
 
 VALID = {
     "name": "pilot",

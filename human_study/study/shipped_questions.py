@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from advisor.bundles.bundle import FACE_CONDITIONS
-from human_study.messages import Messages
-from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion
+from human_study.study.messages import Messages
+from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion
 
 
 def comprehension_questions(messages: Messages, condition: str) -> tuple[ComprehensionQuestion, ...]:

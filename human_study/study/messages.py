@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from data.tasks.decision_task import DecisionTask
-from human_study.study_file import StudyFile
+from human_study.study.study_file import StudyFile
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 

@@ -19,9 +19,9 @@ from advisor.bundles.bundle import CONDITIONS, Condition
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
 from data.store.decision_store import DEFAULT_DATABASE_URL
-from human_study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
-from human_study.recruitment import RecruitmentPlan
-from human_study.study_sections import (
+from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
+from human_study.study.recruitment import RecruitmentPlan
+from human_study.study.study_sections import (
     ConditionPlan,
     Ethics,
     Exclusions,

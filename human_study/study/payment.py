@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.records import Bonus, Participant
-from human_study.study_sections import Payment
+from human_study.study.study_sections import Payment
 
 
 @dataclass(frozen=True)

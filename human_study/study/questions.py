@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from human_study.study_sections import Section, Text
+from human_study.study.study_sections import Section, Text
 
 MAX_ANSWER_LENGTH = 2000  # characters
 _ID = r"^[a-z][a-z0-9_]{0,40}$"

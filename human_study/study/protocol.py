@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from data.records import ParticipantStatus, TrialKind
-from human_study.study_file import StudyFile
+from human_study.study.study_file import StudyFile
 
 Step = Literal["consent", "screening", "instructions", "comprehension", "practice", "trials", "questionnaire"]
 STEPS: tuple[Step, ...] = get_args(Step)
