@@ -18,9 +18,9 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from human_study.light_page import light_page
-from human_study.not_served import NotServedError
-from human_study.request_guard import guarded, is_own_page, read_body, refuse_other_sites, without_origin
+from human_study.web.light_page import light_page
+from human_study.web.refusals import NotServedError
+from human_study.web.request_guard import guarded, is_own_page, read_body, refuse_other_sites, without_origin
 
 DOOR = "/enter"
 SIGNED_IN_S = 7 * 24 * 3600

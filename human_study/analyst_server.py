@@ -19,7 +19,7 @@ from streamlit.starlette import App
 
 from human_study.analyst_door import AnalystDoor
 from human_study.analyst_key import ANALYST_KEY_VARIABLE, AnalystKey
-from human_study.run_app import run_app
+from human_study.web.run_app import run_app
 
 DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
 STUDY_VARIABLE = "COUNTENANCE_STUDY"

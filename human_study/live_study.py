@@ -26,7 +26,6 @@ from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from human_study.assignment import choose_condition
-from human_study.not_served import NotServedError
 from human_study.playable import playable_trial
 from human_study.served_bundles import ServedBundles
 from human_study.study.messages import Messages, study_words
@@ -36,6 +35,7 @@ from human_study.study.questions import ComprehensionQuestion, QuestionnaireQues
 from human_study.study.recruitment import filled_address
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
+from human_study.web.refusals import NotServedError
 
 # Faces are served from the current trial on to this many ahead: enough to preload, too few to leaf through.
 N_FACES_AHEAD = 3

@@ -11,8 +11,8 @@ from data.records import Participant
 from human_study import ending_screens, question_screens, screens
 from human_study.live_study import LiveStudy
 from human_study.playable import storage_id
-from human_study.request_guard import SESSION_COOKIE
 from human_study.study.protocol import DECIDING_STEPS
+from human_study.web.request_guard import SESSION_COOKIE
 
 
 @st.cache_resource(show_spinner=False)

@@ -19,18 +19,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
 from data.errors import CountenanceError, SetupError, StoreError
-from human_study.access_log import AccessLog
 from human_study.analyst_key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analyst_server import analyst_process
 from human_study.live_study import LiveStudy
-from human_study.not_served import NotServedError
-from human_study.replica import require_replicable
-from human_study.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
 from human_study.retention import retained_while_served
-from human_study.run_app import run_app
-from human_study.static_files import StaticFiles
 from human_study.study.study_file import load_study_file
 from human_study.trial_player.routes import not_served, trial_player_routes
+from human_study.web.access_log import AccessLog
+from human_study.web.refusals import NotServedError
+from human_study.web.replica import require_replicable
+from human_study.web.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
+from human_study.web.run_app import run_app
+from human_study.web.static_files import StaticFiles
 from human_study.welcome import welcome_routes
 
 _FOLDER = Path(__file__).parent

@@ -19,11 +19,11 @@ from starlette.routing import Route
 
 from data.errors import StudyError
 from data.records import storable_text
-from human_study.light_page import light_page
 from human_study.live_study import LiveStudy
-from human_study.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
-from human_study.static_files import files_of_the_first_page
 from human_study.study.recruitment import recruited
+from human_study.web.light_page import light_page
+from human_study.web.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
+from human_study.web.static_files import files_of_the_first_page
 
 _MAX_FORM_BYTES = 8 * 1024
 

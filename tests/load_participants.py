@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data.records import Recruitment
 from human_study.live_study import LiveStudy
-from human_study.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import SESSION_COOKIE
 from tests.http_load import Connection, Timings
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 
 from data.store.decision_store import DecisionStore
-from human_study.request_guard import SESSION_COOKIE
-from human_study.static_files import files_of_the_first_page
+from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.static_files import files_of_the_first_page
 from tests.http_load import Connection
 from tests.load_participants import admit
 from tests.own_postgres import OwnPostgres, find_postgres

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from data.errors import SetupError
-from human_study.access_log import shown_path
-from human_study.replica import COOKIE_SECRET_VARIABLE
 from human_study.server import serve
+from human_study.web.access_log import shown_path
+from human_study.web.replica import COOKIE_SECRET_VARIABLE
 from tests.served_study import free_port
 from tests.tiny_study import write_study
 

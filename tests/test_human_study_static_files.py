@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit import file_util
 
-from human_study.static_files import files_of_the_first_page
+from human_study.web.static_files import files_of_the_first_page
 from tests.served_study import ServedStudy
 from tests.tiny_study import write_study
 

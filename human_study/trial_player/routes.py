@@ -18,8 +18,8 @@ from data.records import Stage, storable_text
 from human_study.decision_intake import DecisionIntake, Submission
 from human_study.group_commit import GroupCommit
 from human_study.live_study import LiveStudy
-from human_study.not_served import NotServedError
-from human_study.request_guard import read_body, refuse_other_sites, session_token
+from human_study.web.refusals import NotServedError
+from human_study.web.request_guard import read_body, refuse_other_sites, session_token
 
 _MAX_DECISION_BYTES = 16 * 1024
 _NOT_KEPT = {"Cache-Control": "no-store"}

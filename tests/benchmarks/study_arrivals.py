@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from human_study.request_guard import SESSION_COOKIE
-from human_study.static_files import files_of_the_first_page
+from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.static_files import files_of_the_first_page
 from tests.http_load import Connection, Timings
 from tests.load_participants import admit
 from tests.served_study import ServedStudy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import sync_playwright
 
 from data.store.decision_store import DecisionStore
-from human_study.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import SESSION_COOKIE
 from tests.browser.chromium import find_chromium
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.load_participants import Decider

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from human_study.static_files import files_of_the_first_page
+from human_study.web.static_files import files_of_the_first_page
 from tests.served_study import ServedStudy, wait_until
 from tests.tiny_study import write_study
 

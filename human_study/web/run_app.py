@@ -10,7 +10,7 @@ import uvicorn
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
-from human_study.replica import shared_cookie_secret
+from human_study.web.replica import shared_cookie_secret
 
 _STREAMLIT_OPTIONS = {
     "server.headless": True,

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
-from human_study.not_served import NotServedError
+from human_study.web.refusals import NotServedError
 
 SESSION_COOKIE = "countenance_session"
 _COOKIE_LIFETIME_S = 30 * 24 * 3600
