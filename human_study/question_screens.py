@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from data.records import Answer, Participant, storable_text
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.messages import Messages
 from human_study.study.questions import (
     MAX_ANSWER_LENGTH,

@@ -12,8 +12,8 @@ import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
-from human_study.live_study import LiveStudy
-from human_study.playable import player_data, storage_id
+from human_study.participation.player_trials import player_data, storage_id
+from human_study.participation.running_study import LiveStudy
 from human_study.study.payment import shown_amount
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from data.errors import StudyError
 from data.records import storable_text
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.recruitment import recruited
 from human_study.web.light_page import light_page
 from human_study.web.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie

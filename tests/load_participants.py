@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.records import Recruitment
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.web.request_guard import SESSION_COOKIE
 from tests.http_load import Connection, Timings
 

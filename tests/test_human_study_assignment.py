@@ -9,7 +9,7 @@ from advisor.bundles.bundle import CONDITIONS
 from data.errors import StudyError
 from data.records import StudyCondition, StudyRound
 from data.store.admission import Occupancy
-from human_study.assignment import choose_condition
+from human_study.participation.assignment import choose_condition
 
 
 def occupied(counts: dict[str, int], **declared: StudyCondition) -> Occupancy:

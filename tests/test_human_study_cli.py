@@ -8,7 +8,7 @@ import pytest
 
 from data.records import Recruitment
 from human_study import cli
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from tests.served_study import free_port
 from tests.tiny_study import write_study
 

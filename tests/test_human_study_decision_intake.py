@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from data.records import new_key
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from tests.test_human_study_trial_player import Visitor, client, message, played
 from tests.tiny_study import write_study

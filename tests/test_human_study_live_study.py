@@ -8,7 +8,7 @@ import pytest
 from data.errors import BundleError, StudyError
 from data.records import Answer, Decision, Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
 from tests.tiny_study import write_study, write_tiny_bundle

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from tests.tiny_study import write_study
 

@@ -13,9 +13,9 @@ from data.errors import BundleError, StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import load_task
-from human_study.counterbalance import Dealer
+from human_study.participation.counterbalance import Dealer
+from human_study.participation.trial_plan import plan_trials
 from human_study.study.study_sections import TrialPlan
-from human_study.trial_plan import plan_trials
 from tests.tiny_study import write_task, write_tiny_bundle
 
 Served = tuple[Bundle, Dealer, Applications]

@@ -6,7 +6,7 @@ import pytest
 
 from data.records import Decision, InitialDecision, Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.report import write_report
 from human_study.study.study_file import load_study_file
 from human_study.study_results import collect_results

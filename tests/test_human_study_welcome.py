@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.trial_player.routes import not_served
 from human_study.web.refusals import NotServedError

@@ -30,7 +30,7 @@ class DecisionStore(ParticipantStore):
     """All reading and writing of the database. Safe to share between threads; processes open their own.
 
     Every method is one transaction. Each raises StoreError where the database does not answer. It does not
-    decide who sees what (`human_study.assignment`) and computes no statistics (`decision_statistics`).
+    decide who sees what (`human_study.participation.assignment`) and computes no statistics (`decision_statistics`).
     """
 
     # Trials and what is answered to them

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from data.records import Recruitment, Trial
 from data.store.decision_store import DecisionStore
-from human_study.live_study import LiveStudy
+from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled
 from tests.browser.test_participant import await_trial, begin, decide, key_of

@@ -18,9 +18,9 @@ from data.records import Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask
-from human_study.counterbalance import Dealer
+from human_study.participation.counterbalance import Dealer
+from human_study.participation.trial_plan import plan_trials
 from human_study.study.study_file import StudyFile
-from human_study.trial_plan import plan_trials
 
 
 @dataclass(frozen=True)

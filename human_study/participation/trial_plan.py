@@ -12,7 +12,7 @@ from advisor.bundles.draw_trials import trial_on
 from data.errors import StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, draw_balanced_trials
-from human_study.counterbalance import Dealer
+from human_study.participation.counterbalance import Dealer
 from human_study.study.study_sections import TrialPlan
 
 _N_BEFORE_FIRST_CHECK = 2  # an attention check comes when people have found into the task

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from data.records import Decision, InitialDecision, Participant, Stage, Trial
-from human_study.live_study import LiveStudy
-from human_study.playable import asks_confidence
+from human_study.participation.player_trials import asks_confidence
+from human_study.participation.running_study import LiveStudy
 from human_study.study.protocol import DECIDING_STEPS
 from human_study.web.refusals import NotServedError
 

@@ -25,9 +25,9 @@ from data.records import (
 from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
-from human_study.assignment import choose_condition
-from human_study.playable import playable_trial
-from human_study.served_bundles import ServedBundles
+from human_study.participation.assignment import choose_condition
+from human_study.participation.player_trials import playable_trial
+from human_study.participation.served_bundles import ServedBundles
 from human_study.study.messages import Messages, study_words
 from human_study.study.payment import Totals, totals
 from human_study.study.protocol import DECIDING_STEPS, Protocol, step_of_trial

@@ -1,0 +1,1 @@
+"""A participation under way, without Streamlit."""
