@@ -21,17 +21,17 @@ from streamlit.starlette import App
 from data.errors import CountenanceError, SetupError, StoreError
 from human_study.analyst_key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analyst_server import analyst_process
+from human_study.participants.trial_player.routes import not_served, trial_player_routes
+from human_study.participants.welcome import welcome_routes
 from human_study.participation.running_study import LiveStudy
 from human_study.retention import retained_while_served
 from human_study.study.study_file import load_study_file
-from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
 from human_study.web.replica import require_replicable
 from human_study.web.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
 from human_study.web.run_app import run_app
 from human_study.web.static_files import StaticFiles
-from human_study.welcome import welcome_routes
 
 _FOLDER = Path(__file__).parent
 _READY_WITHIN_S = 5
@@ -84,7 +84,7 @@ def participant_app(
         return JSONResponse({"error": "The study cannot be reached at the moment."}, 503)
 
     return App(
-        _FOLDER / "participant_app.py",
+        _FOLDER / "participants" / "participant_app.py",
         secrets={"study_file": study_path, "database_url": database_url},
         routes=[Route("/ready", ready), *welcome_routes(live), *trial_player_routes(live)],
         middleware=[

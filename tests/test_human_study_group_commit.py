@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from data.errors import StoreError
-from human_study.group_commit import GroupCommit
+from human_study.participants.group_commit import GroupCommit
 
 
 class Disk:

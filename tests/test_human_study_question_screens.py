@@ -22,7 +22,7 @@ def page(live: object, participant: object) -> None:
     """The questionnaire alone; Streamlit runs the text of this function, and no more."""
     from functools import partial
 
-    from human_study.question_screens import questionnaire
+    from human_study.participants.question_screens import questionnaire
 
     go_on = partial(live.go_on, participant)  # type: ignore[attr-defined]
     questionnaire(live, participant, live.questionnaire_questions(participant), go_on)  # type: ignore[arg-type,attr-defined]

@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 
 from data.records import Recruitment, Trial
 from data.store.decision_store import DecisionStore
+from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participation.running_study import N_FACES_AHEAD, LiveStudy, NotServedError
 from human_study.study.study_file import load_study_file
-from human_study.trial_player.routes import not_served, trial_player_routes
 from human_study.web.request_guard import SESSION_COOKIE
 from tests.tiny_study import write_study
 

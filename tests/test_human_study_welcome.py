@@ -10,12 +10,12 @@ from starlette.testclient import TestClient
 
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
+from human_study.participants.trial_player.routes import not_served
+from human_study.participants.welcome import welcome_routes
 from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
-from human_study.trial_player.routes import not_served
 from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import SESSION_COOKIE
-from human_study.welcome import welcome_routes
 from tests.tiny_study import write_study
 
 MakeDoor = Callable[..., tuple[LiveStudy, TestClient]]

@@ -7,8 +7,8 @@ from html import escape
 import streamlit as st
 
 from data.records import Participant
+from human_study.participants.screens import forget_queue, link
 from human_study.participation.running_study import LiveStudy
-from human_study.screens import forget_queue, link
 from human_study.study.payment import earned, shown_amount
 
 

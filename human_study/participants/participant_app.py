@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from data.records import Participant
-from human_study import ending_screens, question_screens, screens
+from human_study.participants import ending_screens, question_screens, screens
 from human_study.participation.player_trials import storage_id
 from human_study.participation.running_study import LiveStudy
 from human_study.study.protocol import DECIDING_STEPS

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.records import Stage, storable_text
-from human_study.group_commit import GroupCommit
+from human_study.participants.group_commit import GroupCommit
 from human_study.participation.decision_intake import DecisionIntake, Submission
 from human_study.participation.running_study import LiveStudy
 from human_study.web.refusals import NotServedError
