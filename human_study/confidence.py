@@ -8,7 +8,6 @@ import pandas as pd
 from scipy import stats
 
 from advisor.measurement.accuracy import Estimate
-from human_study import finding_charts
 from human_study.findings import (
     Column,
     Finding,
@@ -19,6 +18,7 @@ from human_study.findings import (
     not_computed,
 )
 from human_study.pooled_shares import jackknife_figure, participant_sums
+from human_study.presentation import finding_charts
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 

@@ -20,8 +20,8 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
-from human_study.number_words import percent
 from human_study.pooled_shares import jackknife_figure, participant_sums, pooled_share
+from human_study.presentation.numbers import percent
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
-from human_study.figures import finished
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
-from human_study.number_words import two_decimals
+from human_study.presentation.charts import finished
+from human_study.presentation.numbers import two_decimals
 from human_study.study_cases import features_of
 from human_study.study_results import StudyResults
 

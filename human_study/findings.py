@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import Estimate
-from human_study import number_words
+from human_study.presentation import numbers
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
-    "text": lambda value: number_words.MISSING if number_words.is_missing(value) else str(value),
-    "integer": number_words.whole,
-    "percent": number_words.percent,
-    "points": number_words.points,
-    "two_decimals": number_words.two_decimals,
-    "three_decimals": number_words.three_decimals,
-    "p_value": number_words.p_value,
-    "seconds": number_words.seconds,
+    "text": lambda value: numbers.MISSING if numbers.is_missing(value) else str(value),
+    "integer": numbers.whole,
+    "percent": numbers.percent,
+    "points": numbers.points,
+    "two_decimals": numbers.two_decimals,
+    "three_decimals": numbers.three_decimals,
+    "p_value": numbers.p_value,
+    "seconds": numbers.seconds,
 }
 
 
@@ -124,12 +124,12 @@ def _cell(row: dict[Any, Any], column: Column, said: set[str]) -> tuple[str, str
     """The text of a cell, and the reason that it gives, which no other cell of its row needs to repeat."""
     value, write = row[column.name], FORMS[column.form]
     reason = row.get(f"{column.name}_reason") or row.get("reason") or ""
-    reason = "" if number_words.is_missing(reason) or reason in said else str(reason)
-    if number_words.is_missing(value):
-        return reason or number_words.MISSING, reason
+    reason = "" if numbers.is_missing(reason) or reason in said else str(reason)
+    if numbers.is_missing(value):
+        return reason or numbers.MISSING, reason
     if f"{column.name}_low" not in row:
         return write(value), ""
     low, high = row[f"{column.name}_low"], row[f"{column.name}_high"]
-    if not number_words.is_missing(low):
+    if not numbers.is_missing(low):
         return f"{write(value)} [{write(low)}, {write(high)}]", ""
     return (f"{write(value)} ({reason})", reason) if reason else (write(value), "")

@@ -19,8 +19,8 @@ from sklearn.metrics import balanced_accuracy_score
 from advisor.measurement.accuracy import Estimate
 from human_study.condition_contrasts import BASELINE
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.number_words import points
 from human_study.pooled_shares import jackknife_figure, participant_sums
+from human_study.presentation.numbers import points
 from human_study.result_words import condition_label
 from human_study.study_cases import groups_or_reason
 from human_study.study_results import StudyResults

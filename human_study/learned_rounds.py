@@ -10,7 +10,7 @@ import pandas as pd
 
 from data.records import Bundle
 from data.store.decision_store import DecisionStore
-from human_study.number_words import three_decimals
+from human_study.presentation.numbers import three_decimals
 
 READINGS_FILE = "face_readings.csv"
 

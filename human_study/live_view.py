@@ -13,7 +13,7 @@ from data.records import ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analyst_pages.drawing import metrics, plain
 from human_study.live_summary import LiveSummary, summarise
-from human_study.number_words import MISSING, is_missing, percent, seconds, whole
+from human_study.presentation.numbers import MISSING, is_missing, percent, seconds, whole
 
 _STATUS_HEADINGS = {
     "completed": "Completed",

@@ -17,7 +17,7 @@ from scipy import stats
 
 from data.errors import StudyError
 from human_study.condition_contrasts import contrast_of_counts, holm
-from human_study.figures import finished
+from human_study.presentation.charts import finished
 
 ALPHA = 0.05
 BANK_SIZE = 600

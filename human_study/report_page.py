@@ -13,9 +13,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from human_study.figures import chart_svg
 from human_study.findings import Finding, FindingChart, FindingTable
-from human_study.mistakes import why_missing
+from human_study.presentation.charts import chart_svg
+from human_study.presentation.failures import why_missing
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from human_study import figures, result_words
+from human_study import result_words
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.presentation import charts
 from human_study.result_words import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
 from human_study.study_results import STATUSES, StudyResults, participant_flow
 
@@ -37,7 +38,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
         "accuracy",
         "Accuracy by round and condition. Balanced accuracy on test applications, which no part of the advisor was "
         "trained on. Bars are 95% intervals clustered by participant; each faint dot is a participant.",
-        lambda: figures.accuracy_chart(
+        lambda: charts.accuracy_chart(
             results.accuracy,
             results.participant_accuracy,
             results.machine_accuracy,
@@ -117,7 +118,7 @@ def response_time_findings(results: StudyResults) -> Finding:
         "response_times",
         "Response times. All main trials, those on training applications too: median, middle half and middle 80% of "
         "decisions.",
-        lambda: figures.response_time_chart(results.response_times, simulated=results.simulated),
+        lambda: charts.response_time_chart(results.response_times, simulated=results.simulated),
         "Response times by round and condition; the table below holds the numbers",
     )
     shown = FindingTable("response_times", "Response times, all main trials.", table, columns)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from human_study.figures import CONDITION_LABELS
-from human_study.number_words import MISSING, is_missing, p_value, percent, points, two_decimals
+from human_study.presentation.charts import CONDITION_LABELS
+from human_study.presentation.numbers import MISSING, is_missing, p_value, percent, points, two_decimals
 from human_study.study_results import StudyResults, left_out_whole
 
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}

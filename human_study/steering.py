@@ -9,7 +9,7 @@ import pandas as pd
 
 from human_study.condition_contrasts import BASELINE, contrast
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.number_words import points
+from human_study.presentation.numbers import points
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 

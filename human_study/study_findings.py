@@ -16,7 +16,7 @@ from human_study.face_meaning import meaning_findings
 from human_study.findings import Finding, not_computed
 from human_study.gains import gain_findings
 from human_study.group_audits import group_findings
-from human_study.mistakes import why_missing
+from human_study.presentation.failures import why_missing
 from human_study.reason_codes import reason_findings
 from human_study.reliance import reliance_findings
 from human_study.response_findings import calibration_findings, importance_findings

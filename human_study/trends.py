@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import NO_SPREAD, Estimate, balanced_accuracy
-from human_study import finding_charts
 from human_study.clustered_regression import fit_clustered
 from human_study.condition_contrasts import ONE_CARRIES, contrast
 from human_study.findings import (
@@ -16,6 +15,7 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
+from human_study.presentation import finding_charts
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 

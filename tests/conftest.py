@@ -30,7 +30,9 @@ def _no_finding_stumbles(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A finding or chart that fails leaves the others standing, which must hide no mistake from the tests."""
     yield
     stumbled = [
-        record.getMessage() for record in caplog.get_records("call") if record.name == "human_study.mistakes"
+        record.getMessage()
+        for record in caplog.get_records("call")
+        if record.name == "human_study.presentation.failures"
     ]
     assert not stumbled, stumbled
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from human_study.face_sheet import FaceColumn, face_sheet, face_sheet_html
+from human_study.presentation.face_sheet import FaceColumn, face_sheet, face_sheet_html
 from tests.analysed_study import write_small_bundle
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from human_study import decision_statistics, figures
+from human_study import decision_statistics
+from human_study.presentation import charts
 
 
 def accuracy_rows(conditions=("none", "face"), rounds=(0, 1)) -> pd.DataFrame:
@@ -30,17 +31,15 @@ def test_simulated_decisions_are_named_so_in_the_picture_itself(simulated: bool)
         | {name: [1000.0 * (place + 1)] for place, name in enumerate(("p10", "p25", "median", "p75", "p90"))}
     )
     for chart in (
-        figures.accuracy_chart(accuracy_rows(), participant_rows(5), {0: 0.65, 1: 0.65}, simulated=simulated),
-        figures.response_time_chart(times, simulated=simulated),
+        charts.accuracy_chart(accuracy_rows(), participant_rows(5), {0: 0.65, 1: 0.65}, simulated=simulated),
+        charts.response_time_chart(times, simulated=simulated),
     ):
-        assert ("SIMULATED" in figures.chart_svg(chart)) is simulated
+        assert ("SIMULATED" in charts.chart_svg(chart)) is simulated
 
 
 def test_the_accuracy_figure_names_conditions_rounds_chance_and_the_machine() -> None:
-    chart = figures.accuracy_chart(
-        accuracy_rows(), participant_rows(5), {0: 0.651, 1: 0.651}, simulated=False
-    )
-    svg = figures.chart_svg(chart)
+    chart = charts.accuracy_chart(accuracy_rows(), participant_rows(5), {0: 0.651, 1: 0.651}, simulated=False)
+    svg = charts.chart_svg(chart)
     for words in ("No advice", "Face", "Round 0", "Round 1", "chance 50%", "machine alone 65%"):
         assert f">{words}<" in svg
     assert not re.findall(r'(?:href|src)="(?!#)', svg)
@@ -48,8 +47,8 @@ def test_the_accuracy_figure_names_conditions_rounds_chance_and_the_machine() ->
 
 
 def test_png_is_a_picture_for_print() -> None:
-    chart = figures.accuracy_chart(accuracy_rows(), participant_rows(5), {}, simulated=False)
-    content = figures.chart_png(chart)
+    chart = charts.accuracy_chart(accuracy_rows(), participant_rows(5), {}, simulated=False)
+    content = charts.chart_png(chart)
     assert content.startswith(b"\x89PNG")
     assert int.from_bytes(content[16:20], "big") > 1800
 
@@ -57,14 +56,14 @@ def test_png_is_a_picture_for_print() -> None:
 def test_a_cell_without_a_figure_is_left_out_but_keeps_its_round() -> None:
     rows = accuracy_rows()
     rows.loc[rows["round_number"] == 1, ["accuracy", "ci_low", "ci_high"]] = np.nan
-    svg = figures.chart_svg(figures.accuracy_chart(rows, participant_rows(0), {}, simulated=False))
+    svg = charts.chart_svg(charts.accuracy_chart(rows, participant_rows(0), {}, simulated=False))
     assert ">Round 1<" in svg
     assert "NaN" not in svg
 
 
 def test_a_condition_keeps_its_colour_whichever_others_are_shown() -> None:
     def colour_of_face(conditions):
-        chart = figures.accuracy_chart(accuracy_rows(conditions), participant_rows(2), {}, simulated=False)
+        chart = charts.accuracy_chart(accuracy_rows(conditions), participant_rows(2), {}, simulated=False)
         scale = chart.to_dict()["layer"][-1]["encoding"]["color"]["scale"]
         return dict(zip(scale["domain"], scale["range"], strict=True))["Face"]
 
@@ -72,8 +71,8 @@ def test_a_condition_keeps_its_colour_whichever_others_are_shown() -> None:
 
 
 def test_thousands_of_participants_are_not_drawn_one_by_one() -> None:
-    few = figures.accuracy_chart(accuracy_rows(), participant_rows(900), {}, simulated=False)
-    many = figures.accuracy_chart(accuracy_rows(), participant_rows(5000), {}, simulated=False)
+    few = charts.accuracy_chart(accuracy_rows(), participant_rows(900), {}, simulated=False)
+    many = charts.accuracy_chart(accuracy_rows(), participant_rows(5000), {}, simulated=False)
     assert drawn_datasets(few)[-1] == 900
     assert drawn_datasets(many)[-1] < 20
 
@@ -88,5 +87,5 @@ def test_response_times_are_drawn_in_seconds() -> None:
     )
     table = decision_statistics.response_time_table(decisions)
     assert table[["n_decisions", "p10", "median", "p90"]].to_numpy().tolist() == [[101, 1200, 2000, 2800]]
-    (rows,) = figures.response_time_chart(table, simulated=False).to_dict()["datasets"].values()
+    (rows,) = charts.response_time_chart(table, simulated=False).to_dict()["datasets"].values()
     assert rows[0]["median"] == pytest.approx(2.0)

@@ -4,9 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from human_study import figures, result_words
+from human_study import result_words
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import chart, download_csv, finding, left_out_notice, plain, table
+from human_study.presentation import charts
 from human_study.study_results import StudyResults
 
 
@@ -34,7 +35,7 @@ def draw(choice: Choice) -> None:
     else:
         chart(
             "response_times",
-            partial(figures.response_time_chart, results.response_times, simulated=results.simulated),
+            partial(charts.response_time_chart, results.response_times, simulated=results.simulated),
             "Response times by round and condition",
         )
         download_csv("response_times", results.response_times)
@@ -46,7 +47,7 @@ def _accuracy(results: StudyResults) -> None:
         chart(
             "accuracy",
             partial(
-                figures.accuracy_chart,
+                charts.accuracy_chart,
                 results.accuracy,
                 results.participant_accuracy,
                 results.machine_accuracy,

@@ -9,7 +9,7 @@ import streamlit as st
 from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
-from human_study.number_words import percent
+from human_study.presentation.numbers import percent
 from human_study.result_words import condition_label
 from human_study.study_results import StudyResults
 

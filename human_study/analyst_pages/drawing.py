@@ -11,9 +11,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from human_study import figures
 from human_study.findings import Finding, FindingTable
-from human_study.mistakes import why_missing
+from human_study.presentation import charts
+from human_study.presentation.failures import why_missing
 from human_study.result_words import nobody_counts
 from human_study.study_results import StudyResults
 
@@ -45,8 +45,8 @@ def chart(name: str, draw: Callable[[], alt.LayerChart], description: str) -> No
         return
     row = st.container(horizontal=True)
     for suffix, write, mime in (
-        ("svg", figures.chart_svg, "image/svg+xml"),
-        ("png", figures.chart_png, "image/png"),
+        ("svg", charts.chart_svg, "image/svg+xml"),
+        ("png", charts.chart_png, "image/png"),
     ):
         row.download_button(
             suffix.upper(),

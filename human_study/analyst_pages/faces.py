@@ -7,7 +7,7 @@ import streamlit as st
 from human_study import result_words
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download, finding
-from human_study.face_sheet import face_sheet, face_sheet_html, face_sheet_png
+from human_study.presentation.face_sheet import face_sheet, face_sheet_html, face_sheet_png
 from human_study.study_results import registered_bundle
 
 

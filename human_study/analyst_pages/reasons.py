@@ -12,7 +12,7 @@ from data.errors import CountenanceError
 from human_study.analyst_pages.applications import picture_html
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download_csv, finding, left_out_notice, plain
-from human_study.number_words import percent
+from human_study.presentation.numbers import percent
 from human_study.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
 from human_study.result_words import condition_label
 from human_study.similar_faces import analogy_table

@@ -293,12 +293,13 @@ def test_a_running_study_is_drawn_again_without_a_reload(analysts: KnownStudies,
 
 # A mistake in one figure of the page itself, and in one of a finding.
 BREAK_FIGURES = """
-from human_study import figures, finding_charts
+from human_study.presentation import charts
+from human_study.presentation import finding_charts
 
 def broken(*args, **kwargs):
     return {}["what somebody " + "wrote"]
 
-figures.accuracy_chart = finding_charts.calibration_chart = broken
+charts.accuracy_chart = finding_charts.calibration_chart = broken
 """
 
 

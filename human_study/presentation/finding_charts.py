@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Condition
-from human_study.figures import condition_encodings, finished
+from human_study.presentation.charts import condition_encodings, finished
 
 _WIDTH, _HEIGHT = 600, 300
 _INK, _MUTED, _SOFT = "#1d252b", "#55616a", "#f4f6f7"
