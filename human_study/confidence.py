@@ -8,6 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from advisor.measurement.accuracy import Estimate
+from human_study.analysis.jackknife import jackknife_figure, participant_sums
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import (
     Column,
     Finding,
@@ -17,10 +19,8 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
-from human_study.pooled_shares import jackknife_figure, participant_sums
 from human_study.presentation import finding_charts
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 N_BINS = 10
 NO_CONFIDENCE = "no decision came with a confidence"

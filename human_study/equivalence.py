@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from advisor.bundles.bundle import CONDITIONS
-from human_study.condition_contrasts import contrast
+from human_study.analysis.contrasts import contrast
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, not_computed
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 MARGIN = 0.05
 _COLUMNS = [

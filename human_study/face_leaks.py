@@ -16,9 +16,9 @@ from scipy import stats
 from advisor.bundles.bundle import Bundle
 from advisor.measurement.accuracy import Estimate
 from data.errors import BundleError
+from human_study.analysis.application_groups import groups_or_reason
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.study_cases import groups_or_reason
-from human_study.study_results import StudyResults
 
 PICTURE_SIDE = 16
 N_FOLDS = 10

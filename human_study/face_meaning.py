@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import stats
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
+from human_study.analysis.application_groups import features_of
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import two_decimals
-from human_study.study_cases import features_of
-from human_study.study_results import StudyResults
 
 WORTH_SAYING = 0.2
 MIN_SPREAD = 1e-3

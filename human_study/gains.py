@@ -7,11 +7,11 @@ have decided by itself, is what a team is for (complementary performance, Bansal
 import pandas as pd
 
 from advisor.measurement.accuracy import Estimate
-from human_study.condition_contrasts import BASELINE, contrast
+from human_study.analysis.contrasts import BASELINE, contrast
+from human_study.analysis.jackknife import jackknife_figure, participant_sums
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.pooled_shares import jackknife_figure, participant_sums
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 _NO_OUTCOME = "not both outcomes have been decided on yet"
 

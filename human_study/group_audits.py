@@ -17,13 +17,13 @@ from fairlearn.metrics import (
 from sklearn.metrics import balanced_accuracy_score
 
 from advisor.measurement.accuracy import Estimate
-from human_study.condition_contrasts import BASELINE
+from human_study.analysis.application_groups import groups_or_reason
+from human_study.analysis.contrasts import BASELINE
+from human_study.analysis.jackknife import jackknife_figure, participant_sums
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.pooled_shares import jackknife_figure, participant_sums
 from human_study.presentation.numbers import points
 from human_study.result_words import condition_label
-from human_study.study_cases import groups_or_reason
-from human_study.study_results import StudyResults
 
 # Below this a group's figures are chance, and its rows say so.
 MIN_DECISIONS = 20

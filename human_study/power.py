@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from data.errors import StudyError
-from human_study.condition_contrasts import contrast_of_counts, holm
+from human_study.analysis.contrasts import contrast_of_counts, holm
 from human_study.presentation.charts import finished
 
 ALPHA = 0.05

@@ -14,10 +14,10 @@ import pandas as pd
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from advisor.measurement.accuracy import Estimate
+from human_study.analysis.jackknife import pooled_share
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.pooled_shares import pooled_share
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 NO_REASONS = "nobody has given a reason in words yet"
 _KAPPA_COLUMNS = ["code", "coders", "n_texts", "n_first", "n_second", "agreement"]

@@ -16,11 +16,11 @@ from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
 from human_study import preregistration, result_words
+from human_study.analysis.study_results import StudyResults, collect_results, registered_bundle
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html
 from human_study.report_page import Report, ReportSection, report_html, report_markdown
 from human_study.study.study_file import load_study_file
 from human_study.study_findings import SECTIONS
-from human_study.study_results import StudyResults, collect_results, registered_bundle
 
 HOW_TO_GO_ON = """\
 Publish an exploratory advisor for your task: its faces wear random expressions, from which a model of how \

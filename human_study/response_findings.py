@@ -9,11 +9,11 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation import finding_charts
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import percent
-from human_study.study_results import StudyResults
 
 CALIBRATION_FILE = "response_calibration.csv"
 IMPORTANCE_FILE = "response_importance.csv"

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from human_study import result_words
+from human_study.analysis.study_results import STATUSES, StudyResults, participant_flow
 from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation import charts
 from human_study.result_words import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
-from human_study.study_results import STATUSES, StudyResults, participant_flow
 
 _ROUND = Column("round_number", "Round", "integer")
 _CONDITION = Column("label", "Condition")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from human_study.analysis.study_results import StudyResults, left_out_whole
 from human_study.presentation.charts import CONDITION_LABELS
 from human_study.presentation.numbers import MISSING, is_missing, p_value, percent, points, two_decimals
-from human_study.study_results import StudyResults, left_out_whole
 
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
 TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
+from human_study.analysis.application_groups import features_of
+from human_study.analysis.study_results import StudyResults
 from human_study.face_meaning import expressions_of
 from human_study.findings import Column, Finding, FindingTable, not_computed
 from human_study.presentation.numbers import p_value, two_decimals
 from human_study.result_words import condition_label
-from human_study.study_cases import features_of
-from human_study.study_results import StudyResults
 
 N_NEIGHBOURS = 5
 N_PERMUTATIONS = 999

@@ -7,11 +7,11 @@ too. Compared with people without advice, apart for applications that the machin
 import numpy as np
 import pandas as pd
 
-from human_study.condition_contrasts import BASELINE, contrast
+from human_study.analysis.contrasts import BASELINE, contrast
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.numbers import points
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 
 def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ it does not know or over a mistake of its own, says so in its place and costs no
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from human_study.analysis.study_results import StudyResults
 from human_study.confidence import confidence_findings
 from human_study.consistency import consistency_findings
 from human_study.equivalence import equivalence_findings
@@ -30,7 +31,6 @@ from human_study.result_findings import (
 from human_study.result_words import nobody_counts
 from human_study.similar_faces import likeness_findings
 from human_study.steering import steering_findings
-from human_study.study_results import StudyResults
 from human_study.trends import practice_findings, round_findings
 
 FindingFunction = Callable[[StudyResults], Finding]

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import NO_SPREAD, Estimate, balanced_accuracy
-from human_study.clustered_regression import fit_clustered
-from human_study.condition_contrasts import ONE_CARRIES, contrast
+from human_study.analysis.clustered_regression import fit_clustered
+from human_study.analysis.contrasts import ONE_CARRIES, contrast
+from human_study.analysis.study_results import StudyResults
 from human_study.findings import (
     Column,
     Finding,
@@ -17,7 +18,6 @@ from human_study.findings import (
 )
 from human_study.presentation import finding_charts
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 PER_TRIALS = 10
 N_BLOCKS = 8

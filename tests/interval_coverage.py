@@ -12,8 +12,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from advisor.measurement.accuracy import Estimate, balanced_accuracy
-from human_study.condition_contrasts import contrast
-from human_study.decision_statistics import plain_accuracy, sensitivity_and_criterion
+from human_study.analysis.contrasts import contrast
+from human_study.analysis.decision_statistics import plain_accuracy, sensitivity_and_criterion
 from human_study.gains import gain_over_machine
 from human_study.group_audits import group_estimates
 from human_study.reliance import appropriate_reliance

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.genmod.families import Binomial, Gaussian
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
-from human_study.clustered_regression import fit_clustered
+from human_study.analysis.clustered_regression import fit_clustered
 
 RESULTS = Path(published.__file__).parent / "results"
 # coefficients and robust standard errors that R's gee(..., corstr = "independence") prints

@@ -10,7 +10,7 @@ from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.multitest import multipletests
 
-from human_study import condition_contrasts
+from human_study.analysis import contrasts
 from tests.analysed_study import Counts, decisions_of
 
 UNEQUAL = pd.concat(
@@ -40,7 +40,7 @@ def test_contrast_equals_mancl_and_derouen_computed_by_hand() -> None:
         meat += np.outer(rows.T @ adjusted, rows.T @ adjusted)
     weights = np.array([0.5, 0.5, -0.5, -0.5])
     error = np.sqrt(weights @ bread @ meat @ bread @ weights)
-    result = condition_contrasts.contrast(UNEQUAL, is_face)
+    result = contrasts.contrast(UNEQUAL, is_face)
     half_width = stats.t.ppf(0.975, 9 - 2) * error
     assert result.difference.ci_low == pytest.approx(result.difference.value - half_width, abs=1e-9)
     assert result.p_value == pytest.approx(2 * stats.t.sf(result.difference.value / error, 7), abs=1e-9)
@@ -55,7 +55,7 @@ def test_odds_ratio_equals_that_of_statsmodels_logit_gee() -> None:
     groups = pd.factorize(UNEQUAL["participant_key"])[0]
     fit = GEE(correct, design, groups=groups, family=Binomial()).fit(cov_type="bias_reduced", ctol=1e-12)
     half_width = stats.t.ppf(0.975, 9 - 2) * fit.bse[1]
-    result = condition_contrasts.contrast(UNEQUAL, is_face).odds_ratio
+    result = contrasts.contrast(UNEQUAL, is_face).odds_ratio
     assert result.value == pytest.approx(np.exp(fit.params[1]), abs=1e-6)
     assert result.ci_low == pytest.approx(np.exp(fit.params[1] - half_width), abs=1e-6)
     assert result.ci_high == pytest.approx(np.exp(fit.params[1] + half_width), abs=1e-6)
@@ -70,7 +70,7 @@ def test_gain_over_no_advice_is_holm_corrected_over_the_table() -> None:
         ],
         ignore_index=True,
     )
-    table = condition_contrasts.contrasts_table(in_three).set_index("condition")
+    table = contrasts.contrasts_table(in_three).set_index("condition")
     assert table.loc["face", "difference"] == pytest.approx(52 / 60 - 32 / 60)
     assert table.loc["face", "p_holm"] == pytest.approx(2 * table.loc["face", "p_value"])
     assert table.loc["score", "p_holm"] == pytest.approx(table.loc["score", "p_value"])
@@ -101,7 +101,7 @@ def test_a_contrast_that_cannot_be_tested_says_why(
     reason: str,
 ) -> None:
     both = pd.concat([decisions_of(face), decisions_of(none, "none", start=9)], ignore_index=True)
-    (row,) = condition_contrasts.contrasts_table(both).to_dict("records")
+    (row,) = contrasts.contrasts_table(both).to_dict("records")
     assert row["reason"] == reason
     assert np.isnan([row["ci_low"], row["p_value"], row["p_holm"]]).all()
     assert (
@@ -117,7 +117,7 @@ def test_perfect_separation_still_gives_a_difference_but_no_odds() -> None:
         ],
         ignore_index=True,
     )
-    result = condition_contrasts.contrast(both, (both["condition"] == "face").to_numpy())
+    result = contrasts.contrast(both, (both["condition"] == "face").to_numpy())
     assert result.difference.ci_low < result.difference.value == pytest.approx(1 - 19 / 30)
     assert result.odds_ratio.value is None
     assert "infinite" in result.odds_ratio.reason
@@ -131,7 +131,7 @@ people = st.lists(st.tuples(*[st.integers(1, 12)] * 4), min_size=2, max_size=8)
 def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) -> None:
     both = pd.concat([decisions_of(first), decisions_of(second, "none", start=20)], ignore_index=True)
     is_first = (both["condition"] == "face").to_numpy()
-    one, other = condition_contrasts.contrast(both, is_first), condition_contrasts.contrast(both, ~is_first)
+    one, other = contrasts.contrast(both, is_first), contrasts.contrast(both, ~is_first)
     assert one.difference.value == pytest.approx(-other.difference.value)
     if one.p_value is not None:
         assert one.p_value == pytest.approx(other.p_value)
@@ -141,13 +141,13 @@ def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) 
 @settings(deadline=None, max_examples=25)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_what_statsmodels_makes_of_it(p_values: list[float]) -> None:
-    corrected = condition_contrasts.holm(np.array([p_values, p_values[::-1]]))
+    corrected = contrasts.holm(np.array([p_values, p_values[::-1]]))
     expected = multipletests(p_values, method="holm")[1]
     np.testing.assert_allclose(corrected, [expected, expected[::-1]])
 
 
 def test_what_was_not_tested_does_not_count_in_holms_family() -> None:
     p_values = np.array([[0.03, np.nan, 0.02], [np.nan, np.nan, np.nan]])
-    corrected = condition_contrasts.holm(p_values)
+    corrected = contrasts.holm(p_values)
     np.testing.assert_allclose(corrected, [[0.04, np.nan, 0.04], [np.nan] * 3])
-    assert condition_contrasts.holm(np.array([])).shape == (0,)
+    assert contrasts.holm(np.array([])).shape == (0,)

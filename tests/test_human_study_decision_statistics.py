@@ -3,7 +3,7 @@
 import pytest
 
 from advisor.measurement import accuracy
-from human_study import decision_statistics
+from human_study.analysis import decision_statistics
 from tests.analysed_study import decisions_of
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from human_study.declared_exclusions import excluded_participants
+from human_study.analysis.exclusion_rules import excluded_participants
 
 PEOPLE = pd.DataFrame(
     [

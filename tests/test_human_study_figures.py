@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from human_study import decision_statistics
+from human_study.analysis import decision_statistics
 from human_study.presentation import charts
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from data.records import Decision, Recruitment, StudyCondition, Trial
 from data.store.decision_store import DecisionStore
-from human_study.live_summary import FIRST_STEP, summarise
+from human_study.analysis.live_summary import FIRST_STEP, summarise
 from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from tests.tiny_study import write_study

@@ -18,8 +18,8 @@ from advisor.runs.run_dir import RunDirectory
 from data.errors import StudyError
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
+from human_study.analysis.contrasts import contrasts_table
 from human_study.cli import app
-from human_study.condition_contrasts import contrasts_table
 from human_study.power import (
     PlannedStudy,
     PowerPoint,

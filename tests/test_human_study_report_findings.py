@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
+from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.cli import app
 from human_study.findings import Finding, FindingChart
 from human_study.preregistration import analysis_hashes
@@ -18,7 +19,6 @@ from human_study.report import compose_report, write_report
 from human_study.report_page import Report, ReportSection, escape_markdown, report_html, report_markdown
 from human_study.result_findings import accuracy_findings
 from human_study.study_findings import SECTIONS, Section
-from human_study.study_results import StudyResults, collect_results
 from tests.reviewed_study import (
     STUDY,
     add_people,

@@ -5,10 +5,10 @@ from functools import partial
 import streamlit as st
 
 from human_study import result_words
+from human_study.analysis.study_results import StudyResults
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import chart, download_csv, finding, left_out_notice, plain, table
 from human_study.presentation import charts
-from human_study.study_results import StudyResults
 
 
 def draw(choice: Choice) -> None:

@@ -7,11 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
+from human_study.analysis.study_results import StudyResults
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
 from human_study.presentation.numbers import percent
 from human_study.result_words import condition_label
-from human_study.study_results import StudyResults
 
 N_SHOWN = 200
 _BADGE = "font: 14px/1.5 'Source Sans', sans-serif; color: #4a5968"

@@ -5,10 +5,10 @@ from functools import partial
 import streamlit as st
 
 from human_study import result_words
+from human_study.analysis.study_results import registered_bundle
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download, finding
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html, face_sheet_png
-from human_study.study_results import registered_bundle
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the faces")

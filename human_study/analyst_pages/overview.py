@@ -4,9 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from human_study import result_words
+from human_study.analysis.study_results import participant_flow
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import heading, left_out_notice, metrics, plain, table
-from human_study.study_results import participant_flow
 
 
 def draw(choice: Choice) -> None:

@@ -18,9 +18,9 @@ from advisor.bundles.bundle import CONDITIONS, Bundle, load_bundle
 from data.errors import BundleError
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
-from human_study import condition_contrasts, decision_statistics, study_advice
-from human_study.declared_exclusions import excluded_participants
-from human_study.study_cases import Cases, read_cases
+from human_study.analysis import advice_shown, contrasts, decision_statistics
+from human_study.analysis.application_groups import Cases, read_cases
+from human_study.analysis.exclusion_rules import excluded_participants
 
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
 _ROUND_COLUMNS = [
@@ -43,10 +43,10 @@ class StudyResults:
 
     `all_decisions`: every decision of every participant of this kind, with `outcome` (1 = the good one;
     missing for practice), `machine_score` (the machine's probability of the good outcome), `advice` (see
-    study_advice.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
+    advice_shown.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
     enters the analysis. `decisions`: those main trials that count. The other tables are as from
     decision_statistics and condition_contrasts. `reason_codes`: codes that coders gave to reasons (trial_key,
-    coder, code). `readings` and `run_paths` are of the runs that learned from this study, see study_advice.py.
+    coder, code). `readings` and `run_paths` are of the runs that learned from this study, see advice_shown.py.
     """
 
     study: Study
@@ -106,7 +106,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     study = store.study(study_name)
     rounds = _rounds(store, study_name)
     participants = store.participants_frame(study_name, kind=kind)
-    readings = study_advice.face_readings(store.runs(study_name), kind)
+    readings = advice_shown.face_readings(store.runs(study_name), kind)
     everything = _with_machine_and_advice(
         store.decisions_frame(study_name, kind=kind, columns=_KEPT_COLUMNS), rounds, readings
     )
@@ -129,7 +129,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         all_decisions=everything,
         decisions=decisions,
         accuracy=accuracy_by_cell(on_test, _cells(study, rounds, participants), participants, excluded),
-        contrasts=condition_contrasts.contrasts_table(on_test),
+        contrasts=contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
@@ -152,7 +152,7 @@ def _with_machine_and_advice(
         ids = decisions.loc[rows, "application_id"]
         decisions.loc[rows, "outcome"] = bundle.outcomes().astype(float).reindex(ids).to_numpy()
         decisions.loc[rows, "machine_score"] = bundle.applications["score"].reindex(ids).to_numpy()
-        decisions.loc[rows, "advice"] = study_advice.advice_shown(decisions.loc[rows], bundle, readings)
+        decisions.loc[rows, "advice"] = advice_shown.advice_shown(decisions.loc[rows], bundle, readings)
     return decisions
 
 

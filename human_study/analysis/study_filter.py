@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from human_study import condition_contrasts, decision_statistics
-from human_study.study_results import StudyResults, accuracy_by_cell
+from human_study.analysis import contrasts, decision_statistics
+from human_study.analysis.study_results import StudyResults, accuracy_by_cell
 
 
 def narrowed(results: StudyResults, rounds: Collection[int], conditions: Collection[str]) -> StudyResults:
@@ -29,7 +29,7 @@ def narrowed(results: StudyResults, rounds: Collection[int], conditions: Collect
         all_decisions=_kept(results.all_decisions, rounds, conditions),
         decisions=decisions,
         accuracy=accuracy_by_cell(on_test, cells, participants, results.excluded),
-        contrasts=condition_contrasts.contrasts_table(on_test),
+        contrasts=contrasts.contrasts_table(on_test),
         participant_accuracy=decision_statistics.participant_table(on_test),
         response_times=decision_statistics.response_time_table(decisions),
         reason_codes=results.reason_codes[

@@ -1,0 +1,1 @@
+"""Statistics, without Streamlit or charts."""
