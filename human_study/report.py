@@ -15,12 +15,13 @@ from typing import Any
 from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
-from human_study import preregistration, result_words
+from human_study import preregistration
 from human_study.analysis.study_results import StudyResults, collect_results, registered_bundle
+from human_study.findings import headline
+from human_study.findings.sections import SECTIONS
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html
 from human_study.report_page import Report, ReportSection, report_html, report_markdown
 from human_study.study.study_file import load_study_file
-from human_study.study_findings import SECTIONS
 
 HOW_TO_GO_ON = """\
 Publish an exploratory advisor for your task: its faces wear random expressions, from which a model of how \
@@ -210,7 +211,7 @@ def _faces(results: StudyResults) -> tuple[str, str, str]:
         return "", "", str(error).rstrip(".")
     if not columns:
         return "", "", "the newest bundle has no faces"
-    caption = f"Round {newest['round_number']}. {result_words.sheet_caption(newest['advisor'])}"
+    caption = f"Round {newest['round_number']}. {headline.sheet_caption(newest['advisor'])}"
     return face_sheet_html(columns), caption, ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from human_study.findings import Finding, FindingChart, FindingTable
+from human_study.findings.finding import Finding, FindingChart, FindingTable
 from human_study.presentation.charts import chart_svg
 from human_study.presentation.failures import why_missing
 

@@ -14,9 +14,9 @@ from scipy.stats import norm
 from advisor.measurement.accuracy import Estimate, balanced_accuracy
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.decision_statistics import plain_accuracy, sensitivity_and_criterion
-from human_study.gains import gain_over_machine
-from human_study.group_audits import group_estimates
-from human_study.reliance import appropriate_reliance
+from human_study.findings.gains import gain_over_machine
+from human_study.findings.group_audits import group_estimates
+from human_study.findings.reliance import appropriate_reliance
 
 N_PEOPLE, N_TRIALS = 24, 30
 SKILL_SD, BIAS_SD, SKILL = 0.4, 0.5, 0.6

@@ -7,12 +7,18 @@ from fairlearn.metrics import MetricFrame
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from human_study.face_leaks import _areas, probe
-from human_study.face_meaning import meaning_sentences, meaning_table
-from human_study.group_audits import METRICS, disparity_table, group_estimates, group_table, moved_table
-from human_study.reason_codes import coder_agreement, suggest_codes
-from human_study.similar_faces import likeness, nearest_by_face
-from human_study.steering import steering_table
+from human_study.findings.face_leaks import _areas, probe
+from human_study.findings.face_meaning import meaning_sentences, meaning_table
+from human_study.findings.group_audits import (
+    METRICS,
+    disparity_table,
+    group_estimates,
+    group_table,
+    moved_table,
+)
+from human_study.findings.reason_codes import coder_agreement, suggest_codes
+from human_study.findings.similar_faces import likeness, nearest_by_face
+from human_study.findings.steering import steering_table
 from tests.analysed_study import decisions_of
 
 

@@ -6,12 +6,17 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from advisor.measurement.accuracy import Estimate
-from human_study.confidence import calibration_error, calibration_table, discrimination, overconfidence
-from human_study.consistency import repeated_pairs, retest_agreement
-from human_study.equivalence import equivalence_table, equivalence_test
-from human_study.gains import gain_over_machine, gain_over_the_better, gains_table
-from human_study.reliance import advice_accuracy, advice_following, appropriate_reliance, switching
-from human_study.trends import rounds_table, trend_over_trials
+from human_study.findings.confidence import (
+    calibration_error,
+    calibration_table,
+    discrimination,
+    overconfidence,
+)
+from human_study.findings.consistency import repeated_pairs, retest_agreement
+from human_study.findings.equivalence import equivalence_table, equivalence_test
+from human_study.findings.gains import gain_over_machine, gain_over_the_better, gains_table
+from human_study.findings.reliance import advice_accuracy, advice_following, appropriate_reliance, switching
+from human_study.findings.trends import rounds_table, trend_over_trials
 from tests.analysed_study import decisions_of
 
 

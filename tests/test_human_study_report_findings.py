@@ -13,12 +13,12 @@ from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.cli import app
-from human_study.findings import Finding, FindingChart
+from human_study.findings.finding import Finding, FindingChart
+from human_study.findings.main_results import accuracy_findings
+from human_study.findings.sections import SECTIONS, Section
 from human_study.preregistration import analysis_hashes
 from human_study.report import compose_report, write_report
 from human_study.report_page import Report, ReportSection, escape_markdown, report_html, report_markdown
-from human_study.result_findings import accuracy_findings
-from human_study.study_findings import SECTIONS, Section
 from tests.reviewed_study import (
     STUDY,
     add_people,
@@ -286,8 +286,8 @@ def test_the_report_says_whether_study_file_and_code_are_as_registered(database:
 
     assert "study file is the one that was registered. The analysis code is the one" in says()
     assert "THE STUDY FILE IS ANOTHER" in says(study_hash="other")
-    changed = says(analysis=analysis_hashes() | {"human_study/gains.py": "0"}, n_decisions=7)
-    assert "THE ANALYSIS CODE HAS CHANGED since: human_study/gains.py." in changed
+    changed = says(analysis=analysis_hashes() | {"human_study/findings/gains.py": "0"}, n_decisions=7)
+    assert "THE ANALYSIS CODE HAS CHANGED since: human_study/findings/gains.py." in changed
     assert "after 7 decisions" in changed
     path.write_text("{}")
     with (

@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from human_study import result_words
 from human_study.analysis.study_results import StudyResults
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import chart, download_csv, finding, left_out_notice, plain, table
+from human_study.findings import headline
 from human_study.presentation import charts
 
 
@@ -15,17 +15,17 @@ def draw(choice: Choice) -> None:
     """Figure and tables of accuracy, then what the gains are."""
     results = choice.results()
     left_out_notice(results)
-    for sentence in result_words.headline(results):
+    for sentence in headline.headline(results):
         st.write(plain(sentence))
     _accuracy(results)
     st.subheader("Gain over no advice", anchor=False)
     if results.contrasts.empty:
         st.info("Not computed: no round has test decisions both with no advice and in another condition.")
     else:
-        table("contrasts", results.contrasts, result_words.contrasts_table(results))
+        table("contrasts", results.contrasts, headline.contrasts_table(results))
         st.caption("Differences in points; GEE clustered by participant, bias-reduced; Holm over the table.")
     st.subheader("Sensitivity and inclination", anchor=False)
-    table("signal_detection", results.accuracy, result_words.signal_table(results))
+    table("signal_detection", results.accuracy, headline.signal_table(results))
     st.caption("d′: telling good from bad applications; c above 0: inclined to deny. Means of participants.")
     for found in choice.findings("gains"):
         finding(found)
@@ -59,6 +59,6 @@ def _accuracy(results: StudyResults) -> None:
             "Balanced accuracy on test applications; bars are 95% intervals clustered by participant, "
             "each faint dot is a participant."
         )
-    for note in result_words.advisor_notes(results):
+    for note in headline.advisor_notes(results):
         st.caption(note)
-    table("accuracy", results.accuracy, result_words.accuracy_table(results))
+    table("accuracy", results.accuracy, headline.accuracy_table(results))

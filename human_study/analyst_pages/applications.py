@@ -10,8 +10,8 @@ from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.analysis.study_results import StudyResults
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
+from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import percent
-from human_study.result_words import condition_label
 
 N_SHOWN = 200
 _BADGE = "font: 14px/1.5 'Source Sans', sans-serif; color: #4a5968"

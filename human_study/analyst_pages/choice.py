@@ -22,9 +22,9 @@ from human_study.analysis.study_filter import narrowed
 from human_study.analysis.study_results import StudyResults, collect_results, kinds_present
 from human_study.analyst_pages.drawing import plain
 from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
-from human_study.findings import Finding
-from human_study.result_words import condition_label
-from human_study.study_findings import SECTIONS
+from human_study.findings.finding import Finding
+from human_study.findings.headline import condition_label
+from human_study.findings.sections import SECTIONS
 
 REFRESH_EVERY_S = 15
 _KIND_LABELS = {"people": "People", "simulated": "SIMULATED participants"}

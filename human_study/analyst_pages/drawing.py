@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Finding, FindingTable
+from human_study.findings.finding import Finding, FindingTable
+from human_study.findings.headline import nobody_counts
 from human_study.presentation import charts
 from human_study.presentation.failures import why_missing
-from human_study.result_words import nobody_counts
 
 _AROUND_PLOT_PX = 130
 _METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone

@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from human_study import result_words
 from human_study.analysis.study_results import registered_bundle
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download, finding
+from human_study.findings import headline
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html, face_sheet_png
 
 
@@ -30,7 +30,7 @@ def draw(choice: Choice) -> None:
     if html:
         st.html(html)
         download("faces.png", "PNG", partial(bytes, png), "image/png")
-        st.caption(f"Round {newest['round_number']}. {result_words.sheet_caption(newest['advisor'])}")
+        st.caption(f"Round {newest['round_number']}. {headline.sheet_caption(newest['advisor'])}")
     else:
         st.info("Not shown: the newest bundle has no faces.")
     if newest["trained_on"] == "simulated":

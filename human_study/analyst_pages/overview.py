@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from human_study import result_words
 from human_study.analysis.study_results import participant_flow
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import heading, left_out_notice, metrics, plain, table
+from human_study.findings import headline
 
 
 def draw(choice: Choice) -> None:
@@ -27,7 +27,7 @@ def draw(choice: Choice) -> None:
             "Rounds": str(len(results.rounds)),
         }
     )
-    for sentence in result_words.headline(results):
+    for sentence in headline.headline(results):
         st.write(plain(sentence))
     if results.decisions.empty:
         st.info("No decision on a main trial yet.")
@@ -36,7 +36,7 @@ def draw(choice: Choice) -> None:
         st.caption(f"Last decision {last:%Y-%m-%d %H:%M:%S} UTC")
     st.subheader("Participants", anchor=False)
     flow = participant_flow(results)
-    flow["condition"] = flow["condition"].map(result_words.condition_label)
+    flow["condition"] = flow["condition"].map(headline.condition_label)
     table("participants", flow, flow.rename(columns=heading))
     st.caption(
         "Whoever returned (withdrew) or was screened out is counted here and left out of every analysis."
@@ -45,4 +45,4 @@ def draw(choice: Choice) -> None:
     if n_erased:
         st.caption(f"{n_erased} participants were erased at their wish; nothing of them is in any figure.")
     st.subheader("Rounds", anchor=False)
-    table("rounds", results.rounds.drop(columns="bundle_path"), result_words.rounds_table(results))
+    table("rounds", results.rounds.drop(columns="bundle_path"), headline.rounds_table(results))

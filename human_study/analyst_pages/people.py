@@ -5,8 +5,8 @@ import streamlit as st
 
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import PERCENT, download_csv, finding
-from human_study.exclusions import people_table
-from human_study.result_words import condition_label
+from human_study.findings.headline import condition_label
+from human_study.findings.participant_flow import people_table
 
 _HEADINGS = {
     "participant_key": "Participant",

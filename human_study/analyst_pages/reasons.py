@@ -13,10 +13,10 @@ from human_study.analysis.study_results import StudyResults
 from human_study.analyst_pages.applications import picture_html
 from human_study.analyst_pages.choice import Choice
 from human_study.analyst_pages.drawing import download_csv, finding, left_out_notice, plain
+from human_study.findings.headline import condition_label
+from human_study.findings.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
+from human_study.findings.similar_faces import analogy_table
 from human_study.presentation.numbers import percent
-from human_study.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
-from human_study.result_words import condition_label
-from human_study.similar_faces import analogy_table
 
 _CARD = "font: 14px/1.45 'Source Sans', sans-serif; color: #17212b"
 _CARD_WIDTH_PX = 165  # two in a row on a phone

@@ -10,7 +10,7 @@ from scipy import stats
 from advisor.measurement.accuracy import Estimate
 from human_study.analysis.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import (
+from human_study.findings.finding import (
     Column,
     Finding,
     FindingChart,
@@ -19,8 +19,8 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
+from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
-from human_study.result_words import condition_label
 
 N_BINS = 10
 NO_CONFIDENCE = "no decision came with a confidence"

@@ -16,10 +16,10 @@ import pandas as pd
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
-from human_study.face_meaning import expressions_of
-from human_study.findings import Column, Finding, FindingTable, not_computed
+from human_study.findings.face_meaning import expressions_of
+from human_study.findings.finding import Column, Finding, FindingTable, not_computed
+from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import p_value, two_decimals
-from human_study.result_words import condition_label
 
 N_NEIGHBOURS = 5
 N_PERMUTATIONS = 999

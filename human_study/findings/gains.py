@@ -10,8 +10,8 @@ from advisor.measurement.accuracy import Estimate
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.result_words import condition_label
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.headline import condition_label
 
 _NO_OUTCOME = "not both outcomes have been decided on yet"
 

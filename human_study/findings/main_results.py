@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from human_study import result_words
 from human_study.analysis.study_results import STATUSES, StudyResults, participant_flow
-from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings import headline
+from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.headline import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
 from human_study.presentation import charts
-from human_study.result_words import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
 
 _ROUND = Column("round_number", "Round", "integer")
 _CONDITION = Column("label", "Condition")
@@ -47,7 +47,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
         "Balanced accuracy by round and condition; the table below holds the numbers",
     )
     charts = (chart,) if results.accuracy["accuracy"].notna().any() else ()
-    sentences = (*result_words.headline(results), *result_words.advisor_notes(results))
+    sentences = (*headline.headline(results), *headline.advisor_notes(results))
     shown = FindingTable("accuracy", caption, table, columns)
     return Finding("accuracy", "Accuracy", sentences, (shown,), charts)
 

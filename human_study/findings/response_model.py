@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation import finding_charts
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import percent

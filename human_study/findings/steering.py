@@ -9,9 +9,9 @@ import pandas as pd
 
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import points
-from human_study.result_words import condition_label
 
 
 def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:

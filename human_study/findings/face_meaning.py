@@ -12,7 +12,7 @@ from scipy import stats
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import two_decimals
 

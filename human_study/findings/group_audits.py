@@ -21,9 +21,9 @@ from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.contrasts import BASELINE
 from human_study.analysis.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import points
-from human_study.result_words import condition_label
 
 # Below this a group's figures are chance, and its rows say so.
 MIN_DECISIONS = 20

@@ -8,9 +8,9 @@ import pandas as pd
 
 from human_study.analysis.exclusion_rules import REASONS, failed_checks
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
-from human_study.result_words import condition_label
 
 FAST_MS = 300.0
 NOTHING_DECIDED = "decided nothing"

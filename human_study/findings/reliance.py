@@ -14,8 +14,8 @@ from advisor.measurement.accuracy import Estimate
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
 from human_study.analysis.jackknife import pooled_share
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.result_words import condition_label
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.headline import condition_label
 
 NOT_WRONG_FIRST = "nobody was wrong at first with advice that was right"
 NOT_RIGHT_FIRST = "nobody was right at first with advice that was wrong"

@@ -8,30 +8,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from human_study.analysis.study_results import StudyResults
-from human_study.confidence import confidence_findings
-from human_study.consistency import consistency_findings
-from human_study.equivalence import equivalence_findings
-from human_study.exclusions import exclusion_findings
-from human_study.face_leaks import leak_findings
-from human_study.face_meaning import meaning_findings
-from human_study.findings import Finding, not_computed
-from human_study.gains import gain_findings
-from human_study.group_audits import group_findings
-from human_study.presentation.failures import why_missing
-from human_study.reason_codes import reason_findings
-from human_study.reliance import reliance_findings
-from human_study.response_findings import calibration_findings, importance_findings
-from human_study.result_findings import (
+from human_study.findings.confidence import confidence_findings
+from human_study.findings.consistency import consistency_findings
+from human_study.findings.equivalence import equivalence_findings
+from human_study.findings.face_leaks import leak_findings
+from human_study.findings.face_meaning import meaning_findings
+from human_study.findings.finding import Finding, not_computed
+from human_study.findings.gains import gain_findings
+from human_study.findings.group_audits import group_findings
+from human_study.findings.headline import nobody_counts
+from human_study.findings.main_results import (
     accuracy_findings,
     contrast_findings,
     design_findings,
     response_time_findings,
     signal_findings,
 )
-from human_study.result_words import nobody_counts
-from human_study.similar_faces import likeness_findings
-from human_study.steering import steering_findings
-from human_study.trends import practice_findings, round_findings
+from human_study.findings.participant_flow import exclusion_findings
+from human_study.findings.reason_codes import reason_findings
+from human_study.findings.reliance import reliance_findings
+from human_study.findings.response_model import calibration_findings, importance_findings
+from human_study.findings.similar_faces import likeness_findings
+from human_study.findings.steering import steering_findings
+from human_study.findings.trends import practice_findings, round_findings
+from human_study.presentation.failures import why_missing
 
 FindingFunction = Callable[[StudyResults], Finding]
 _OF_RUNS: tuple[FindingFunction, ...] = (calibration_findings, importance_findings)

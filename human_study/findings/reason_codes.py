@@ -16,8 +16,8 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from advisor.measurement.accuracy import Estimate
 from human_study.analysis.jackknife import pooled_share
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.result_words import condition_label
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.headline import condition_label
 
 NO_REASONS = "nobody has given a reason in words yet"
 _KAPPA_COLUMNS = ["code", "coders", "n_texts", "n_first", "n_second", "agreement"]

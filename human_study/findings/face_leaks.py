@@ -18,7 +18,7 @@ from advisor.measurement.accuracy import Estimate
 from data.errors import BundleError
 from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 
 PICTURE_SIDE = 16
 N_FOLDS = 10

@@ -12,8 +12,8 @@ from scipy import stats
 from advisor.bundles.bundle import CONDITIONS
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import Column, Finding, FindingTable, not_computed
-from human_study.result_words import condition_label
+from human_study.findings.finding import Column, Finding, FindingTable, not_computed
+from human_study.findings.headline import condition_label
 
 MARGIN = 0.05
 _COLUMNS = [

@@ -14,7 +14,7 @@ import pandas as pd
 from advisor.measurement.accuracy import Estimate
 from human_study.analysis.jackknife import jackknife_figure, participant_sums, pooled_share
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import (
+from human_study.findings.finding import (
     Column,
     Finding,
     FindingTable,
@@ -22,8 +22,8 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
+from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import percent
-from human_study.result_words import condition_label
 
 NO_PAIRS = "nobody decided on an application twice"
 

@@ -7,7 +7,7 @@ from advisor.measurement.accuracy import NO_SPREAD, Estimate, balanced_accuracy
 from human_study.analysis.clustered_regression import fit_clustered
 from human_study.analysis.contrasts import ONE_CARRIES, contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings import (
+from human_study.findings.finding import (
     Column,
     Finding,
     FindingChart,
@@ -16,8 +16,8 @@ from human_study.findings import (
     estimate_words,
     not_computed,
 )
+from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
-from human_study.result_words import condition_label
 
 PER_TRIALS = 10
 N_BLOCKS = 8
