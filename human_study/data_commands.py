@@ -74,7 +74,7 @@ def power(
     out: Annotated[Path | None, typer.Option(help="folder for table, picture and text")] = None,
 ) -> None:
     """Say how many participants a study needs, by simulating its planned analysis."""
-    from human_study.power_report import power_of_study, write_power
+    from human_study.planning.power_report import power_of_study, write_power
 
     found = power_of_study(study, effect, population, pilot, target, participants, simulations, minutes, seed)
     for point in found.points:

@@ -15,10 +15,10 @@ from typing import Any
 from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
-from human_study import preregistration
 from human_study.analysis.study_results import StudyResults, collect_results, registered_bundle
 from human_study.findings import headline
 from human_study.findings.sections import SECTIONS
+from human_study.planning import preregistration
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html
 from human_study.report_page import Report, ReportSection, report_html, report_markdown
 from human_study.study.study_file import load_study_file

@@ -20,7 +20,7 @@ from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from human_study.analysis.contrasts import contrasts_table
 from human_study.cli import app
-from human_study.power import (
+from human_study.planning.power import (
     PlannedStudy,
     PowerPoint,
     draw_bank,
@@ -30,7 +30,7 @@ from human_study.power import (
     simulate_counts,
     simulated_p_values,
 )
-from human_study.power_populations import PilotPopulation, TestPool
+from human_study.planning.power_populations import PilotPopulation, TestPool
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel

@@ -10,7 +10,7 @@ import numpy as np
 from advisor.bundles.bundle import Condition
 from advisor.simulation.simulated_participant import population
 from data.errors import StudyError
-from human_study.power import (
+from human_study.planning.power import (
     ALPHA,
     DecidingPopulation,
     PeopleBank,
@@ -23,7 +23,7 @@ from human_study.power import (
     sample_size,
     sizes_to_try,
 )
-from human_study.power_populations import PilotPopulation, SimulatedPopulation, TestPool
+from human_study.planning.power_populations import PilotPopulation, SimulatedPopulation, TestPool
 from human_study.presentation.charts import chart_svg
 from human_study.study.study_file import load_study_file
 
