@@ -101,7 +101,7 @@ def export(
 ) -> None:
     """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
     from data.store.decision_store import DecisionStore
-    from human_study.export import export_study
+    from human_study.dataset.export import export_study
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
@@ -117,7 +117,7 @@ def import_(
 ) -> None:
     """Put an exported data set back into a database."""
     from data.store.decision_store import DecisionStore
-    from human_study.import_data_set import import_data_set
+    from human_study.dataset.import_data_set import import_data_set
 
     with DecisionStore.open(db) as store:
         print(f"Imported the study {import_data_set(folder, store, bundles)} into {store.shown_url}")
@@ -136,7 +136,7 @@ def erase(
 ) -> None:
     """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
     from data.store.decision_store import DecisionStore
-    from human_study.erase import erase_participant
+    from human_study.dataset.erase import erase_participant
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
@@ -148,7 +148,7 @@ def erase(
 def retain(db: DatabaseUrl = None) -> None:
     """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
     from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
-    from human_study.retention import delete_due
+    from human_study.dataset.retention import delete_due
 
     with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
         deleted = delete_due(store)

@@ -21,10 +21,10 @@ from streamlit.starlette import App
 from data.errors import CountenanceError, SetupError, StoreError
 from human_study.analyst_key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analyst_server import analyst_process
+from human_study.dataset.retention import retained_while_served
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import welcome_routes
 from human_study.participation.running_study import LiveStudy
-from human_study.retention import retained_while_served
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError

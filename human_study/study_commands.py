@@ -148,7 +148,7 @@ def bonuses(
 ) -> None:
     """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
     from data.store.decision_store import DecisionStore
-    from human_study.bonus_list import list_bonuses
+    from human_study.dataset.bonus_list import list_bonuses
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:

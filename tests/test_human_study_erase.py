@@ -29,9 +29,9 @@ from data.records import Answer, Decision, Event, Recruitment, Study, Trial, now
 from data.store.admission import ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.store.erasure_key import KEY_VARIABLE
-from human_study.erase import erase_participant
-from human_study.export import export_study
-from human_study.retention import delete_due, retained_while_served
+from human_study.dataset.erase import erase_participant
+from human_study.dataset.export import export_study
+from human_study.dataset.retention import delete_due, retained_while_served
 from tests.analysed_study import STUDY, add_participant, create_study
 from tests.served_study import wait_until
 

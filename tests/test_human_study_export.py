@@ -19,9 +19,9 @@ from data.errors import StudyError
 from data.records import Answer, Participant, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
-from human_study.export import export_study
-from human_study.import_data_set import import_data_set
-from human_study.psych_ds import plain_cell, read_table, safe_cell, table_names
+from human_study.dataset.export import export_study
+from human_study.dataset.import_data_set import import_data_set
+from human_study.dataset.psych_ds import plain_cell, read_table, safe_cell, table_names
 from tests.analysed_study import CORRECT_OF_TEN, STUDY, add_participants, build_known_study, create_study
 
 # Terms of schema.org/PropertyValue that we use; the validator warns of others.

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from data.errors import StudyError
 from data.records import Decision, Participant, Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.bonus_list import list_bonuses
+from human_study.dataset.bonus_list import list_bonuses
 from human_study.participation.running_study import LiveStudy
 from human_study.study.payment import bonuses, totals
 from human_study.study.study_file import load_study_file

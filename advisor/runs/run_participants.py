@@ -1,6 +1,6 @@
 """Who a run learned from: a list in the run itself, so that an erasure reaches runs wherever they stand.
 
-Imports no torch. The list holds random keys, nothing else; `human_study.erase` takes erased ones out of it.
+Imports no torch. The list holds random keys, nothing else; `human_study.dataset.erase` takes erased ones out of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The part of the store that forgets people, and knows where copies of their data went.
 
-Not responsible for the folders themselves: `human_study.erase` cleans exports and runs.
+Not responsible for the folders themselves: `human_study.dataset.erase` cleans exports and runs.
 """
 
 import json

@@ -105,7 +105,7 @@ def download(file_name: str, label: str, content: "partial[bytes] | partial[str]
 
 
 def _csv(raw: pd.DataFrame) -> bytes:
-    from human_study.psych_ds import safe_cell
+    from human_study.dataset.psych_ds import safe_cell
 
     text = raw.select_dtypes(exclude="number").columns
     safe = raw.copy()

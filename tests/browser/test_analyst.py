@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from data.analysis_records import TrainingRun
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
-from human_study.erase import erase_participant
+from human_study.dataset.erase import erase_participant
 from human_study.findings.group_audits import group_findings
 from tests.analysed_study import RESPONSE_SHA256, STUDY, add_participant, build_known_study, create_study
 from tests.browser.analyst_visit import ServedAnalysts, choose, csv_of, entered, rows, settled, turn_to

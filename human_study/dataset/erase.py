@@ -19,8 +19,8 @@ from data.analysis_records import TrainingRun
 from data.errors import StudyError, TrainingError
 from data.records import Bundle
 from data.store.decision_store import DecisionStore
-from human_study.export import exported_study
-from human_study.psych_ds import read_table, table_names, write_table
+from human_study.dataset.export import exported_study
+from human_study.dataset.psych_ds import read_table, table_names, write_table
 
 _OUT_OF_REACH = (
     "backups and copies of the database",

@@ -36,7 +36,7 @@ from data.records import (
 from data.records import Bundle as BundleRecord
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
-from human_study.psych_ds import DataTable, write_data_set
+from human_study.dataset.psych_ds import DataTable, write_data_set
 
 # Named one by one: a record that is declared later stays at home until somebody says that it may leave.
 EXPORTED_RECORDS: tuple[type[Record], ...] = (

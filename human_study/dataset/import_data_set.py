@@ -13,8 +13,8 @@ from advisor.bundles.bundle import OUTCOMES_FILE, load_bundle
 from data.codebook import record_name
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
-from human_study.export import EXPORTED_RECORDS, exported_study
-from human_study.psych_ds import read_table
+from human_study.dataset.export import EXPORTED_RECORDS, exported_study
+from human_study.dataset.psych_ds import read_table
 
 
 def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
