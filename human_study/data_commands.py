@@ -39,7 +39,7 @@ def report(
 ) -> None:
     """Write the study's report: one HTML file that needs no network, or Markdown."""
     from data.store.decision_store import DecisionStore
-    from human_study.report import write_preregistration, write_report
+    from human_study.report.report import write_preregistration, write_report
 
     wanted = participant_kind(kind)
     if preregister:

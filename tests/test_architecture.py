@@ -86,7 +86,7 @@ def test_no_file_of_human_study_hides_another_module() -> None:
         "advisor.bundles.exchange",
         "advisor.bundles.draw_trials",
         "human_study.server",
-        "human_study.report",
+        "human_study.report.report",
     ],
 )
 def test_what_the_apps_use_loads_no_torch(module: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import BundleError, StudyError
 from data.store.decision_store import DecisionStore
-from human_study.report import write_report
+from human_study.report.report import write_report
 from tests.analysed_study import (
     CORRECT_OF_TEN,
     STUDY,

@@ -17,8 +17,14 @@ from human_study.findings.finding import Finding, FindingChart
 from human_study.findings.main_results import accuracy_findings
 from human_study.findings.sections import SECTIONS, Section
 from human_study.planning.preregistration import analysis_hashes
-from human_study.report import compose_report, write_report
-from human_study.report_page import Report, ReportSection, escape_markdown, report_html, report_markdown
+from human_study.report.report import compose_report, write_report
+from human_study.report.report_page import (
+    Report,
+    ReportSection,
+    escape_markdown,
+    report_html,
+    report_markdown,
+)
 from tests.reviewed_study import (
     STUDY,
     add_people,

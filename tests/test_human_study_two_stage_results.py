@@ -8,7 +8,7 @@ from data.records import Decision, InitialDecision, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.participation.running_study import LiveStudy
-from human_study.report import write_report
+from human_study.report.report import write_report
 from human_study.study.study_file import load_study_file
 from tests.tiny_study import write_study
 

@@ -20,7 +20,7 @@ from human_study.findings import headline
 from human_study.findings.sections import SECTIONS
 from human_study.planning import preregistration
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html
-from human_study.report_page import Report, ReportSection, report_html, report_markdown
+from human_study.report.report_page import Report, ReportSection, report_html, report_markdown
 from human_study.study.study_file import load_study_file
 
 HOW_TO_GO_ON = """\
