@@ -7,7 +7,7 @@ import sys
 import typer
 
 from data.errors import CountenanceError
-from human_study import data_commands, study_commands
+from human_study import results_commands, study_commands
 
 app = typer.Typer(
     help="Run a study in which people decide with and without advice.",
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(study_commands.commands)
-app.add_typer(data_commands.commands)
+app.add_typer(results_commands.commands)
 
 
 def main() -> None:

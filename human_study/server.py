@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
 from data.errors import CountenanceError, SetupError, StoreError
-from human_study.analyst_key import DEFAULT_KEY_FILE, analyst_key
-from human_study.analyst_server import analyst_process
+from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
+from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import welcome_routes

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from human_study.analyst_door import SIGNED_IN_S, signed_until
-from human_study.analyst_key import ANALYST_KEY_VARIABLE
+from human_study.analysts.door import SIGNED_IN_S, signed_until
+from human_study.analysts.key import ANALYST_KEY_VARIABLE
 
 PATIENCE_S = 180  # where training runs beside the tests, a server may need minutes to start
 ANALYST_KEY = "the-key-with-which-the-tests-enter-0123456789"

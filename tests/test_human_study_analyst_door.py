@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from data.errors import SetupError
-from human_study.analyst_door import SIGNED_IN_S, WRONG_KEYS_A_MINUTE, AnalystDoor, is_valid, signed_until
-from human_study.analyst_key import ANALYST_KEY_VARIABLE, analyst_key
+from human_study.analysts.door import SIGNED_IN_S, WRONG_KEYS_A_MINUTE, AnalystDoor, is_valid, signed_until
+from human_study.analysts.key import ANALYST_KEY_VARIABLE, analyst_key
 from tests.served_study import ANALYST_KEY, ServedStudy, analyst_cookie, answers, wait_until
 from tests.tiny_study import write_study
 

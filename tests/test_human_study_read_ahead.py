@@ -7,8 +7,8 @@ import pytest
 
 from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
-from human_study.analyst_pages import choice
-from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.pages import selection
+from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 
@@ -32,22 +32,22 @@ def url(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_who_opens_the_app_first_does_not_wait_for_its_study_to_be_read(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choice.read_ahead()
+    selection.read_ahead()
     monkeypatch.setattr(choice, "collect_results", lambda *_: pytest.fail("read again"))
-    results = choice.Choice(url, STUDY, "simulated").results()
+    results = selection.Choice(url, STUDY, "simulated").results()
     assert len(results.participants) == 8
 
 
 def test_what_came_in_between_is_read(url: str, bundle: Bundle) -> None:
-    choice.read_ahead()
+    selection.read_ahead()
     with DecisionStore.open(url) as store:
         add_people(store, bundle, ("none",), np.random.default_rng(1), n_each=2, kind="simulated")
-    assert len(choice.Choice(url, STUDY, "simulated").results().participants) == 10
+    assert len(selection.Choice(url, STUDY, "simulated").results().participants) == 10
 
 
 def test_a_study_that_cannot_be_read_is_left_to_who_opens_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(STUDY_VARIABLE, "another study")
-    choice.read_ahead()
-    assert choice.Choice(url, STUDY, "simulated").results().study.name == STUDY
+    selection.read_ahead()
+    assert selection.Choice(url, STUDY, "simulated").results().study.name == STUDY

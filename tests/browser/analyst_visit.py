@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
 
-from human_study.analyst_key import ANALYST_KEY_VARIABLE
-from human_study.analyst_server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.key import ANALYST_KEY_VARIABLE
+from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.served_study import ANALYST_KEY, PATIENCE_S, answers, free_port, wait_until
 
 STILL_MS = 150
@@ -30,7 +30,7 @@ class ServedAnalysts:
             STUDY_VARIABLE: study,
             ANALYST_KEY_VARIABLE: ANALYST_KEY,
         }
-        run = "import runpy; runpy.run_module('human_study.analyst_server', run_name='__main__', alter_sys=True)"
+        run = "import runpy; runpy.run_module('human_study.analysts.server', run_name='__main__', alter_sys=True)"
         command = [sys.executable, "-c", f"{first}\n{run}", str(self.port), str(os.getpid())]
         with log_path.open("w") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

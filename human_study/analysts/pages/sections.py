@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from human_study.analyst_pages.choice import Choice
-from human_study.analyst_pages.drawing import finding
+from human_study.analysts.pages.drawing import finding
+from human_study.analysts.pages.selection import Choice
 
 
 def section_page(section: str) -> Callable[[Choice], None]:

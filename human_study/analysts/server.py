@@ -17,14 +17,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.starlette import App
 
-from human_study.analyst_door import AnalystDoor
-from human_study.analyst_key import ANALYST_KEY_VARIABLE, AnalystKey
+from human_study.analysts.door import AnalystDoor
+from human_study.analysts.key import ANALYST_KEY_VARIABLE, AnalystKey
 from human_study.web.run_app import run_app
 
 DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
 STUDY_VARIABLE = "COUNTENANCE_STUDY"
 _SCRIPT = Path(__file__).parent / "analyst_app.py"
-_PAGES = "human_study.analyst_pages.contents"
+_PAGES = "human_study.analysts.pages.contents"
 
 
 def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -> None:
@@ -78,7 +78,7 @@ def analyst_process(
         STUDY_VARIABLE: study_name,
         ANALYST_KEY_VARIABLE: key.key,
     }
-    command = [sys.executable, "-m", "human_study.analyst_server", str(port), str(os.getpid())]
+    command = [sys.executable, "-m", "human_study.analysts.server", str(port), str(os.getpid())]
     process = subprocess.Popen([*command, *([public_host] if public_host else [])], env=environment)
     try:
         yield

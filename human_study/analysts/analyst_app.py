@@ -10,9 +10,9 @@ from functools import partial
 import streamlit as st
 
 from data.errors import CountenanceError
-from human_study.analyst_pages.choice import choose, page_of_study
-from human_study.analyst_pages.contents import PAGES
-from human_study.analyst_pages.drawing import page_style, plain
+from human_study.analysts.pages.contents import PAGES
+from human_study.analysts.pages.drawing import page_style, plain
+from human_study.analysts.pages.selection import choose, page_of_study
 
 
 def main() -> None:

@@ -5,24 +5,24 @@ Whoever imports this has imported all that pages compute with: the server does, 
 
 from collections.abc import Callable
 
-from human_study import live_view
-from human_study.analyst_pages import (
+from human_study.analysts.pages import (
     accuracy,
     applications,
     faces,
+    live,
     overview,
     people,
     reasons,
     response_model,
 )
-from human_study.analyst_pages.choice import Choice, read_ahead
-from human_study.analyst_pages.sections import section_page
+from human_study.analysts.pages.sections import section_page
+from human_study.analysts.pages.selection import Choice, read_ahead
 
 __all__ = ["PAGES", "read_ahead"]
 
 
 def _live(choice: Choice) -> None:
-    live_view.draw(choice.store, choice.study_name, choice.kind)
+    live.draw(choice.store, choice.study_name, choice.kind)
 
 
 # Title, path, and what draws it. The first is the start page.
