@@ -98,7 +98,7 @@ def test_before_anybody_comes_the_summary_is_empty(live: LiveStudy) -> None:
 
 def page(store: object) -> None:
     """The page alone, as the analyst app calls it; Streamlit runs the text of this function, and no more."""
-    from human_study.analysts.pages.live import draw
+    from human_study.analysts.views.live import draw
 
     draw(store, "tiny_study", "simulated")
 

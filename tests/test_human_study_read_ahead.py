@@ -7,8 +7,8 @@ import pytest
 
 from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
-from human_study.analysts.pages import selection
 from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.views import selection
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 
@@ -33,7 +33,7 @@ def test_who_opens_the_app_first_does_not_wait_for_its_study_to_be_read(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     selection.read_ahead()
-    monkeypatch.setattr(choice, "collect_results", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(selection, "collect_results", lambda *_: pytest.fail("read again"))
     results = selection.Choice(url, STUDY, "simulated").results()
     assert len(results.participants) == 8
 

@@ -1,4 +1,4 @@
-"""The analyst app: navigation between its pages, which stand in `analyst_pages`.
+"""The analyst app: navigation between its pages, which are in `analysts/views`.
 
 Only shows: what counts is decided in study_results.py, computed in the findings, drawn in figures.py. Which
 database and study it opens with stands in the environment, set by `human-study serve`. Decisions of
@@ -10,9 +10,9 @@ from functools import partial
 import streamlit as st
 
 from data.errors import CountenanceError
-from human_study.analysts.pages.contents import PAGES
-from human_study.analysts.pages.drawing import page_style, plain
-from human_study.analysts.pages.selection import choose, page_of_study
+from human_study.analysts.views.contents import PAGES
+from human_study.analysts.views.drawing import page_style, plain
+from human_study.analysts.views.selection import choose, page_of_study
 
 
 def main() -> None:

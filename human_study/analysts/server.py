@@ -24,7 +24,7 @@ from human_study.web.run_app import run_app
 DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
 STUDY_VARIABLE = "COUNTENANCE_STUDY"
 _SCRIPT = Path(__file__).parent / "analyst_app.py"
-_PAGES = "human_study.analysts.pages.contents"
+_PAGES = "human_study.analysts.views.contents"
 
 
 def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -> None:

@@ -18,18 +18,7 @@ from data.errors import StudyError
 
 ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "fairlearn")
 # What turns decisions into figures. How figures are worded and drawn may change without changing the analysis.
-ANALYSIS_FILES = (
-    "advisor/measurement/accuracy.py",
-    *(
-        f"human_study/{name}.py"
-        for name in (
-            "clustered_regression", "condition_contrasts", "confidence", "consistency", "decision_statistics",
-            "declared_exclusions", "equivalence", "exclusions", "face_leaks", "face_meaning", "gains",
-            "group_audits", "pooled_shares", "reason_codes", "reliance", "similar_faces", "steering",
-            "study_advice", "study_cases", "study_results", "trends",
-        )
-    ),
-)  # fmt: skip
+ANALYSIS_ROOMS = ("advisor/measurement", "human_study/analysis", "human_study/findings")
 
 
 @dataclass(frozen=True)
@@ -48,9 +37,10 @@ def analysis_hashes() -> dict[str, str]:
     """File → SHA-256 of every file of the analysis code."""
     roots = {"advisor": Path(str(advisor.__path__[0])), "human_study": Path(str(human_study.__path__[0]))}
     hashes = {}
-    for name in ANALYSIS_FILES:
-        package, _, file = name.partition("/")
-        hashes[name] = hashlib.sha256((roots[package] / file).read_bytes()).hexdigest()
+    for room in ANALYSIS_ROOMS:
+        package, _, folder = room.partition("/")
+        for file in sorted((roots[package] / folder).glob("*.py")):
+            hashes[f"{room}/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()
     return hashes
 
 
@@ -146,7 +136,7 @@ def still_matches(registered: Registered, study_name: str, study_hash: str) -> l
 def osf_fields(content: dict[str, Any], study_hash: str, n_decisions: int) -> dict[str, str]:
     """Field of the OSF Preregistration form → what the study file and the analysis say of it."""
     hashes = (
-        f"Study file: {study_hash}. Analysis code: {analysis_hash()} (over {len(ANALYSIS_FILES)} files, each in "
+        f"Study file: {study_hash}. Analysis code: {analysis_hash()} (over {len(analysis_hashes())} files, each in "
         "the record beside this text)."
     )
     return {

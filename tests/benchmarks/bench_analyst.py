@@ -20,9 +20,9 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from data.store.decision_store import DecisionStore
-from human_study import analyst_pages
-from human_study.analysts.pages import contents
+from human_study import analysts
 from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.views import contents
 from human_study.report.report import write_report
 from tests.interval_coverage import COVERAGES, coverage
 from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
@@ -59,9 +59,7 @@ def measure(part: str, url: str, folder: str) -> None:
 
 def open_app() -> int:
     """Draw the analyst app's first page; returns how many decisions stand on it."""
-    app = AppTest.from_file(
-        str(Path(analyst_pages.__file__).parents[1] / "analyst_app.py"), default_timeout=600
-    )
+    app = AppTest.from_file(str(Path(analysts.__file__).parent / "analyst_app.py"), default_timeout=600)
     app.run()
     assert not app.exception and not app.error, "the page did not open"
     (shown,) = [metric.value for metric in app.metric if metric.label == "Decisions"]

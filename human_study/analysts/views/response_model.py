@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.pages.applications import picture_html
-from human_study.analysts.pages.drawing import download_csv, finding, plain
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.applications import picture_html
+from human_study.analysts.views.drawing import download_csv, finding, plain
+from human_study.analysts.views.selection import Choice
 from human_study.findings.learned_rounds import face_readings, learned_rounds, loss_sentence
 from human_study.findings.sections import SECTIONS
 

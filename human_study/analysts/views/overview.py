@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from human_study.analysis.study_results import participant_flow
-from human_study.analysts.pages.drawing import heading, left_out_notice, metrics, plain, table
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import heading, left_out_notice, metrics, plain, table
+from human_study.analysts.views.selection import Choice
 from human_study.findings import headline
 
 

@@ -20,8 +20,8 @@ from data.records import ParticipantKind
 from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
 from human_study.analysis.study_filter import narrowed
 from human_study.analysis.study_results import StudyResults, collect_results, kinds_present
-from human_study.analysts.pages.drawing import plain
 from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.views.drawing import plain
 from human_study.findings.finding import Finding
 from human_study.findings.headline import condition_label
 from human_study.findings.sections import SECTIONS

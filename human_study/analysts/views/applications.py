@@ -8,8 +8,8 @@ import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.pages.drawing import PERCENT, download_csv, left_out_notice, plain, table
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table
+from human_study.analysts.views.selection import Choice
 from human_study.findings.headline import condition_label
 from human_study.presentation.numbers import percent
 

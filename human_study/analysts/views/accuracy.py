@@ -5,8 +5,8 @@ from functools import partial
 import streamlit as st
 
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.pages.drawing import chart, download_csv, finding, left_out_notice, plain, table
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import chart, download_csv, finding, left_out_notice, plain, table
+from human_study.analysts.views.selection import Choice
 from human_study.findings import headline
 from human_study.presentation import charts
 

@@ -5,7 +5,7 @@ Whoever imports this has imported all that pages compute with: the server does, 
 
 from collections.abc import Callable
 
-from human_study.analysts.pages import (
+from human_study.analysts.views import (
     accuracy,
     applications,
     faces,
@@ -15,8 +15,8 @@ from human_study.analysts.pages import (
     reasons,
     response_model,
 )
-from human_study.analysts.pages.sections import section_page
-from human_study.analysts.pages.selection import Choice, read_ahead
+from human_study.analysts.views.sections import section_page
+from human_study.analysts.views.selection import Choice, read_ahead
 
 __all__ = ["PAGES", "read_ahead"]
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from human_study.analysts.pages.drawing import PERCENT, download_csv, finding
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import PERCENT, download_csv, finding
+from human_study.analysts.views.selection import Choice
 from human_study.findings.headline import condition_label
 from human_study.findings.participant_flow import people_table
 

@@ -10,9 +10,9 @@ from advisor.bundles.bundle import FACE_CONDITIONS
 from data.analysis_records import CodeBookEntry
 from data.errors import CountenanceError
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.pages.applications import picture_html
-from human_study.analysts.pages.drawing import download_csv, finding, left_out_notice, plain
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.applications import picture_html
+from human_study.analysts.views.drawing import download_csv, finding, left_out_notice, plain
+from human_study.analysts.views.selection import Choice
 from human_study.findings.headline import condition_label
 from human_study.findings.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
 from human_study.findings.similar_faces import analogy_table

@@ -12,7 +12,7 @@ import streamlit as st
 from data.records import ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.live_summary import LiveSummary, summarise
-from human_study.analysts.pages.drawing import metrics, plain
+from human_study.analysts.views.drawing import metrics, plain
 from human_study.presentation.numbers import MISSING, is_missing, percent, seconds, whole
 
 _STATUS_HEADINGS = {

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from human_study.analysts.pages.drawing import finding
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import finding
+from human_study.analysts.views.selection import Choice
 
 
 def section_page(section: str) -> Callable[[Choice], None]:

@@ -5,8 +5,8 @@ from functools import partial
 import streamlit as st
 
 from human_study.analysis.study_results import registered_bundle
-from human_study.analysts.pages.drawing import download, finding
-from human_study.analysts.pages.selection import Choice
+from human_study.analysts.views.drawing import download, finding
+from human_study.analysts.views.selection import Choice
 from human_study.findings import headline
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html, face_sheet_png
 
