@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from advisor.freed_memory import keep_freed_memory
 from data.store.decision_store import DecisionStore
-from tests.decided_round import Call, DecidedRound, Outcome, explored, run_main
-from tests.tiny_table import tiny_table, write_tiny_task
+from tests.support.decided_round import Call, DecidedRound, Outcome, explored, run_main
+from tests.support.tiny_table import tiny_table, write_tiny_task
 
 # A machine that trains beside the tests is slow now and then; that is no failure.
 settings.register_profile("countenance", deadline=None, max_examples=60)

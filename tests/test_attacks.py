@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from human_study.participation.running_study import LiveStudy
-from tests.served_study import ServedStudy, analyst_cookie, answers, wait_until
-from tests.test_human_study_trial_player import JSON_VALUES, Visitor, client, live, message, n_decisions
-from tests.tiny_study import write_study
+from tests.human_study.participants.test_trial_player import (
+    JSON_VALUES,
+    Visitor,
+    client,
+    live,
+    message,
+    n_decisions,
+)
+from tests.support.served_study import ServedStudy, analyst_cookie, answers, wait_until
+from tests.support.tiny_study import write_study
 
 __all__ = ["client", "live"]  # fixtures
 

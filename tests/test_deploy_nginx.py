@@ -11,12 +11,12 @@ import pytest
 from data.store.decision_store import DecisionStore
 from human_study.web.request_guard import SESSION_COOKIE
 from human_study.web.static_files import files_of_the_first_page
-from tests.http_load import Connection
-from tests.load_participants import admit
-from tests.own_postgres import OwnPostgres, find_postgres
-from tests.served_nginx import ServedNginx
-from tests.served_study import ServedStudy, answers, wait_until
-from tests.tiny_study import write_study
+from tests.support.http_load import Connection
+from tests.support.load_participants import admit
+from tests.support.own_postgres import OwnPostgres, find_postgres
+from tests.support.served_nginx import ServedNginx
+from tests.support.served_study import ServedStudy, answers, wait_until
+from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.skipif(find_postgres() is None, reason="Debian's postgresql is not installed")
 SECRET = "a-secret-that-all-replicas-share-0123456789"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from data.store.decision_store import DecisionStore
-from tests.load_participants import Persistent, admit
-from tests.own_postgres import OwnPostgres, find_postgres
-from tests.served_study import ServedStudy, answers, wait_until
-from tests.tiny_study import write_study
+from tests.support.load_participants import Persistent, admit
+from tests.support.own_postgres import OwnPostgres, find_postgres
+from tests.support.served_study import ServedStudy, answers, wait_until
+from tests.support.tiny_study import write_study
 
 N_PEOPLE = 20
 N_TRIALS = 60

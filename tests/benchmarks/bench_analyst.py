@@ -24,8 +24,8 @@ from human_study import analysts
 from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.analysts.views import contents
 from human_study.report.report import write_report
-from tests.interval_coverage import COVERAGES, coverage
-from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
+from tests.support.interval_coverage import COVERAGES, coverage
+from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 N_EACH, N_MAIN, CONDITIONS = 500, 50, ("none", "face", "score", "shuffled")
 REPORT_LIMIT_S, MEMORY_LIMIT_GIB, OPENING_LIMIT_S = 60.0, 2.0, 2.0

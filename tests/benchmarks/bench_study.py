@@ -27,10 +27,10 @@ from tests.benchmarks.study_arrivals import (
     processor_s,
 )
 from tests.benchmarks.study_response_time import response_time_errors_ms
-from tests.http_load import Timings
-from tests.load_participants import Decider, admit, at_pace, without_pause
-from tests.served_study import ServedStudy
-from tests.tiny_study import write_study
+from tests.support.http_load import Timings
+from tests.support.load_participants import Decider, admit, at_pace, without_pause
+from tests.support.served_study import ServedStudy
+from tests.support.tiny_study import write_study
 
 N_TRIALS = 60
 SECONDS_EACH = 10

@@ -13,8 +13,8 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.http_load import Answer, Connection, Timings
-from tests.served_study import free_port, wait_until
+from tests.support.http_load import Answer, Connection, Timings
+from tests.support.served_study import free_port, wait_until
 
 OTREE_VERSION = "6.0.15"
 ENVIRONMENT = Path("var/otree")

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 
 from human_study.web.request_guard import SESSION_COOKIE
 from human_study.web.static_files import files_of_the_first_page
-from tests.http_load import Connection, Timings
-from tests.load_participants import admit
-from tests.served_study import ServedStudy
-from tests.streamlit_visitor import OpenPage, load_page
+from tests.support.http_load import Connection, Timings
+from tests.support.load_participants import admit
+from tests.support.served_study import ServedStudy
+from tests.support.streamlit_visitor import OpenPage, load_page
 
 
 @dataclass

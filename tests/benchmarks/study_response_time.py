@@ -8,8 +8,8 @@ from data.store.decision_store import DecisionStore
 from human_study.web.request_guard import SESSION_COOKIE
 from tests.browser.chromium import find_chromium
 from tests.browser.conftest import CHROMIUM_FLAGS
-from tests.load_participants import Decider
-from tests.served_study import ServedStudy, wait_until
+from tests.support.load_participants import Decider
+from tests.support.served_study import ServedStudy, wait_until
 
 # Decides on the trial that is shown, and on the next one a known delay after it changed on the page.
 _CLICK_AFTER = """(delay) => new Promise((resolve) => {

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
 from human_study.dataset.erase import erase_participant
-from tests.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
+from tests.support.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
 
 N_EACH = 3
 

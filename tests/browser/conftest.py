@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.chromium import find_chromium
-from tests.served_study import ServedStudy
+from tests.support.served_study import ServedStudy
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

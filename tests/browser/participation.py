@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page
 
 from human_study.study.messages import Messages
 from human_study.study.shipped_questions import comprehension_questions
-from tests.served_study import ServedStudy
+from tests.support.served_study import ServedStudy
 
 # A study with everything in it: every step, and every kind of trial.
 WHOLE_STUDY = {

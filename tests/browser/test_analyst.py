@@ -13,9 +13,15 @@ from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.erase import erase_participant
 from human_study.findings.group_audits import group_findings
-from tests.analysed_study import RESPONSE_SHA256, STUDY, add_participant, build_known_study, create_study
 from tests.browser.analyst_visit import ServedAnalysts, choose, csv_of, entered, rows, settled, turn_to
-from tests.reviewed_study import build_reviewed_study
+from tests.support.analysed_study import (
+    RESPONSE_SHA256,
+    STUDY,
+    add_participant,
+    build_known_study,
+    create_study,
+)
+from tests.support.reviewed_study import build_reviewed_study
 
 pytestmark = pytest.mark.browser
 

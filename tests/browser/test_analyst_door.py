@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, expect
 from data.store.decision_store import DecisionStore
 from tests.browser.analyst_visit import ServedAnalysts
 from tests.browser.test_whole_participation import DESKTOP, PHONE, problems
-from tests.served_study import ANALYST_KEY
+from tests.support.served_study import ANALYST_KEY
 
 pytestmark = pytest.mark.browser
 

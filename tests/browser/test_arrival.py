@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from human_study.web.static_files import files_of_the_first_page
-from tests.served_study import ServedStudy, wait_until
-from tests.tiny_study import write_study
+from tests.support.served_study import ServedStudy, wait_until
+from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 

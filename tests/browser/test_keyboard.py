@@ -9,8 +9,8 @@ from playwright.sync_api import BrowserContext, Page
 from data.store.decision_store import DecisionStore
 from tests.browser.participation import WHOLE_STUDY, KeyboardWalk
 from tests.browser.test_whole_participation import DESKTOP, PHONE, newest, problems
-from tests.served_study import ServedStudy
-from tests.tiny_study import write_study
+from tests.support.served_study import ServedStudy
+from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 

@@ -14,9 +14,9 @@ from human_study.study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled
 from tests.browser.test_participant import await_trial, begin, decide, key_of
 from tests.browser.test_whole_participation import DESKTOP, PHONE, problems
-from tests.served_study import ServedStudy, answers, wait_until
-from tests.test_human_study_live_view import decide as write_decision
-from tests.tiny_study import write_study, write_tiny_bundle
+from tests.human_study.analysts.test_live import decide as write_decision
+from tests.support.served_study import ServedStudy, answers, wait_until
+from tests.support.tiny_study import write_study, write_tiny_bundle
 
 pytestmark = pytest.mark.browser
 

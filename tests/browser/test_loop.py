@@ -15,7 +15,7 @@ from advisor.bundles.bundle import load_bundle
 from advisor.drawing.rendering import as_images, decode_png
 from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
-from tests.served_study import ServedStudy
+from tests.support.served_study import ServedStudy
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
 from advisor.bundles.bundle import load_bundle
 from data.store.decision_store import DecisionStore
-from tests.served_study import ServedStudy, wait_until
-from tests.tiny_study import brightness, write_study, write_tiny_bundle
+from tests.support.served_study import ServedStudy, wait_until
+from tests.support.tiny_study import brightness, write_study, write_tiny_bundle
 
 pytestmark = pytest.mark.browser
 

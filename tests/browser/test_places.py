@@ -8,8 +8,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from data.store.decision_store import DecisionStore
 from tests.browser.test_participant import N_TRIALS, await_trial, begin, key_of
-from tests.served_study import ServedStudy, wait_until
-from tests.tiny_study import write_study
+from tests.support.served_study import ServedStudy, wait_until
+from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 NewVisitor = Callable[..., BrowserContext]

@@ -18,9 +18,9 @@ from data.store.decision_store import DecisionStore
 from human_study.dataset.psych_ds import plain_cell
 from human_study.report.report import write_report
 from tests.browser.analyst_visit import ServedAnalysts, entered, rows, settled, turn_to
-from tests.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
-from tests.served_study import wait_until
-from tests.tiny_study import write_task
+from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
+from tests.support.served_study import wait_until
+from tests.support.tiny_study import write_task
 
 pytestmark = pytest.mark.browser
 

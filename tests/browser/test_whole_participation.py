@@ -15,8 +15,8 @@ from advisor.bundles.bundle import load_bundle
 from data.records import Participant
 from data.store.decision_store import DecisionStore
 from tests.browser.participation import WHOLE_STUDY, Walk
-from tests.served_study import ServedStudy
-from tests.tiny_study import write_study
+from tests.support.served_study import ServedStudy
+from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,162 @@
+"""A round run on any other platform: out, and back in, whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from advisor.bundles.exchange import export_trials, read_exported_decisions
+from advisor.bundles.import_decisions import Imported, import_decisions
+from advisor.cli import app
+from data.errors import BundleError, CountenanceError, SetupError, TrialsError
+from data.store.decision_store import DecisionStore
+from data.store.erasure_key import KEY_VARIABLE
+from tests.support.tiny_study import write_task, write_tiny_bundle
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    bundle = write_tiny_bundle(write_task(tmp_path / "task"), tmp_path / "round_0" / "bundle")
+    out = tmp_path / "export"
+    export_trials(bundle.path, 10, 6, ["face", "none", "score", "shuffled", "risk_to_smile"], "train", 3, out)
+    return out
+
+
+def decisions_for(exported: Path) -> pd.DataFrame:
+    """A decision on every exported trial."""
+    trials = pd.read_csv(exported / "trials.csv", dtype={"participant": str})
+    choices = ["approve" if k % 3 else "deny" for k in range(len(trials))]
+    return trials[["participant", "trial"]].assign(choice=choices, response_time_ms=1500.5)
+
+
+def test_an_export_holds_what_a_platform_needs_and_never_an_outcome(exported: Path) -> None:
+    trials = pd.read_csv(exported / "trials.csv", keep_default_na=False, dtype=str)
+    assert list(trials.columns) == [
+        "participant",
+        "trial",
+        "condition",
+        "application_id",
+        "image",
+        "score",
+        "amount",
+        "income",
+        "term",
+    ]
+    assert set(trials["condition"]) == {"face", "none", "score", "shuffled", "risk_to_smile"}
+    with_face = trials["condition"].isin(["face", "shuffled", "risk_to_smile"])
+    assert (trials.loc[with_face, "image"] != "").all()
+    assert (trials.loc[~with_face, "image"] == "").all()
+    assert all((exported / image).is_file() for image in trials.loc[with_face, "image"])
+    assert trials.loc[trials["condition"] == "score", "score"].str.fullmatch(r"[01]\.\d{3}").all()
+    assert (trials.loc[trials["condition"] != "score", "score"] == "").all()
+    everything = "".join(path.read_text() for path in exported.glob("*.*"))
+    assert "repaid" not in everything and "outcome" not in everything
+    assert "age" not in trials.columns and "debt" not in trials.columns
+
+
+def test_the_same_seed_exports_the_same_trials(exported: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    export = json.loads((exported / "export.json").read_text())
+    export_trials(Path(export["bundle_path"]), 10, 6, export["conditions"], "train", 3, again)
+    assert (again / "trials.csv").read_bytes() == (exported / "trials.csv").read_bytes()
+
+
+def test_decisions_come_back_traceable_and_labelled(exported: Path, tmp_path: Path, store_url: str) -> None:
+    decisions = decisions_for(exported)
+    decisions.to_csv(tmp_path / "decisions.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        imported = import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
+        frame = store.decisions_frame("pilot", kind="simulated")
+        assert imported.n_decisions == len(frame) == len(decisions)
+        assert store.decisions_frame("pilot", kind="people").empty
+        assert frame["approved"].sum() == (decisions["choice"] == "approve").sum()
+        assert (frame["response_time_ms"] == 1500.5).all()
+        assert set(frame["split"]) == {"train"}
+        bundle_hash = json.loads((exported / "export.json").read_text())["bundle_hash"]
+        assert set(frame["bundle_hash"]) == {bundle_hash}
+        assert frame.loc[frame["condition"] == "face", "image_sha256"].str.fullmatch(r"[0-9a-f]{64}").all()
+
+
+def test_the_same_participants_are_imported_once(exported: Path, tmp_path: Path, store_url: str) -> None:
+    decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
+        with pytest.raises(TrialsError, match="already"):
+            import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
+        assert len(store.decisions_frame("pilot", kind="people")) == 60
+
+
+def test_whoever_was_erased_does_not_come_back_by_a_file(
+    exported: Path, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "a long and random text of the tests")
+    decisions = decisions_for(exported)
+    first = decisions["participant"].iloc[0]
+    decisions[decisions["participant"] == first].to_csv(tmp_path / "first.csv", index=False)
+    decisions[decisions["participant"] != first].to_csv(tmp_path / "others.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        import_decisions(tmp_path / "first.csv", exported, "pilot", store)
+        (person,) = store.participants_frame("pilot", kind="people")["participant_key"]
+        store.erase("pilot", participant_key=person)
+    again = [str(tmp_path / "first.csv"), "--trials", str(exported), "--study", "pilot", "--db", store_url]
+    run = CliRunner().invoke(app, ["import-decisions", *again])
+    assert run.exit_code == 0, run.output
+    assert "0 decisions of people stored" in run.output
+    assert "left out: 6 decisions of 1 participants who were erased from the study" in run.output
+    with DecisionStore.open(store_url) as store:
+        imported = import_decisions(tmp_path / "others.csv", exported, "pilot", store)
+        assert imported == Imported(54, 0, 0)
+        assert person not in set(store.participants_frame("pilot", kind="people")["participant_key"])
+        monkeypatch.delenv(KEY_VARIABLE)
+        monkeypatch.setenv("COUNTENANCE_ERASURE_KEY_FILE", str(tmp_path / "no_such_key"))
+        with pytest.raises(SetupError, match="erasure key|key that recognises"):
+            import_decisions(tmp_path / "first.csv", exported, "pilot", store)
+
+
+def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
+    exported: Path, tmp_path: Path, store_url: str
+) -> None:
+    decisions = decisions_for(exported).astype(str)
+    decisions.loc[2, "choice"] = "maybe"
+    decisions.loc[7, "trial"] = "999"
+    decisions.loc[9, "response_time_ms"] = "-3"
+    decisions = pd.concat([decisions, decisions.iloc[[0]]])
+    decisions.to_csv(tmp_path / "bad.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        with pytest.raises(TrialsError) as error:
+            import_decisions(tmp_path / "bad.csv", exported, "pilot", store)
+        assert [study.name for study in store.studies()] == []
+    for line in ("line 4:", "line 9:", "line 11:", "line 62:"):
+        assert line in str(error.value)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_file_is_read_or_refused_in_words(exported: Path, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any.csv"
+    path.write_bytes(content)
+    with pytest.raises(CountenanceError):
+        read_exported_decisions(path, exported)
+
+
+def test_decisions_of_another_task_or_kind_are_refused(
+    exported: Path, tmp_path: Path, store_url: str
+) -> None:
+    decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
+    with DecisionStore.open(store_url) as store:
+        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
+        with pytest.raises(TrialsError, match="of simulated, these decisions of people"):
+            import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "people")
+        with pytest.raises(TrialsError, match="no folder that"):
+            import_decisions(tmp_path / "decisions.csv", tmp_path, "pilot", store)
+
+
+def test_an_export_whose_bundle_is_gone_is_refused(exported: Path, tmp_path: Path, store_url: str) -> None:
+    decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
+    (tmp_path / "round_0" / "bundle").rename(tmp_path / "round_0" / "moved")
+    with DecisionStore.open(store_url) as store, pytest.raises(BundleError, match="no advice bundle"):
+        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)

@@ -1,0 +1,79 @@
+"""`advisor train` under torchrun gives what one process gives, to within noise, and writes everything once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.store.decision_store import DecisionStore
+from models.checkpoint import file_sha256, load_checkpoint
+from tests.support.decided_round import QUICK, Call, DecidedRound
+
+ROOT = Path(__file__).parents[3]
+ADVISOR = [sys.executable, "-c", "from advisor.cli import main; main()"]
+TORCHRUN = [
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc_per_node",
+    "2",
+    "--no-python",
+]
+
+
+def trained(folder: Path, words: tuple[object, ...], launcher: list[str]) -> str:
+    """What `advisor train`, without --out, says when it is run in a folder; its run is the folder's var/runs/00000."""
+    folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, *ADVISOR, *map(str, words)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def encoder_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder / "var/runs/00000/encoder.safetensors", "feature_encoder")[0]
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_of_one_and_write_everything_once(
+    call: Call, decided_round: DecidedRound, tmp_path: Path, store_url: str
+) -> None:
+    decisions = decided_round.answers(tmp_path / "d.csv", decided_round.by_smiles())
+    source = ("--trials", decided_round.folder, "--study", "pilot", "--db", store_url, "--simulated")
+    assert call("import-decisions", decisions, *source).status == 0
+    of_study = ("--decisions", store_url, "--study", "pilot", "--participants", "simulated")
+    words = ("train", "--task", decided_round.task, *of_study, *QUICK)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    trained(alone, words, [])
+    said = trained(together, words, TORCHRUN)
+
+    # ĥ is one process's work, and the encoder's gradients are averaged over both
+    run = "var/runs/00000"
+    assert file_sha256(alone / run / "response.safetensors") == file_sha256(
+        together / run / "response.safetensors"
+    )
+    learned = encoder_of(alone)
+    for name, weights in encoder_of(together).items():
+        assert torch.allclose(weights, learned[name], atol=2e-3), name
+
+    assert [path.name for path in (together / "var/runs").iterdir()] == ["00000"]
+    assert said.count("trained on 80 decisions") == 1
+    statistics, of_both = ((folder / run / "metrics.jsonl").read_text() for folder in (alone, together))
+    assert len(of_both.splitlines()) == len(statistics.splitlines())
+    parts = [json.loads(line)["part"] for line in of_both.splitlines()]
+    assert parts.count("response") == 1
+    with DecisionStore.open(store_url) as store:
+        paths = [entered.run_path for entered in store.runs("pilot")]
+    assert sorted(paths) == sorted(str(folder / run) for folder in (alone, together))

@@ -1,0 +1,153 @@
+"""Contrasts of conditions against independent implementations and known answers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_estimating_equations import GEE
+from statsmodels.stats.multitest import multipletests
+
+from human_study.analysis import contrasts
+from tests.support.analysed_study import Counts, decisions_of
+
+UNEQUAL = pd.concat(
+    [
+        decisions_of([(6, 4, 5, 5), (8, 2, 3, 7), (3, 1, 2, 4), (9, 1, 2, 8)]),
+        decisions_of([(5, 5, 5, 5), (4, 3, 2, 2), (7, 3, 6, 4), (2, 2, 1, 5), (6, 1, 3, 3)], "none", start=4),
+    ],
+    ignore_index=True,
+)
+
+
+def test_contrast_equals_mancl_and_derouen_computed_by_hand() -> None:
+    is_face = (UNEQUAL["condition"] == "face").to_numpy()
+    outcome = UNEQUAL["outcome"].to_numpy(bool)
+    correct = (UNEQUAL["approved"] == UNEQUAL["outcome"]).to_numpy(float)
+    design = np.column_stack([is_face & outcome, is_face & ~outcome, ~is_face & outcome, ~is_face & ~outcome])
+    design = design.astype(float)
+    bread = np.linalg.inv(design.T @ design)
+    residual = correct - design @ (bread @ design.T @ correct)
+    meat = np.zeros((4, 4))
+    for person in UNEQUAL["participant_key"].unique():
+        rows = design[UNEQUAL["participant_key"] == person]
+        leverage = rows @ bread @ rows.T
+        adjusted = np.linalg.solve(
+            np.eye(len(rows)) - leverage, residual[UNEQUAL["participant_key"] == person]
+        )
+        meat += np.outer(rows.T @ adjusted, rows.T @ adjusted)
+    weights = np.array([0.5, 0.5, -0.5, -0.5])
+    error = np.sqrt(weights @ bread @ meat @ bread @ weights)
+    result = contrasts.contrast(UNEQUAL, is_face)
+    half_width = stats.t.ppf(0.975, 9 - 2) * error
+    assert result.difference.ci_low == pytest.approx(result.difference.value - half_width, abs=1e-9)
+    assert result.p_value == pytest.approx(2 * stats.t.sf(result.difference.value / error, 7), abs=1e-9)
+
+
+def test_odds_ratio_equals_that_of_statsmodels_logit_gee() -> None:
+    is_face = (UNEQUAL["condition"] == "face").to_numpy()
+    outcome = UNEQUAL["outcome"].to_numpy(bool)
+    correct = (UNEQUAL["approved"] == UNEQUAL["outcome"]).to_numpy(float)
+    sign = np.where(outcome, 0.5, -0.5)
+    design = np.column_stack([np.ones(len(correct)), is_face, sign, is_face * sign]).astype(float)
+    groups = pd.factorize(UNEQUAL["participant_key"])[0]
+    fit = GEE(correct, design, groups=groups, family=Binomial()).fit(cov_type="bias_reduced", ctol=1e-12)
+    half_width = stats.t.ppf(0.975, 9 - 2) * fit.bse[1]
+    result = contrasts.contrast(UNEQUAL, is_face).odds_ratio
+    assert result.value == pytest.approx(np.exp(fit.params[1]), abs=1e-6)
+    assert result.ci_low == pytest.approx(np.exp(fit.params[1] - half_width), abs=1e-6)
+    assert result.ci_high == pytest.approx(np.exp(fit.params[1] + half_width), abs=1e-6)
+
+
+def test_gain_over_no_advice_is_holm_corrected_over_the_table() -> None:
+    in_three = pd.concat(
+        [
+            decisions_of([(5, 5, 5, 5), (6, 4, 5, 5), (5, 5, 4, 6)], "none"),
+            decisions_of([(9, 1, 2, 8), (8, 2, 1, 9), (9, 1, 1, 9)], "face", start=3),
+            decisions_of([(6, 4, 4, 6), (6, 4, 5, 5), (5, 5, 5, 5)], "score", start=6),
+        ],
+        ignore_index=True,
+    )
+    table = contrasts.contrasts_table(in_three).set_index("condition")
+    assert table.loc["face", "difference"] == pytest.approx(52 / 60 - 32 / 60)
+    assert table.loc["face", "p_holm"] == pytest.approx(2 * table.loc["face", "p_value"])
+    assert table.loc["score", "p_holm"] == pytest.approx(table.loc["score", "p_value"])
+
+
+@pytest.mark.parametrize(
+    ("face", "none", "difference", "reason"),
+    [
+        ([(4, 1, 2, 3)], [(3, 2, 2, 3), (2, 3, 1, 4)], 0.1, "a group has one participant: no interval"),
+        (
+            [(4, 1, 0, 0)],
+            [(3, 2, 2, 3), (2, 3, 1, 4)],
+            None,
+            "a group has not met both outcomes yet: nothing to compare",
+        ),
+        (
+            [(5, 0, 0, 5)] * 2,
+            [(5, 0, 0, 5)] * 2,
+            0,
+            "within each group and outcome all decisions agree: no interval",
+        ),
+    ],
+)
+def test_a_contrast_that_cannot_be_tested_says_why(
+    face: Counts,
+    none: Counts,
+    difference: float | None,
+    reason: str,
+) -> None:
+    both = pd.concat([decisions_of(face), decisions_of(none, "none", start=9)], ignore_index=True)
+    (row,) = contrasts.contrasts_table(both).to_dict("records")
+    assert row["reason"] == reason
+    assert np.isnan([row["ci_low"], row["p_value"], row["p_holm"]]).all()
+    assert (
+        np.isnan(row["difference"]) if difference is None else row["difference"] == pytest.approx(difference)
+    )
+
+
+def test_perfect_separation_still_gives_a_difference_but_no_odds() -> None:
+    both = pd.concat(
+        [
+            decisions_of([(5, 0, 0, 5)] * 3),
+            decisions_of([(3, 2, 1, 4), (2, 3, 1, 4), (4, 1, 3, 2)], "none", start=9),
+        ],
+        ignore_index=True,
+    )
+    result = contrasts.contrast(both, (both["condition"] == "face").to_numpy())
+    assert result.difference.ci_low < result.difference.value == pytest.approx(1 - 19 / 30)
+    assert result.odds_ratio.value is None
+    assert "infinite" in result.odds_ratio.reason
+
+
+people = st.lists(st.tuples(*[st.integers(1, 12)] * 4), min_size=2, max_size=8)
+
+
+@settings(deadline=None, max_examples=25)
+@given(people, people)
+def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) -> None:
+    both = pd.concat([decisions_of(first), decisions_of(second, "none", start=20)], ignore_index=True)
+    is_first = (both["condition"] == "face").to_numpy()
+    one, other = contrasts.contrast(both, is_first), contrasts.contrast(both, ~is_first)
+    assert one.difference.value == pytest.approx(-other.difference.value)
+    if one.p_value is not None:
+        assert one.p_value == pytest.approx(other.p_value)
+        assert one.odds_ratio.value == pytest.approx(1 / other.odds_ratio.value)
+
+
+@settings(deadline=None, max_examples=25)  # statsmodels collects garbage at each call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_what_statsmodels_makes_of_it(p_values: list[float]) -> None:
+    corrected = contrasts.holm(np.array([p_values, p_values[::-1]]))
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(corrected, [expected, expected[::-1]])
+
+
+def test_what_was_not_tested_does_not_count_in_holms_family() -> None:
+    p_values = np.array([[0.03, np.nan, 0.02], [np.nan, np.nan, np.nan]])
+    corrected = contrasts.holm(p_values)
+    np.testing.assert_allclose(corrected, [[0.04, np.nan, 0.04], [np.nan] * 3])
+    assert contrasts.holm(np.array([])).shape == (0,)

@@ -1,0 +1,258 @@
+"""Exported data sets: valid Psych-DS, safe to open, the same every time, and complete."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.errors import StudyError
+from data.records import Answer, Participant, Study
+from data.store.decision_store import DecisionStore
+from human_study.analysis.study_results import collect_results
+from human_study.dataset.export import export_study
+from human_study.dataset.import_data_set import import_data_set
+from human_study.dataset.psych_ds import plain_cell, read_table, safe_cell, table_names
+from tests.support.analysed_study import (
+    CORRECT_OF_TEN,
+    STUDY,
+    add_participants,
+    build_known_study,
+    create_study,
+)
+
+# Terms of schema.org/PropertyValue that we use; the validator warns of others.
+PROPERTY_VALUE_TERMS = {"@type", "name", "description", "unitText"}
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    """All rows of a CSV file, as text."""
+    return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+
+
+def psych_ds_problems(folder: Path) -> list[str]:
+    """What the rules of Psych-DS 1.5 find wrong in a folder, by the names of the official validator's issues."""
+    problems = []
+    described: dict[str, Any] = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
+    if described.get("@type") != "Dataset" or "schema.org" not in described.get("@context", ""):
+        problems.append("IncorrectDatasetType")
+    problems += [
+        f"JsonKeyRequired {key}"
+        for key in ("name", "description", "variableMeasured")
+        if not described.get(key)
+    ]
+    variables = [variable["name"] for variable in described["variableMeasured"]]
+    problems += [
+        f"InvalidSchemaorgProperty {term}"
+        for variable in described["variableMeasured"]
+        for term in variable.keys() - PROPERTY_VALUE_TERMS
+    ]
+    if not any((folder / name).exists() for name in ("README.md", "README.txt")):
+        problems.append("MissingReadme")
+    files = sorted((folder / "data").iterdir())
+    if not files:
+        problems.append("MissingDataFile")
+    seen: set[str] = set()
+    for path in files:
+        if not re.fullmatch(r"([a-z]+-[A-Za-z0-9]+)(_[a-z]+-[A-Za-z0-9]+)*_data\.csv", path.name):
+            problems.append(f"FilenameKeywordFormattingError {path.name}")
+        rows = read_csv(path)
+        if not rows or not all(rows[0]):
+            problems.append(f"CSVHeaderMissing {path.name}")
+            continue
+        if len(set(rows[0])) != len(rows[0]):
+            problems.append(f"CSVHeaderRepeated {path.name}")
+        if any(len(row) != len(rows[0]) for row in rows):
+            problems.append(f"CSVHeaderLengthMismatch {path.name}")
+        seen |= set(rows[0])
+    problems += [f"CsvColumnMissingFromMetadata {name}" for name in seen - set(variables)]
+    problems += [f"VariableMissingFromCsvColumns {name}" for name in set(variables) - seen]
+    if len(set(variables)) != len(variables):
+        problems.append("VariableRepeated")
+    return problems
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The study with known answers, with texts that a spreadsheet would run; its URL and a folder."""
+    folder = tmp_path_factory.mktemp("known")
+    url = f"sqlite:///{folder / 'known.db'}"
+    build_known_study(url, folder, "people")
+    with DecisionStore.open(url) as store:
+        person = store.participants_frame(STUDY, kind="people")["participant_key"][0]
+        for question, value in (("hobby", "=HYPERLINK('x')"), ("name", "'+1"), ("plain", 'a, "b"\n-c')):
+            store.add_answer(Answer(participant_key=person, question=question, value=value))
+    return url, folder
+
+
+@pytest.fixture(scope="module")
+def exported(known: tuple[str, Path]) -> Path:
+    with DecisionStore.open(known[0]) as store:
+        return export_study(store, STUDY, kind="people", out=known[1] / "exported")
+
+
+def test_it_is_a_valid_psych_ds_data_set(exported: Path) -> None:
+    assert psych_ds_problems(exported) == []
+    described = json.loads((exported / "dataset_description.json").read_text())
+    units = {variable["name"]: variable.get("unitText") for variable in described["variableMeasured"]}
+    assert units["response_time_ms"] == "ms"
+    codebook = pd.read_csv(exported / "documentation" / "codebook.csv")
+    assert set(codebook["record"]) | {"analysed_decision"} == set(table_names(exported))
+
+
+def test_the_check_finds_what_is_wrong(exported: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(exported, damaged)
+    path = next((damaged / "data").glob("*-decision_data.csv"))
+    path.rename(path.with_name("decisions.csv"))
+    (damaged / "data" / "study-x_data.csv").write_text("surprise,choice\n1\n")
+    found = " ".join(psych_ds_problems(damaged))
+    for name in ("FilenameKeyword", "CSVHeaderLengthMismatch", "CsvColumnMissingFromMetadata surprise"):
+        assert name in found
+
+
+def test_the_same_study_gives_the_same_bytes(known: tuple[str, Path], exported: Path) -> None:
+    def contents() -> dict[str, bytes]:
+        return {
+            str(path.relative_to(exported)): path.read_bytes()
+            for path in exported.rglob("*")
+            if path.is_file()
+        }
+
+    before = contents()
+    with DecisionStore.open(known[0]) as store:
+        export_study(store, STUDY, kind="people", out=exported)
+        assert [export.folder for export in store.exports(STUDY)] == [str(exported)]
+    assert contents() == before
+
+
+def test_an_imported_data_set_gives_the_same_statistics(
+    known: tuple[str, Path], exported: Path, tmp_path: Path
+) -> None:
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
+        assert import_data_set(exported, again, tmp_path / "bundles") == STUDY
+        imported = collect_results(again, STUDY, "people")
+        second = export_study(again, STUDY, kind="people", out=tmp_path / "again")
+        with pytest.raises(Exception, match="in it already"):
+            import_data_set(exported, again, tmp_path / "bundles")
+    with DecisionStore.open(known[0]) as store:
+        original = collect_results(store, STUDY, "people")
+    for name in ("accuracy", "contrasts", "participant_accuracy", "response_times"):
+        pd.testing.assert_frame_equal(getattr(imported, name), getattr(original, name), check_exact=True)
+    assert len(imported.decisions) == 960
+    for name in table_names(exported):
+        assert read_table(second, name).equals(read_table(exported, name)), name
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "a\0b", ""])
+def test_a_data_set_writes_nowhere_but_in_the_folder_given(exported: Path, tmp_path: Path, name: str) -> None:
+    altered = tmp_path / "altered"
+    shutil.copytree(exported, altered)
+    described = json.loads((altered / "dataset_description.json").read_text())
+    (altered / "dataset_description.json").write_text(json.dumps({**described, "identifier": name}))
+    with (
+        DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again,
+        pytest.raises(StudyError, match="as no export does"),
+    ):
+        import_data_set(altered, again, tmp_path / "a" / "b" / "bundles")
+    assert not (tmp_path / "a").exists()
+
+
+def test_accuracy_can_be_computed_from_the_csv_alone(exported: Path) -> None:
+    table = pd.read_csv(next(exported.glob("data/*analysedDecision_data.csv")))
+    main = table[(table["trial_kind"] == "main") & table["counts"] & (table["split"] == "test")]
+    right = (main["approved"] == main["outcome"]).groupby([main["round_number"], main["condition"]]).mean()
+    for cell, n_correct in CORRECT_OF_TEN.items():
+        assert right[cell] == pytest.approx(sum(n_correct) / len(n_correct) / 10)
+
+
+def test_no_cell_is_a_formula_and_csv_says_what_parquet_says(exported: Path) -> None:
+    for path in (exported / "data").iterdir():
+        rows = read_csv(path)
+        cells = [cell for row in rows for cell in row]
+        risky = [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n")) and not _is_number(cell)]
+        assert risky == []
+    header, *cells = read_csv(next(exported.glob("data/*answer_data.csv")))
+    answers = [dict(zip(header, row, strict=True)) for row in cells]
+    stored = read_table(exported, "answer").to_pylist()
+    assert [plain_cell(row["value"]) for row in answers] == [row["value"] for row in stored]
+    assert stored[0]["value"] == "=HYPERLINK('x')"
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell) is not None
+
+
+@given(st.text())
+def test_any_text_is_harmless_in_a_spreadsheet_and_comes_back(text: str) -> None:
+    cell = safe_cell(text)
+    assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))
+    assert plain_cell(cell) == text
+
+
+def test_nothing_that_names_people_or_opens_doors_is_exported(exported: Path, tmp_path: Path) -> None:
+    columns = {name for table in table_names(exported) for name in read_table(exported, table).column_names}
+    for forbidden in ("external_id", "session_id", "session_token_hash", "lease_id", "completion_code"):
+        assert forbidden not in columns
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'secret.db'}") as store:
+        bundle = create_study(store, tmp_path, "people", n_rounds=1, name="other")[0]
+        file = {"database": "postgresql://me:hunter2@host/db", "recruitment": {"completion_code": "C0DE77"}}
+        store.create_study(
+            Study(
+                name="secretive",
+                task_name="lending_club",
+                task_hash="task-hash",
+                study_file=json.dumps({**file, "conditions": {"face": 1}}),
+                study_hash="h",
+                participants="people",
+            )
+        )
+        store.start_round("secretive", bundle.bundle_hash)
+        person = Participant(
+            study_name="secretive",
+            round_number=0,
+            bundle_hash=bundle.bundle_hash,
+            kind="people",
+            condition="face",
+            completion_code="C0MPL3T3",
+        )
+        store.add_collected("secretive", [person], [], [])
+        folder = export_study(store, "secretive", kind="people", out=tmp_path / "secretive")
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert person.participant_key.encode() in written
+    for secret in (b"hunter2", b"C0DE77", b"C0MPL3T3"):
+        assert secret not in written
+    assert psych_ds_problems(folder) == []
+
+
+def test_shown_faces_are_named_by_their_hash(tmp_path: Path) -> None:
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        bundle = create_study(store, tmp_path, "simulated", n_rounds=1)[0]
+        add_participants(store, bundle, (0, "none"), "simulated")
+        folder = export_study(store, STUDY, kind="simulated", out=tmp_path / "data_set")
+    for path in (folder / "materials" / "stimuli").iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+    described = json.loads((folder / "dataset_description.json").read_text())
+    assert "SIMULATED" in described["name"]
+
+
+@pytest.mark.parametrize("prepare", [lambda path: path.mkdir(), lambda path: path.write_text("mine")])
+def test_a_folder_of_something_else_is_left_alone(
+    known: tuple[str, Path], tmp_path: Path, prepare: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "mine"
+    prepare(out)
+    if out.is_dir():
+        (out / "thesis.txt").write_text("mine")
+    with DecisionStore.open(known[0]) as store, pytest.raises(StudyError, match="--out|no data set"):
+        export_study(store, STUDY, kind="people", out=out)
+    assert out.exists()

@@ -1,0 +1,220 @@
+"""Running a study: what it refuses to begin, and how participants are admitted and completed."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from data.errors import BundleError, StudyError
+from data.records import Answer, Decision, Recruitment
+from data.store.decision_store import DecisionStore
+from human_study.participation.running_study import LiveStudy
+from human_study.study.study_file import load_study_file
+from human_study.web.refusals import NotServedError
+from tests.support.tiny_study import write_study, write_tiny_bundle
+
+
+def prepared(path: Path, store: DecisionStore) -> LiveStudy:
+    """The study of a file, ready to take participants."""
+    live = LiveStudy(load_study_file(path), store)
+    live.prepare()
+    return live
+
+
+def arrive(live: LiveStudy, name: str) -> str:
+    """Somebody comes by a link of their own; returns the participant's key."""
+    participant = live.participant(live.begin(Recruitment(platform="link", external_id=name)))
+    assert participant is not None
+    return participant.participant_key
+
+
+def test_preparing_twice_is_the_same_as_once(tmp_path: Path, store: DecisionStore) -> None:
+    path = write_study(tmp_path)
+    prepared(path, store)
+    prepared(path, store)
+    assert [one.round_number for one in store.rounds("tiny_study")] == [0]
+
+
+def test_a_later_round_is_not_taken_back_by_the_study_file(tmp_path: Path, store: DecisionStore) -> None:
+    path = write_study(tmp_path)
+    prepared(path, store)
+    later = write_tiny_bundle(tmp_path / "task" / "task.yaml", tmp_path / "round_1" / "bundle", seed=1)
+    store.register_bundle(later.as_record())
+    store.start_round("tiny_study", later.bundle_hash)
+    prepared(path, store)
+    assert store.newest_round("tiny_study").bundle_hash == later.bundle_hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"bundle": "gone/bundle"}, "no advice bundle"),
+        ({"task": "consumer_credit"}, "was published for the task tiny_loans"),
+        ({"trials": {"main": 200}}, "ask for fewer trials"),
+        ({"participants": "people", "trained_on": "simulated"}, "allow_simulated_advisor: true"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_and_leaves_no_study(
+    tmp_path: Path, store: DecisionStore, changes: dict, sentence: str
+) -> None:
+    path = write_study(tmp_path, **changes)
+    with pytest.raises((BundleError, StudyError), match=sentence) as caught:
+        prepared(path, store)
+    assert "\n" not in str(caught.value)
+    assert store.studies() == []
+
+
+def test_a_simulated_advisor_may_be_allowed_for_people(tmp_path: Path, store: DecisionStore) -> None:
+    path = write_study(tmp_path, participants="people", trained_on="simulated", allow_simulated_advisor=True)
+    live = prepared(path, store)
+    assert live.trained_on_simulated(store.participant(arrive(live, "a")))
+
+
+def test_a_changed_study_file_needs_a_new_name(tmp_path: Path, store: DecisionStore) -> None:
+    prepared(write_study(tmp_path / "first"), store)
+    with pytest.raises(StudyError, match="new name"):
+        prepared(write_study(tmp_path / "second", trials={"main": 12}), store)
+
+
+def test_conditions_stay_balanced_when_many_arrive_at_once(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, conditions={"face": 1, "none": 1, "score": 1}), store)
+    arrivals = [threading.Thread(target=arrive, args=(live, f"visitor {number}")) for number in range(12)]
+    for arrival in arrivals:
+        arrival.start()
+    for arrival in arrivals:
+        arrival.join()
+    counts = store.status_counts("tiny_study", kind="simulated").set_index("condition")["n_participants"]
+    assert counts.to_dict() == {"face": 4, "none": 4, "score": 4}
+
+
+def test_one_external_id_takes_part_once(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path), store)
+    assert arrive(live, "same") == arrive(live, "same") != arrive(live, "other")
+    assert len(store.participants_frame("tiny_study", kind="simulated")) == 2
+
+
+def test_a_place_of_somebody_not_seen_for_long_is_given_away(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, time_limits={"idle_minutes": 1e-9}), store)
+    first = arrive(live, "first")
+    second = arrive(live, "second")
+    assert store.participant(first).status == "timed_out"
+    assert store.participant(second).status == "active"
+
+
+def test_nobody_goes_on_beyond_the_total_time(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, time_limits={"total_minutes": 1e-9}), store)
+    first = arrive(live, "first")
+    assert live.brought_up_to_date(store.participant(first)).status == "timed_out"
+    second = arrive(live, "second")
+    arrive(live, "third")
+    assert store.participant(second).status == "timed_out"
+
+
+def test_a_full_study_takes_nobody_until_a_place_returns(tmp_path: Path, store: DecisionStore) -> None:
+    conditions = {"face": {"share": 1, "quota": 1}, "none": {"share": 1, "quota": 1}}
+    live = prepared(write_study(tmp_path, conditions=conditions), store)
+    first = arrive(live, "first")
+    arrive(live, "second")
+    with pytest.raises(StudyError, match="closed or full"):
+        arrive(live, "third")
+    live.withdraw(store.participant(first))
+    third = store.participant(arrive(live, "third"))
+    left = store.participant(first)
+    assert (third.condition, third.slot) == (left.condition, left.slot)
+    old, new = (
+        [trial.application_id for trial in store.trials(key)] for key in (first, third.participant_key)
+    )
+    assert sorted(old) == sorted(new)  # the slot's applications, in an order of their own
+
+
+def test_screening_ends_a_participation_with_its_answers(tmp_path: Path, store: DecisionStore) -> None:
+    questions = [{"id": "adult", "question": "Adult?", "options": ["Yes", "No"], "accept": ["Yes"]}]
+    live = prepared(write_study(tmp_path, screening=questions), store)
+    key = arrive(live, "young")
+    live.go_on(store.participant(key))
+    assert store.participant(key).step == "screening"
+    answer = Answer(participant_key=key, kind="screening", question="adult", value="No")
+    live.screen_out(store.participant(key), [answer])
+    assert store.participant(key).status == "screened_out"
+    assert store.answers(key)[0].value == "No"
+    live.go_on(store.participant(key))
+    assert store.participant(key).status == "screened_out"
+
+
+def test_a_second_click_neither_skips_a_step_nor_completes_early(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    live = prepared(write_study(tmp_path), store)
+    key = arrive(live, "a")
+    stale = store.participant(key)
+    live.go_on(stale)
+    live.go_on(stale)
+    assert store.participant(key).step == "instructions"
+    assert store.participant(key).consented_at is not None
+
+
+def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    live = prepared(write_study(tmp_path, trials={"main": 2, "practice": 2}), store)
+    token = live.begin(Recruitment(platform="link", external_id="a"))
+    participant = live.participant(token)
+    assert participant is not None
+    key = participant.participant_key
+    practice, second, main, _ = store.trials(key)
+    store.set_step(key, "practice")
+    for trial, status in ((practice, 409), (main, 404)):
+        with pytest.raises(NotServedError) as refused:
+            live.feedback(token, trial.trial_key)
+        assert refused.value.status == status
+    for trial in (practice, second):
+        store.record_decision(
+            Decision(
+                trial_key=trial.trial_key,
+                participant_key=key,
+                choice="approve",
+                study_hash=live.study.study_hash,
+                bundle_hash=trial.bundle_hash,
+            )
+        )
+    is_good = bool(live.bundles.applications.outcomes.loc[practice.application_id])
+    outcome = "repaid" if is_good else "defaulted"
+    assert live.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
+    assert live.brought_up_to_date(store.participant(key)).step == "trials"
+
+
+def test_a_closed_study_takes_nobody_new(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path), store)
+    known = arrive(live, "known")
+    store.close_study("tiny_study")
+    assert arrive(live, "known") == known
+    with pytest.raises(StudyError, match="closed"):
+        arrive(live, "new")
+
+
+def test_completion_comes_with_the_last_decision_and_not_before(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, trials={"main": 2}), store)
+    key = arrive(live, "a")
+    store.set_step(key, "trials")
+    for trial in store.trials(key):
+        assert live.brought_up_to_date(store.participant(key)).status == "active"
+        store.record_decision(
+            Decision(
+                trial_key=trial.trial_key,
+                participant_key=key,
+                choice="deny",
+                study_hash=live.study.study_hash,
+                bundle_hash=trial.bundle_hash,
+            )
+        )
+    completed = live.brought_up_to_date(store.participant(key))
+    assert completed.status == "completed"
+    assert completed.completion_code
+    assert live.trials_to_play(completed) == []
+
+
+def test_people_are_never_counted_as_simulated(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path, participants="people"), store)
+    arrive(live, "a")
+    assert len(store.participants_frame("tiny_study", kind="people")) == 1
+    assert store.participants_frame("tiny_study", kind="simulated").empty

@@ -1,0 +1,258 @@
+"""Power against the level of the test, a known normal approximation, and its command."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from typer.testing import CliRunner
+
+from advisor.encoder.learning_step import ENCODER_FILE, encoder_features
+from advisor.encoder.risk_model import RiskModel
+from advisor.response.learn_response import RESPONSE_FILE
+from advisor.runs.run_dir import RunDirectory
+from data.errors import StudyError
+from data.tasks.applications import Standardiser, read_applications
+from data.tasks.decision_task import load_task
+from human_study.analysis.contrasts import contrasts_table
+from human_study.cli import app
+from human_study.planning.power import (
+    PlannedStudy,
+    PowerPoint,
+    draw_bank,
+    power_curve,
+    sample_size,
+    share_found,
+    simulate_counts,
+    simulated_p_values,
+)
+from human_study.planning.power_populations import PilotPopulation, TestPool
+from models.checkpoint import save_checkpoint
+from models.encoder import FeatureEncoder
+from models.response import ResponseModel
+from tests.support.analysed_study import decisions_of
+from tests.support.reviewed_study import write_reviewed_bundle
+from tests.support.tiny_study import write_study
+
+PLAN = PlannedStudy(20, 40, 1, 2.0, 0.05, "GBP", 30)
+OF_THREE = replace(PLAN, n_contrasts=3, n_placebos=1)
+
+
+class People:
+    """People who differ in their readiness to approve, on applications that differ in how hard they are."""
+
+    def __init__(self) -> None:
+        self.outcomes = np.tile([0, 1], 40)
+        self.hardness = np.random.default_rng(1).normal(0, 0.5, 80)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        sign = 2 * self.outcomes - 1
+        log_odds = 0.4 * sign + self.hardness + rng.normal(0, 0.5, (n, 1))
+        return log_odds, np.broadcast_to(sign * rng.gamma(2, 0.5, (n, 1)), (n, 80)), np.full(n, 0.04)
+
+
+def test_without_an_effect_the_planned_test_keeps_its_level() -> None:
+    bank = draw_bank(People(), 0.0, np.random.default_rng(0))
+    p_values = np.abs(simulated_p_values(bank, PLAN, 12, 400, np.random.default_rng(1)))
+    found = (p_values < 0.05).mean()
+    assert 0.05 - 3 * 0.011 < found < 0.05 + 3 * 0.011  # Monte Carlo error of 400 studies
+
+
+def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -> None:
+    bank = draw_bank(People(), 0.12, np.random.default_rng(0))
+    n_each, n_found = 14, []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        decided = {
+            condition: simulate_counts(approval, bank.outcomes, n_each, PLAN.n_test_trials, rng)
+            for condition, approval in (
+                ("none", bank.without),
+                ("score", bank.advised),
+                ("face", bank.advised),
+                ("shuffled", bank.without),
+            )
+        }
+        frames = []
+        for start, (condition, (n, correct)) in enumerate(decided.items()):
+            cells = [
+                (int(right[0]), int(of[0] - right[0]), int(of[1] - right[1]), int(right[1]))
+                for of, right in zip(n, correct, strict=True)
+            ]
+            frames.append(decisions_of(cells, condition, start=start * n_each))
+        table = contrasts_table(pd.concat(frames, ignore_index=True)).set_index("condition")
+        found = (table["p_holm"] < 0.05) & (table["difference"] > 0)
+        p_values = simulated_p_values(bank, OF_THREE, n_each, 1, np.random.default_rng(seed))
+        np.testing.assert_allclose(np.abs(p_values[0]), table.loc[["score", "face", "shuffled"], "p_value"])
+        assert share_found(p_values, OF_THREE) == [found[["score", "face"]].mean()]
+        n_found.append(found[["score", "face"]].sum())
+    assert {0, 1, 2} == set(n_found)  # the studies tell the rules apart
+
+
+def test_an_effect_is_found_where_holm_steps_down_to_it() -> None:
+    p_values = np.array(
+        [
+            [0.01, 0.02, 0.9],  # 0.02 passes 0.05 / 2, though not 0.05 / 3
+            [0.02, 0.03, 0.9],  # the least does not pass 0.05 / 3: nothing is found
+            [0.01, 0.03, np.nan],  # what could not be tested does not count among the tests
+            [0.01, -0.01, 0.9],  # the wrong way round
+            [0.9, 0.04, 0.001],  # the placebo's own is no effect to be found
+        ]
+    )
+    assert list(share_found(p_values, OF_THREE)) == [1, 0, 1, 0.5, 0]
+
+
+def test_where_nothing_has_an_effect_holm_keeps_the_level_over_all_contrasts() -> None:
+    bank = draw_bank(People(), 0.0, np.random.default_rng(0))
+    p_values = np.abs(
+        simulated_p_values(bank, replace(PLAN, n_contrasts=3), 12, 300, np.random.default_rng(1))
+    )
+    any_found = (share_found(p_values, replace(PLAN, n_contrasts=3)) > 0).mean()
+    assert any_found < 0.05 + 3 * 0.0126  # Monte Carlo error of 300 studies
+
+
+def test_advice_is_made_as_strong_as_the_effect_says_and_no_stronger_than_it_can_be() -> None:
+    bank = draw_bank(People(), 0.08, np.random.default_rng(0))
+    assert bank.effect == pytest.approx(0.08, abs=1e-6)
+    with pytest.raises(StudyError, match="advice adds between 0 and"):
+        draw_bank(People(), 0.6, np.random.default_rng(0))
+    assert draw_bank(People(), None, np.random.default_rng(0)).strength == 1
+
+
+def test_power_grows_with_participants_and_its_error_and_price_are_said() -> None:
+    bank = draw_bank(People(), 0.06, np.random.default_rng(0))
+    few, many = power_curve(bank, PLAN, [8, 60], 150, np.random.default_rng(0))
+    assert few.power + 0.2 < many.power
+    assert many.monte_carlo_error == pytest.approx(np.sqrt(many.power * (1 - many.power) / 150))
+    assert many.n_total == 120
+    each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
+    assert many.cost == pytest.approx(120 * each, abs=0.01)
+    assert many.hours == 60
+
+
+def test_of_several_contrasts_the_error_is_that_of_studies_and_placebos_add_nothing_to_the_bonus() -> None:
+    bank = draw_bank(People(), 0.1, np.random.default_rng(0))
+    shares = share_found(simulated_p_values(bank, OF_THREE, 14, 80, np.random.default_rng(3)), OF_THREE)
+    (point,) = power_curve(bank, OF_THREE, [14], 80, np.random.default_rng(3))
+    assert point.power == pytest.approx(shares.mean())
+    assert point.monte_carlo_error == pytest.approx(shares.std() / np.sqrt(80))
+    each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
+    assert point.cost == pytest.approx(14 * 4 * each, abs=0.01)
+
+
+def test_the_sample_size_is_that_of_a_curve_whose_answer_is_known() -> None:
+    sizes = [10, 20, 30, 40, 60]
+    known = [float(stats.norm.cdf(0.4 * np.sqrt(n) - 1.96)) for n in sizes]
+    points = [PowerPoint(n, 2 * n, power, 0.01, 0, 0) for n, power in zip(sizes, known, strict=True)]
+    low, n_each, high = sample_size(points, 0.8, 2000)
+    assert n_each == int(np.ceil(((stats.norm.ppf(0.8) + 1.96) / 0.4) ** 2))
+    assert low <= n_each <= high
+    assert sample_size(points[:2], 0.8, 2000) is None
+
+
+def planned(folder: Path, **changes: object) -> Path:
+    """A study file whose bundle has a score that knows something."""
+    path = write_study(folder, **{"bundle": "round_1/bundle", **changes})
+    write_reviewed_bundle(folder)
+    return path
+
+
+def command(*words: str):
+    return CliRunner().invoke(app, ["power", *words])
+
+
+def test_the_command_says_how_many_and_leaves_table_picture_and_text(tmp_path: Path) -> None:
+    study = planned(tmp_path, trials={"main": 20, "test_share": 0.5})
+    out = tmp_path / "power"
+    words = ("--effect", "0.05", "--participants", "6,24", "--simulations", "60", "--out", str(out))
+    run = command(str(study), *words)
+    assert run.exit_code == 0, run.output
+    assert "SIMULATED: the population realistic" in run.output
+    assert {path.name for path in out.iterdir()} == {"power.csv", "power.svg", "power.md", "power.json"}
+    content = json.loads((out / "power.json").read_text())
+    assert content["effect"] == pytest.approx(0.05, abs=1e-6)
+    assert [point["n_each"] for point in content["points"]] == [6, 24]
+    assert "SIMULATED" in (out / "power.svg").read_text()
+
+
+def test_the_command_says_what_is_corrected_and_that_a_shuffled_face_adds_nothing(tmp_path: Path) -> None:
+    conditions = {"none": 1, "face": 1, "shuffled": 1}
+    study = planned(tmp_path, conditions=conditions, trials={"main": 20, "test_share": 0.5})
+    words = (
+        "--effect",
+        "0.05",
+        "--participants",
+        "6,12",
+        "--simulations",
+        "50",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    run = command(str(study), *words)
+    assert run.exit_code == 0, run.output
+    said = " ".join(run.output.split())
+    assert "after Holm's correction over the 2 contrasts of a round" in said
+    assert "a shuffled face none" in said
+    plan = json.loads((tmp_path / "out" / "power.json").read_text())["plan"]
+    assert (plan["n_contrasts"], plan["n_placebos"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "sentence"),
+    [
+        ({}, ["--effect", "0.9"], "choose an effect in between"),
+        ({}, [], "needs --effect"),
+        ({}, ["--effect", "0.05", "--population", "angels"], "no simulated population"),
+        ({}, ["--effect", "0.05", "--participants", "many"], "whole numbers"),
+        ({"conditions": {"face": 1}}, ["--effect", "0.05"], "needs the condition none"),
+        ({"trials": {"main": 10, "test_share": 0.0}}, ["--effect", "0.05"], "fewer than two test trials"),
+        ({}, ["--pilot", "nowhere"], "There is no run at"),
+    ],
+)
+def test_a_plan_that_cannot_be_simulated_is_one_sentence(
+    tmp_path: Path, changes, words, sentence: str
+) -> None:
+    run = command(str(planned(tmp_path, **changes)), "--simulations", "50", *words)
+    assert sentence in str(run.exception)
+
+
+def write_pilot(folder: Path, task_path: Path) -> Path:
+    """A finished run: an ĥ that likes smiles, and an encoder that smiles where the machine's odds are good."""
+    task = load_task(task_path)
+    applications = read_applications(task)
+    train = applications.select("train").frame
+    risk_model = RiskModel.fit(applications)
+    seen = Standardiser.fit(task, train, columns=task.shown_columns)
+    run = RunDirectory.start(folder, {"task": str(task_path), "task_hash": task.task_hash})
+    run.write_json("risk_model.json", risk_model.to_dict())
+    run.write_json("seen_features.json", seen.to_dict())
+    response = ResponseModel(1, seen.transform(train).shape[1], n_members=2)
+    encoder = FeatureEncoder(encoder_features(risk_model, train).shape[1], torch.tensor([[-1.0, 1.0]]), 4)
+    with torch.no_grad():
+        response.linear[:, 0] = 2.0
+        encoder.linear.weight.zero_()
+        encoder.linear.weight[0, -1] = 1.0
+    save_checkpoint(run.file(RESPONSE_FILE), "response", response.state_dict(), response.config)
+    save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
+    run.write_json("summary.json", {})
+    return run.path
+
+
+def test_a_pilots_response_model_is_drawn_from_with_an_effect_of_its_own_or_a_planned_one(
+    tmp_path: Path,
+) -> None:
+    study = planned(tmp_path)
+    pool = TestPool.of_study(tmp_path / "round_1" / "bundle", str(tmp_path / "task"))
+    pilot = write_pilot(tmp_path / "run", tmp_path / "task" / "task.yaml")
+    log_odds, added, lapse = PilotPopulation(pilot, pool).draw(50, np.random.default_rng(0))
+    assert log_odds.shape == added.shape == (50, len(pool.ids))
+    assert log_odds.std(axis=0).mean() > 0.1  # people differ in readiness to approve
+    assert (lapse > 0).all()
+    words = (str(study), "--pilot", str(pilot), "--participants", "6", "--simulations", "50")
+    own = command(*words)
+    assert own.exit_code == 0, own.output
+    assert "people as the pilot" in own.output
+    assert "choose an effect in between" in str(command(*words, "--effect", "0.9").exception)

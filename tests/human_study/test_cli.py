@@ -1,0 +1,113 @@
+"""The command human-study: what it prints, and the one line with exit status 2 for every mistake."""
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.records import Recruitment
+from human_study import cli
+from human_study.participation.running_study import LiveStudy
+from tests.support.served_study import free_port
+from tests.support.tiny_study import write_study
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs the command as a user types it; returns exit status, stdout and stderr."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["human-study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(caught.value.code or 0), printed.out, printed.err
+
+    return command
+
+
+@pytest.mark.parametrize("command", ["init", "serve", "status", "report"])
+def test_every_command_explains_itself_with_an_example(run, command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert f"Example: human-study {command}" in out
+
+
+def test_init_writes_a_study_file_and_never_over_another(run, tmp_path: Path) -> None:
+    path = tmp_path / "My pilot.yaml"
+    assert run("init", path)[0] == 0
+    content = path.read_text()
+    assert "name: my_pilot " in content
+    status, _, err = run("init", path)
+    assert (status, path.read_text()) == (2, content)
+    assert "choose another name" in err
+
+
+def test_status_counts_participants(run, tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    live = LiveStudy.open(str(path))
+    with live.store:
+        live.prepare()
+        for name in "abc":
+            live.begin(Recruitment(platform="link", external_id=name))
+    for arguments in ([path], ["tiny_study", "--db", live.study.database]):
+        status, out, _ = run("status", *arguments)
+        assert status == 0
+        assert "participants: simulated" in out
+        assert {"face", "none", "active"} <= set(out.split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"bundle": "gone"}, "no advice bundle"),
+        ({"task": "lending_clubb"}, "lending_club"),
+        ({"conditons": {}}, "did you mean conditions"),
+        ({"database": "nonsense"}, "database"),
+    ],
+)
+def test_a_wrong_study_is_one_line_and_status_2(run, tmp_path: Path, changes: dict, sentence: str) -> None:
+    status, _, err = run(
+        "serve", write_study(tmp_path, **changes), "--port", free_port(), "--analyst-port", free_port()
+    )
+    assert status == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_taken_port_is_named(run, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, err = run("serve", write_study(tmp_path), "--port", port)
+    assert status == 2
+    assert str(port) in err
+
+
+def test_report_is_written_from_the_study_file(run, tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    live = LiveStudy.open(str(path))
+    with live.store:
+        live.prepare()
+    status, _, _ = run("report", path, "--out", tmp_path / "report.html")
+    assert status == 0
+    assert "SIMULATED" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "absent.yaml"],
+        ["status", "absent"],
+        ["report", "absent", "--out", "x.html", "--kind", "robots"],
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    run, tmp_path: Path, monkeypatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(*arguments)
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
