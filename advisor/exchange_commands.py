@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from advisor.command_options import DatabaseOption, OutOption, SeedOption
+from data.default_database import DEFAULT_DATABASE_URL
 from data.records import ParticipantKind
-from data.store.decision_store import DEFAULT_DATABASE_URL
 
 
 def check_task(path: Annotated[str, typer.Argument(help="A task.yaml, or a shipped task's name.")]) -> None:

@@ -17,9 +17,9 @@ from advisor.command_options import (
     participant_kind,
     progress_bars,
 )
+from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import TrainingError
 from data.records import ParticipantKind
-from data.store.decision_store import DEFAULT_DATABASE_URL
 
 if TYPE_CHECKING:
     from advisor.runs.run_dir import RunDirectory
@@ -183,8 +183,8 @@ def simulate(
     Example: advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --out var/simulation
     """
     from advisor.runs.config import TrainConfig, parse_config
+    from advisor.simulation.populations import population as population_named
     from advisor.simulation.rounds import simulate_rounds
-    from advisor.simulation.simulated_participant import population as population_named
     from data.tasks.decision_task import load_task
 
     config = parse_config(TrainConfig, settings or [])

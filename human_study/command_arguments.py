@@ -27,7 +27,7 @@ def participant_kind(text: str | None) -> ParticipantKind | None:
 
 def study_and_database(study: str, database_url: str | None) -> tuple[str, str]:
     """The study's name and its database, from a study file or from a bare name."""
-    from data.store.decision_store import DEFAULT_DATABASE_URL
+    from data.default_database import DEFAULT_DATABASE_URL
     from human_study.study.study_file import load_study_file
 
     if study.endswith((".yaml", ".yml")) or Path(study).is_file():

@@ -147,7 +147,8 @@ def erase(
 @commands.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
 def retain(db: DatabaseUrl = None) -> None:
     """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
-    from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
+    from data.default_database import DEFAULT_DATABASE_URL
+    from data.store.decision_store import DecisionStore
     from human_study.dataset.retention import delete_due
 
     with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:

@@ -28,9 +28,8 @@ from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
-from human_study.web.replica import require_replicable
 from human_study.web.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
-from human_study.web.run_app import run_app
+from human_study.web.run_app import require_replicable, run_app
 from human_study.web.static_files import StaticFiles
 
 _FOLDER = Path(__file__).parent

@@ -22,14 +22,14 @@ from advisor.encoder.composition import (
     usable_bounds,
 )
 from advisor.encoder.off_policy import PredictedAccuracy
-from advisor.encoder.predict_outcome import HELD_OUT_FILE, AdvisedPeople, predict_outcome
+from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
 from advisor.response.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory, next_run_folder
-from advisor.runs.run_participants import enter_participants
+from advisor.runs.run_participants import HELD_OUT_FILE, enter_participants
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask

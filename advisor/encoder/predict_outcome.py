@@ -12,33 +12,13 @@ from torch import Tensor
 
 from advisor.encoder.composition import PerceptPath
 from advisor.encoder.off_policy import LoggedDecisions, PredictedAccuracy, predict_accuracy
+from advisor.response.response_tables import PERCEPT_PREFIX
 from data.tasks.applications import Applications
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel
 
-HELD_OUT_FILE = "held_out_decisions.csv"
-PERCEPT_PREFIX = "percept_"
 ASKED_AT_ONCE = 20_000  # decisions; ĥ needs memory for people of every heed and readiness in each
 N_IDENTITIES_EACH = 4  # random identities that each application's new face is averaged over
-
-
-def held_out_table(
-    decisions: pd.DataFrame, predicted: np.ndarray, percepts: np.ndarray, axes: tuple[str, ...]
-) -> pd.DataFrame:
-    """One row a decision that ĥ was fitted to: who, on what, P(approve) by members that never saw the person.
-
-    Args:
-        decisions: participant, application_id, approved, image_sha256, round_number, propensity.
-        predicted: float [N].
-        percepts: what FacePerception read, float [N, K].
-        axes: their names.
-    """
-    # A number tells people apart as well, and nothing in here names anybody who may have to be erased.
-    numbered = pd.factorize(decisions["participant"])[0]
-    read = pd.DataFrame(percepts, columns=[f"{PERCEPT_PREFIX}{axis}" for axis in axes])
-    columns = ["application_id", "image_sha256", "round_number", "propensity", "approved"]
-    table = pd.concat([decisions[columns].reset_index(drop=True), read], axis=1)
-    return table.assign(predicted=predicted, participant=numbered)
 
 
 @dataclass(frozen=True)

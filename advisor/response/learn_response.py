@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 
 from advisor.drawing.rendering import Progress, read_percepts
-from advisor.encoder.predict_outcome import HELD_OUT_FILE, held_out_table
 from advisor.response.fit_response import ResponseFit, fit_response, log_loss
 from advisor.response.response_tables import (
     CALIBRATION_FILE,
@@ -18,12 +17,14 @@ from advisor.response.response_tables import (
     calibration_table,
     decision_losses,
     face_readings,
+    held_out_table,
     importance_table,
     mean_by_people,
 )
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig
 from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_participants import HELD_OUT_FILE
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint

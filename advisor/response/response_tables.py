@@ -19,6 +19,7 @@ from models.response import ResponseModel
 CALIBRATION_FILE = "response_calibration.csv"
 IMPORTANCE_FILE = "response_importance.csv"
 FACE_READINGS_FILE = "face_readings.csv"
+PERCEPT_PREFIX = "percept_"
 N_BINS = 10
 
 
@@ -95,3 +96,22 @@ def face_readings(response: ResponseModel, percepts: np.ndarray, images: list[st
     with torch.no_grad():
         chance = response(inputs).double().numpy()
     return pd.DataFrame({"image_sha256": images, "approve_probability": chance})
+
+
+def held_out_table(
+    decisions: pd.DataFrame, predicted: np.ndarray, percepts: np.ndarray, axes: tuple[str, ...]
+) -> pd.DataFrame:
+    """One row a decision that ĥ was fitted to: who, on what, P(approve) by members that never saw the person.
+
+    Args:
+        decisions: participant, application_id, approved, image_sha256, round_number, propensity.
+        predicted: float [N].
+        percepts: what FacePerception read, float [N, K].
+        axes: their names.
+    """
+    # A number tells people apart as well, and nothing in here names anybody who may have to be erased.
+    numbered = pd.factorize(decisions["participant"])[0]
+    read = pd.DataFrame(percepts, columns=[f"{PERCEPT_PREFIX}{axis}" for axis in axes])
+    columns = ["application_id", "image_sha256", "round_number", "propensity", "approved"]
+    table = pd.concat([decisions[columns].reset_index(drop=True), read], axis=1)
+    return table.assign(predicted=predicted, participant=numbered)

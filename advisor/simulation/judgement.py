@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from advisor.simulation.populations import Population
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from data.tasks.decision_task import DecisionTask
-
-if TYPE_CHECKING:
-    from advisor.simulation.simulated_participant import Population
 
 CALIBRATION_SAMPLE = 3000
 

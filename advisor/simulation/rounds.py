@@ -21,8 +21,12 @@ from advisor.publishing.publish import publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.simulation.collect import collect_simulated
-from advisor.simulation.face_reader import load_simulated_observer
-from advisor.simulation.simulated_participant import Population, SimulatedParticipant, draw_people
+from advisor.simulation.populations import Population
+from advisor.simulation.simulated_participant import (
+    SimulatedParticipant,
+    draw_people,
+    load_simulated_observer,
+)
 from data.errors import PublicationRefusedError, TrainingError
 from data.records import Study
 from data.store.decision_store import DecisionStore

@@ -21,9 +21,6 @@ from data.store import frames, sql_tables
 from data.store.participants import ParticipantStore
 from data.store.queries import find_first_unanswered, find_study, read_records, write_records
 from data.store.recording import Outcome, record_all
-from data.store.studies import DEFAULT_DATABASE_URL
-
-__all__ = ["DEFAULT_DATABASE_URL", "DecisionStore"]
 
 
 class DecisionStore(ParticipantStore):

@@ -10,6 +10,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
 from data.store import sql_tables
@@ -22,8 +23,6 @@ from data.store.queries import (
     read_records,
     require_nobody_erased,
 )
-
-DEFAULT_DATABASE_URL = "sqlite:///var/countenance.db"
 
 
 class StudyStore:

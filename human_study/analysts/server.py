@@ -19,10 +19,9 @@ from streamlit.starlette import App
 
 from human_study.analysts.door import AnalystDoor
 from human_study.analysts.key import ANALYST_KEY_VARIABLE, AnalystKey
+from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.web.run_app import run_app
 
-DATABASE_VARIABLE = "COUNTENANCE_DATABASE_URL"
-STUDY_VARIABLE = "COUNTENANCE_STUDY"
 _SCRIPT = Path(__file__).parent / "analyst_app.py"
 _PAGES = "human_study.analysts.views.contents"
 

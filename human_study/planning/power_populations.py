@@ -16,7 +16,7 @@ from scipy.special import logit
 
 from advisor.bundles.bundle import Bundle, load_bundle
 from advisor.simulation.judgement import calibrated_judgement, own_direction
-from advisor.simulation.simulated_participant import SCORE_GAIN, Population
+from advisor.simulation.populations import SCORE_GAIN, Population
 from data.errors import StudyError, TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask, load_task

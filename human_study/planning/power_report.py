@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from advisor.bundles.bundle import Condition
-from advisor.simulation.simulated_participant import population
+from advisor.simulation.populations import population
 from data.errors import StudyError
 from human_study.planning.power import (
     ALPHA,

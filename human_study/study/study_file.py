@@ -16,9 +16,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from advisor.bundles.bundle import CONDITIONS, Condition
+from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
-from data.store.decision_store import DEFAULT_DATABASE_URL
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.recruitment import RecruitmentPlan
 from human_study.study.study_sections import (

@@ -21,8 +21,8 @@ from streamlit.testing.v1 import AppTest
 
 from data.store.decision_store import DecisionStore
 from human_study import analysts
-from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.analysts.views import contents
+from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.report.report import write_report
 from tests.support.interval_coverage import COVERAGES, coverage
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle

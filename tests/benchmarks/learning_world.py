@@ -21,7 +21,8 @@ from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people, population
+from advisor.simulation.populations import population
+from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator

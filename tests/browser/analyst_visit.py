@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
 
 from human_study.analysts.key import ANALYST_KEY_VARIABLE
-from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
+from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.support.served_study import ANALYST_KEY, PATIENCE_S, answers, free_port, wait_until
 
 STILL_MS = 150

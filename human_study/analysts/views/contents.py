@@ -15,10 +15,20 @@ from human_study.analysts.views import (
     reasons,
     response_model,
 )
-from human_study.analysts.views.sections import section_page
+from human_study.analysts.views.drawing import finding
 from human_study.analysts.views.selection import Choice, read_ahead
 
 __all__ = ["PAGES", "read_ahead"]
+
+
+def section_page(section: str) -> Callable[[Choice], None]:
+    """The page that shows the findings of one section of `findings.sections.SECTIONS`, and nothing else."""
+
+    def draw(choice: Choice) -> None:
+        for found in choice.findings(section):
+            finding(found)
+
+    return draw
 
 
 def _live(choice: Choice) -> None:

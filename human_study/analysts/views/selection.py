@@ -15,13 +15,14 @@ from typing import Any
 
 import streamlit as st
 
+from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import CountenanceError
 from data.records import ParticipantKind
-from data.store.decision_store import DEFAULT_DATABASE_URL, DecisionStore
+from data.store.decision_store import DecisionStore
 from human_study.analysis.study_filter import narrowed
 from human_study.analysis.study_results import StudyResults, collect_results, kinds_present
-from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.analysts.views.drawing import plain
+from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.findings.finding import Finding
 from human_study.findings.headline import condition_label
 from human_study.findings.sections import SECTIONS

@@ -20,8 +20,8 @@ from advisor.publishing.evaluate import (
 from advisor.publishing.publish import publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
+from advisor.simulation.populations import population
 from advisor.simulation.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
-from advisor.simulation.simulated_participant import population
 from data.errors import PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task

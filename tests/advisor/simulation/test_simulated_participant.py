@@ -7,7 +7,8 @@ import pytest
 
 from advisor.encoder.risk_model import RiskModel
 from advisor.response.training_decisions import even_sample
-from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people, population
+from advisor.simulation.populations import population
+from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.errors import TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import load_task

@@ -7,8 +7,8 @@ import pytest
 
 from advisor.bundles.bundle import Bundle
 from data.store.decision_store import DecisionStore
-from human_study.analysts.server import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.analysts.views import selection
+from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 

@@ -7,7 +7,7 @@ import pytest
 from data.errors import SetupError
 from human_study.server import serve
 from human_study.web.access_log import shown_path
-from human_study.web.replica import COOKIE_SECRET_VARIABLE
+from human_study.web.run_app import COOKIE_SECRET_VARIABLE
 from tests.support.served_study import free_port
 from tests.support.tiny_study import write_study
 
