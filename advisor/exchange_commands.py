@@ -18,12 +18,16 @@ def check_task(path: Annotated[str, typer.Argument(help="A task.yaml, or a shipp
     Example: advisor check-task my_loans/task.yaml
     """
     from data.errors import TaskError
-    from data.tasks.decision_task import check_task as problems_of
+    from data.tasks.decision_task import checked_table
 
-    problems = problems_of(path)
-    if problems:
+    frame, problems = checked_table(path)
+    if frame is None or problems:
         raise TaskError("\n".join(problems))
-    print(f"{path} is a complete decision task.")
+    print(f"{path} is a complete decision task: {len(frame):,} applications.")
+    missing = frame.isna().sum()
+    if missing.any():
+        counts = ", ".join(f"{name} {n:,}" for name, n in missing[missing > 0].items())
+        print(f"Read as missing: {counts}.")
 
 
 def export_trials(

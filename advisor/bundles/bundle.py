@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data.errors import BundleError
 from data.records import Bundle as BundleRecord
 from data.records import ParticipantKind
+from data.tasks.decision_task import DecisionTask
 
 Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile"]
 CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile")
@@ -266,12 +267,12 @@ def load_bundle(path: str | Path) -> Bundle:
     )
 
 
-def require_task(bundle: Bundle, task_name: str, task_hash: str) -> None:
+def require_task(bundle: Bundle, task: DecisionTask) -> None:
     """Raise BundleError if the bundle was published for another task than the one given."""
-    if bundle.manifest.task_hash != task_hash:
+    if not task.has_hash(bundle.manifest.task_hash):
         raise BundleError(
             f"The bundle {bundle.path} was published for the task {bundle.manifest.task_name} as it was then,"
-            f" not for {task_name} as it is now; publish a bundle for this task."
+            f" not for {task.name} as it is now; publish a bundle for this task."
         )
 
 

@@ -62,7 +62,7 @@ def export_trials(
     """
     bundle = load_bundle(bundle_path)
     task = load_task(bundle.manifest.task_path)
-    require_task(bundle, task.name, task.task_hash)
+    require_task(bundle, task)
     if out.exists() and any(out.iterdir()):
         raise TrialsError(f"{out} is not empty; choose another --out.")
     shown = read_applications(task).frame[task.shown_columns]

@@ -15,6 +15,7 @@ from advisor.bundles.exchange import Export, read_export, read_exported_decision
 from data.errors import TrialsError
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
 from data.store.decision_store import DecisionStore
+from data.tasks.decision_task import load_task
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _study(
     """The study named, made where it is new; it was declared outside, so that its file says just that."""
     for study in store.studies():
         if study.name == study_name:
-            if study.task_hash != export.task_hash:
+            if not _same_task(study.task_hash, export):
                 raise TrialsError(
                     f"The study {study_name!r} is of the task {study.task_name}, these trials of {export.task_name};"
                     " name another --study."
@@ -104,6 +105,11 @@ def _study(
     )
     store.create_study(study)
     return study
+
+
+def _same_task(task_hash: str, export: Export) -> bool:
+    """Whether a study's task is that of an export; version 0.1.0 hashed the same task in another way."""
+    return task_hash == export.task_hash or load_task(export.task_path).has_hash(task_hash)
 
 
 def _participant_key(study_name: str, export: Export, label: str) -> str:

@@ -157,7 +157,7 @@ def _unchanged_since(
 ) -> tuple[DecisionTask, dict[str, str]]:
     """The run's task, and part → SHA-256 of its weights; BundleError where one of them has changed since."""
     task = load_task(options["task"])
-    if task.task_hash != options["task_hash"]:
+    if not task.has_hash(options["task_hash"]):
         raise BundleError(f"The task {task.name} has changed since {run.path} was trained; train again.")
     weights = weights_of_run(run)
     changed = sorted(part for part, sha256 in weights.items() if summary["weights"][part] != sha256)

@@ -70,7 +70,7 @@ def decisions_of_study(
             raise BundleError(
                 f"{bundle.path} holds another bundle than the one that decisions were taken on; restore it."
             )
-        require_task(bundle, task.name, task.task_hash)
+        require_task(bundle, task)
         bundles[bundle_hash] = bundle
 
     def read_image(sha256: str) -> bytes:
@@ -94,7 +94,7 @@ def decisions_of_files(
         TrainingError: they are on test applications, or there is nothing to learn from.
     """
     export = read_export(trials)
-    if export.task_hash != task.task_hash:
+    if not task.has_hash(export.task_hash):
         raise BundleError(
             f"{trials} was exported for the task {export.task_name} as it was then, not {task.name}."
         )

@@ -88,6 +88,15 @@ class StudyStore:
                 statement = self._insert(sql_tables.study_condition).values(declared.model_dump())
                 connection.execute(statement.on_conflict_do_nothing())
 
+    def set_task_hash(self, name: str, task_hash: str) -> None:
+        """Record the hash under which a study's unchanged task is known from now on."""
+        with self._writing() as connection:
+            find_study(connection, name, lock=True)
+            columns = sql_tables.study.c
+            connection.execute(
+                update(sql_tables.study).where(columns.name == name).values(task_hash=task_hash)
+            )
+
     def study(self, name: str) -> Study:
         """One study. Raises StudyError, naming the nearest, where there is none of that name."""
         with self._reading() as connection:

@@ -1,6 +1,5 @@
 """A decision task: a table of applications, what its columns mean, and who may see which."""
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ import pandas as pd
 from data.errors import TaskError
 from data.nearest import nearest
 from data.tasks.table import read_table
-from data.tasks.task_file import TaskFile, read_task_file
+from data.tasks.task_file import TaskFile
+from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash
+from data.tasks.task_problems import read_task_file
 
 NOT_STATED = "not stated"
 
@@ -27,15 +28,14 @@ class DecisionTask(TaskFile):
 
     @cached_property
     def task_hash(self) -> str:
-        """SHA-256 (hex) of the checked content of the task file and of the table's bytes."""
-        digest = hashlib.sha256(self.model_dump_json(exclude={"path"}).encode())
-        try:
-            with self.table_path.open("rb") as table:
-                while block := table.read(1 << 20):
-                    digest.update(block)
-        except OSError as error:
-            raise TaskError(f"{self.table_path} cannot be read ({error.strerror}); put it back") from error
-        return digest.hexdigest()
+        """SHA-256 (hex) of what the machine reads of this task: see `data.tasks.task_hash`."""
+        return task_hash(self, self.table_path)
+
+    def has_hash(self, recorded: str) -> bool:
+        """Whether a bundle, run or study was made for this task, by version 0.1.0 or since."""
+        if recorded == self.task_hash or recorded in FORMER_HASHES.get(self.task_hash, ()):
+            return True
+        return recorded == former_hash(self.path, self.table_path)
 
     def label(self, column: str) -> str:
         """What participants and analysts call a column."""
@@ -50,7 +50,7 @@ class DecisionTask(TaskFile):
         if pd.isna(value):
             return NOT_STATED
         if declared.kind == "category":
-            return declared.categories.get(str(value), str(value))
+            return declared.categories.get(str(value)) or str(value)
         if declared.kind == "yes_no":
             return "yes" if value else "no"
         return _with_unit(_with_thousands(float(value)), declared.unit)
@@ -115,12 +115,17 @@ def check_task(path: str | Path) -> list[str]:
 
     `path` is a task.yaml, its folder, or a shipped name. An empty list means that nothing is wrong.
     """
+    return checked_table(path)[1]
+
+
+def checked_table(path: str | Path) -> tuple[pd.DataFrame | None, list[str]]:
+    """The table of a task as `data.tasks.table.read_table` gives it, or None, and what `check_task` says."""
     try:
         file_path = task_path(path)
     except TaskError as error:
-        return [str(error)]
+        return None, [str(error)]
     task_file, problems = read_task_file(file_path)
     if task_file is None:
-        return problems
-    _, table_problems = read_table(task_file, file_path.parent / task_file.table)
-    return problems + table_problems
+        return None, problems
+    frame, table_problems = read_table(task_file, file_path.parent / task_file.table)
+    return frame, problems + table_problems

@@ -1,36 +1,47 @@
 """The text of a `task.yaml`: its keys, their checks, and the sentences that say what is wrong with one."""
 
-import copy
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+import codecs
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from data.nearest import nearest
+from data.delimited_text import BLANKS
 
 Role = Literal["id", "outcome", "feature", "human_only", "protected", "price", "ignored"]
 Kind = Literal["number", "integer", "category", "yes_no"]
 
 
-def _clear_text(value: Any) -> Any:
-    # YAML reads a bare yes as true and a bare 36 as a number; in a task file both mean what is written.
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if isinstance(value, (int, float)) else value
+Separator = Literal["comma", "semicolon", "tab", "bar"]
+Decimal = Literal["point", "comma"]
 
 
-def _clear_text_keys(value: Any) -> Any:
-    return {_clear_text(key): entry for key, entry in value.items()} if isinstance(value, dict) else value
+def _trimmed(value: Any) -> Any:
+    # A file is read as text, but YAML's explicit tags and callers from Python may bring other scalars.
+    return str(value).strip(BLANKS) if isinstance(value, (str, int, float)) else value
 
 
-Text = Annotated[str, BeforeValidator(_clear_text)]
+def _trimmed_keys(value: Any) -> Any:
+    return {_trimmed(key): entry for key, entry in value.items()} if isinstance(value, dict) else value
 
 
-class Column(BaseModel):
-    """What one column of the table means, who sees it, and how its values are written."""
+Text = Annotated[str, BeforeValidator(_trimmed)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, unknown keys are refused, and a key without a value says nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_values(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        return {key: value for key, value in content.items() if value not in ("", None)}
+
+
+class Column(Section):
+    """What one column of the table means, who sees it, and how its values are written."""
 
     role: Role
     kind: Kind | None = None
@@ -38,13 +49,19 @@ class Column(BaseModel):
     unit: Text = ""
     help: Text = ""
     shown: bool = False
-    categories: Annotated[dict[Text, Text], BeforeValidator(_clear_text_keys)] = Field(default_factory=dict)
+    categories: Annotated[dict[Text, Text], BeforeValidator(_trimmed_keys)] = Field(default_factory=dict)
+    missing: tuple[Text, ...] = Field(
+        default=(), description="words for a missing value, beyond the usual ones"
+    )
+
+    @field_validator("missing", mode="before")
+    @classmethod
+    def _one_or_more(cls, words: Any) -> Any:
+        return (words,) if isinstance(words, (str, int, float)) else words
 
 
-class Outcome(BaseModel):
+class Outcome(Section):
     """Which column says what became of a case, and the two values that it takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: Text
     positive: Text
@@ -53,29 +70,36 @@ class Outcome(BaseModel):
     negative_label: Text = "defaulted"
 
 
-class Choices(BaseModel):
+class Choices(Section):
     """The labels of the two buttons; the keys are fixed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     approve: Text = "Approve"
     deny: Text = "Deny"
 
 
-class TaskFile(BaseModel):
+class TaskFile(Section):
     """A decision task as its file states it, before its table is looked at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     title: Text
     description: Text = ""
     table: Text
+    separator: Separator = "comma"
+    encoding: str = "utf-8"
+    decimal: Decimal | None = Field(default=None, description="of numbers: point or comma; left out: a point")
     case_noun: Text = "application"
     choices: Choices = Choices()
     outcome: Outcome
     use_price: bool = False
-    columns: Annotated[dict[Text, Column], BeforeValidator(_clear_text_keys)]
+    columns: Annotated[dict[Text, Column], BeforeValidator(_trimmed_keys)]
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            return codecs.lookup(name).name
+        except LookupError:
+            raise ValueError("there is no encoding of that name; write utf-8, utf-16 or cp1252") from None
 
     def _with_role(self, *roles: Role) -> list[str]:
         return [name for name, column in self.columns.items() if column.role in roles]
@@ -108,159 +132,3 @@ class TaskFile(BaseModel):
     def value_columns(self) -> list[str]:
         """Every column that is read into a table of applications, in file order."""
         return self._with_role("feature", "human_only", "protected", "price")
-
-
-KEYS_OF_SECTION: dict[str, list[str]] = {
-    "": list(TaskFile.model_fields),
-    "outcome": list(Outcome.model_fields),
-    "choices": list(Choices.model_fields),
-    "columns": list(Column.model_fields),
-}
-
-
-def read_task_file(path: Path) -> tuple[TaskFile | None, list[str]]:
-    """Read and check a task file without its table.
-
-    Returns the file's content and every problem found, a sentence each. Where there are problems the content
-    is what was probably meant, so that the table can be looked at too, or None where nobody can tell.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None, [f"there is no task file {path}; name a shipped task or the path of a task.yaml"]
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [f"{path} cannot be read ({error}); name a readable task.yaml in UTF-8"]
-    except yaml.YAMLError as error:
-        return None, [_syntax_problem(path, error)]
-    if not isinstance(content, dict):
-        return None, [f"{path.name} holds no keys; write name, title, table, outcome and columns into it"]
-    try:
-        task_file = TaskFile.model_validate(content)
-    except ValidationError as error:
-        return _guess_meant(content, error), _validation_problems(path.name, error)
-    return task_file, [f"{path.name}: {problem}" for problem in _contradictions(task_file)]
-
-
-def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unreadable character"
-    said = getattr(error, "problem", None) or "not YAML"
-    return (
-        f'{path.name} is not valid YAML at {where} ({said}); mend that line, putting text like "%" in quotes'
-    )
-
-
-def _guess_meant(content: dict[str, Any], error: ValidationError) -> TaskFile | None:
-    """The file with misspelt keys, roles and kinds replaced by the nearest right ones."""
-    content = copy.deepcopy(content)
-    for entry in error.errors(include_url=False):
-        *section, key = entry["loc"] or ("",)
-        place = content
-        for part in section:
-            place = place[part] if isinstance(place, dict) and part in place else {}
-        if entry["type"] == "extra_forbidden" and key in place:
-            value = place.pop(key)
-            place.setdefault(_meant_key(section, key) or key, value)
-        elif entry["type"] == "literal_error" and key in place:
-            place[key] = nearest(str(entry["input"]), _allowed_words(key))
-    try:
-        return TaskFile.model_validate(content)
-    except ValidationError:
-        return None
-
-
-def _keys_of(section: list[Any]) -> list[str]:
-    return KEYS_OF_SECTION[str(section[0]) if section else ""]
-
-
-def _meant_key(section: list[Any], key: Any) -> str | None:
-    return nearest(str(key), _keys_of(section))
-
-
-def _allowed_words(key: Any) -> tuple[str, ...]:
-    return get_args(Role) if key == "role" else get_args(Kind)
-
-
-def _validation_problems(file_name: str, error: ValidationError) -> list[str]:
-    entries = error.errors(include_url=False)
-    missing = {entry["loc"] for entry in entries if entry["type"] == "missing"}
-    problems = []
-    for entry in entries:
-        *section, key = entry["loc"] or ("",)
-        if entry["type"] != "extra_forbidden":
-            continue
-        # A misspelt key also leaves its right key missing: that is one mistake and gets one sentence.
-        meant = _meant_key(section, key)
-        missing.discard((*section, meant or ""))
-        place = f" under {'.'.join(map(str, section))}" if section else ""
-        mend = f'did you mean "{meant}"?' if meant else f"the keys there are {', '.join(_keys_of(section))}"
-        problems.append(f'{file_name}: "{key}"{place} is not a key; {mend}')
-    for entry in entries:
-        place = ".".join(str(part) for part in entry["loc"])
-        if entry["type"] == "missing" and entry["loc"] in missing:
-            problems.append(f'{file_name} lacks "{place}"; add it')
-        elif entry["type"] == "literal_error":
-            problems.append(f"{file_name}: {place} is {entry['input']!r}; {_words_hint(entry)}")
-        elif entry["type"] == "string_pattern_mismatch":
-            problems.append(
-                f"{file_name}: {place} is {entry['input']!r}; use small letters, digits and underscores only"
-            )
-        elif entry["type"] in ("dict_type", "model_type"):
-            problems.append(
-                f"{file_name}: {place} is {entry['input']!r}; write its keys below it, one a line"
-            )
-        elif entry["type"] not in ("missing", "extra_forbidden"):
-            wrong = entry["msg"][0].lower() + entry["msg"][1:]
-            problems.append(f"{file_name}: {place} is {entry['input']!r}; {wrong}")
-    return problems
-
-
-def _words_hint(entry: Any) -> str:
-    words = _allowed_words(entry["loc"][-1])
-    meant = nearest(str(entry["input"]), words)
-    return f"write one of {', '.join(words)}" + (f' (the nearest is "{meant}")' if meant else "")
-
-
-def _contradictions(task_file: TaskFile) -> list[str]:
-    """What no single key shows: keys that do not go together. A sentence each, without the file's name."""
-    problems = []
-    ids = task_file.id_columns
-    if len(ids) != 1:
-        found = f"{len(ids)} columns ({', '.join(ids)}) have" if ids else "no column has"
-        problems.append(f"{found} role id; give it to exactly one column")
-    if not any(column.role == "feature" for column in task_file.columns.values()):
-        problems.append("no column has role feature; give it to every column that the machine may read")
-    elif not task_file.shown_columns:
-        problems.append("participants would see nothing; set shown: true on some feature columns")
-    outcome = task_file.outcome
-    if outcome.positive == outcome.negative:
-        problems.append(
-            f'outcome.positive and outcome.negative are both "{outcome.positive}"; name the two values apart'
-        )
-    for name, column in task_file.columns.items():
-        problems += [
-            f"column {name} {problem}" for problem in _column_contradictions(task_file, name, column)
-        ]
-    return problems
-
-
-def _column_contradictions(task_file: TaskFile, name: str, column: Column) -> list[str]:
-    problems = []
-    is_outcome = name == task_file.outcome.column
-    if is_outcome and column.role != "outcome":
-        problems.append(
-            f"is the outcome but has role {column.role}; give it role outcome, or it gives itself away"
-        )
-    if column.role == "outcome" and not is_outcome:
-        problems.append(
-            f"has role outcome, but outcome.column is {task_file.outcome.column}; name one of them"
-        )
-    if column.role not in ("id", "outcome", "ignored") and column.kind is None:
-        problems.append(f"has no kind; write one of {', '.join(get_args(Kind))}")
-    if column.categories and column.kind != "category":
-        problems.append("has categories but is not of kind category; write kind: category or take them away")
-    if column.shown and column.role == "price" and not task_file.use_price:
-        problems.append("is shown and has role price; set use_price: true, or take shown away")
-    elif column.shown and column.role not in ("feature", "human_only", "price"):
-        problems.append(f"has role {column.role} and can never be shown; take shown away")
-    return problems

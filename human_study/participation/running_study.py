@@ -79,6 +79,9 @@ class LiveStudy:
         bundle = load_bundle(self.study.bundle)
         self.bundles.require_suitable(bundle)
         self.store.create_study(record, self.study.quotas)
+        stored = self.store.study(self.study.name).task_hash
+        if stored != self.task.task_hash and self.task.has_hash(stored):  # stored by version 0.1.0
+            self.store.set_task_hash(self.study.name, self.task.task_hash)
         if not self.store.rounds(self.study.name):
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)

@@ -66,7 +66,7 @@ class ServedBundles:
 
     def require_suitable(self, bundle: Bundle) -> None:
         """Raises StudyError or BundleError where a bundle is not one that this study can serve."""
-        require_task(bundle, self._task.name, self._task.task_hash)
+        require_task(bundle, self._task)
         require_participants(
             bundle.manifest.trained_on, self._study.participants, self._study.allow_simulated_advisor
         )

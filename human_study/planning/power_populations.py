@@ -108,7 +108,7 @@ class PilotPopulation:
         from data.tasks.applications import Standardiser
 
         run = RunDirectory.open(run_path)
-        if run.read_json("options.json")["task_hash"] != pool.task.task_hash:
+        if not pool.task.has_hash(run.read_json("options.json")["task_hash"]):
             raise TrainingError(
                 f"The run {run_path} was trained on another task than {pool.task.name}; name a pilot of it."
             )

@@ -7,6 +7,7 @@ import pytest
 
 from advisor.bundles.bundle import Bundle, Check, load_bundle, require_participants, require_task
 from data.errors import BundleError
+from data.tasks.decision_task import load_task
 from tests.support.tiny_study import write_task, write_tiny_bundle
 
 
@@ -85,7 +86,7 @@ def test_a_manifest_of_another_program_is_refused(bundle: Bundle) -> None:
 
 def test_a_bundle_of_another_task_is_refused(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="tiny_loans"):
-        require_task(bundle, "lending_club", "0" * 64)
+        require_task(bundle, load_task("lending_club"))
 
 
 def test_people_meet_an_advisor_of_simulated_people_only_where_it_is_allowed() -> None:

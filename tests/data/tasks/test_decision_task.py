@@ -1,5 +1,7 @@
 """Task files: what they declare, and every sentence about a wrong one."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -75,17 +77,72 @@ def test_values_are_displayed_as_people_read_them(
     assert load_task(tiny_task).display(column, value) == shown
 
 
-def test_the_hash_follows_content_not_place(tiny_task: Path) -> None:
+def test_the_hash_follows_what_the_machine_reads_and_no_label(tiny_task: Path) -> None:
     def task_hash() -> str:
         return load_task(tiny_task).task_hash
 
     first = task_hash()
-    change_task(tiny_task, "name: tiny\n", "name: tiny\ncase_noun: application\n")
-    assert task_hash() == first  # what the file says by default, said aloud
-    change_task(tiny_task, "Credit cards", "Cards")
+    for said, in_german in (
+        ("name: tiny\n", "name: tiny\ncase_noun: Antrag\ndescription: Kredite\n"),
+        ("Tiny loans (synthetic)", "Kleine Kredite"),
+        ("Annual income, unit: USD", "Einkommen, unit: Dollar"),
+        ("own: owned", "own: Eigentum"),
+    ):
+        change_task(tiny_task, said, in_german)
+        assert task_hash() == first
+    change_task(tiny_task, "n_cards: {role: feature", "n_cards: {shown: true, role: feature")
     assert (changed := task_hash()) != first
     change_table(tiny_task, "n_cards", 0, 11)
     assert task_hash() not in (first, changed)
+
+
+def test_what_version_0_1_0_made_for_a_task_still_serves(tiny_task: Path) -> None:
+    # The hash that 0.1.0 gave this task file (labels included) with this table, computed by its own rule.
+    old = {
+        "name": "tiny",
+        "title": "Tiny loans (synthetic)",
+        "description": "",
+        "table": "loans.csv",
+        "case_noun": "application",
+        "choices": {"approve": "Approve", "deny": "Deny"},
+        "outcome": {
+            "column": "repaid",
+            "positive": "yes",
+            "negative": "no",
+            "positive_label": "repaid",
+            "negative_label": "defaulted",
+        },
+        "use_price": False,
+        "columns": {
+            name: {
+                "role": column.role,
+                "kind": column.kind,
+                "label": column.label,
+                "unit": column.unit,
+                "help": column.help,
+                "shown": column.shown,
+                "categories": column.categories,
+            }
+            for name, column in load_task(tiny_task).columns.items()
+        },
+    }
+    text = json.dumps(old, separators=(",", ":")).encode()
+    former = hashlib.sha256(text + (tiny_task.parent / "loans.csv").read_bytes()).hexdigest()
+    assert load_task(tiny_task).has_hash(former)
+    change_table(tiny_task, "n_cards", 0, 11)
+    assert not load_task(tiny_task).has_hash(former)
+
+
+@pytest.mark.parametrize(
+    ("name", "former"),
+    [
+        ("consumer_credit", "04e16f69f4da42adf4cf79774069a098cc6d21f2536cd9ac726bba09cb838018"),
+        ("lending_club", "8af128512f51fb0821c26d97a1c2aafb2756cb24028065fcaf03ab552b7e7bf2"),
+    ],
+)
+def test_bundles_of_the_shipped_tasks_outlive_their_labels(name: str, former: str) -> None:
+    assert load_task(name).has_hash(former)
+    assert not load_task(name).has_hash(former[::-1])
 
 
 def test_bare_yes_and_no_mean_what_is_written(tiny_task: Path) -> None:
@@ -191,7 +248,7 @@ def test_everything_wrong_is_said_at_once(tiny_task: Path) -> None:
         (b"", "is empty"),
         (b"case_id;income;amount\nA;1;2\n", "separated by semicolons"),
         (b"\x1f\x8b\x08nonsense", "cannot be read"),
-        (b"case_id,income\n\xff\xfe,3\n", "cannot be read"),
+        (b"case_id,income\n\xff\xfe,3\n", "not written in UTF-8"),
     ],
 )
 def test_an_absent_or_unreadable_table_is_one_sentence(
