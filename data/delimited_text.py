@@ -11,6 +11,11 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 BLANKS = (
     "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 )
+# In small letters. What a category column declares as a category is one, whatever it is called.
+MISSING_WORDS = frozenset(
+    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "null", "#null!", "none", "nil"}
+    | {"-", "--", "---", "–", "—", ".", "..", "?"}
+)
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark begins alike
     codecs.BOM_UTF32_BE: "utf-32",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +12,19 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_task
+from advisor.bundles.decision_file import (
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    plain_number,
+    read_decision_file,
+)
 from advisor.bundles.draw_trials import draw_trials
+from data.delimited_text import MISSING_WORDS
 from data.errors import TrialsError
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 
 TRIAL_COLUMNS = ("participant", "trial", "condition", "application_id", "image", "score")
-OPTIONAL_COLUMNS = ("confidence", "response_time_ms", "reason")
 CHOICES = ("approve", "deny")
 MAX_NAMED_LINES = 50
 
@@ -139,29 +144,38 @@ def read_trials(trials: Path) -> pd.DataFrame:
     return table
 
 
-def _line_problem(row: dict[str, str], known: set[tuple[str, int]], seen: set[tuple[str, int]]) -> str | None:
-    """What is wrong with one line of a decisions file, or None; remembers the trial as seen."""
-    if not re.fullmatch(r"\d+", row["trial"]):
-        return f"trial is {row['trial']!r}, must be a whole number"
-    key = (row["participant"], int(row["trial"]))
+def _read_line(
+    row: dict[str, str], known: dict[tuple[str, int], str], seen: set[tuple[str, int]]
+) -> tuple[dict[str, Any], str | None]:
+    """One line of a decisions file as values, and what is wrong with it, or None; remembers the trial as seen.
+
+    `known`: (participant in small letters, trial) → participant as exported.
+    """
+    values: dict[str, Any] = {name: text for name, text in row.items() if text}
+    trial = plain_number(row["trial"])
+    if trial is None or not trial.is_integer():
+        return values, f"trial is {row['trial']!r}, must be a whole number"
+    key = (row["participant"].casefold(), int(trial))
     if key not in known:
-        return f"there is no trial {key[1]} of participant {key[0]!r} in this export"
+        return values, f"there is no trial {key[1]} of participant {row['participant']!r} in this export"
     if key in seen:
-        return f"trial {key[1]} of participant {key[0]!r} was decided on an earlier line"
+        return values, f"trial {key[1]} of participant {row['participant']!r} was decided on an earlier line"
     seen.add(key)
-    if row["choice"] not in CHOICES:
-        return f"choice is {row['choice']!r}, must be approve or deny"
+    choice = row["choice"].casefold()
+    if choice not in CHOICES:
+        return values, f"choice is {row['choice']!r}, must be approve or deny"
+    values |= {"participant": known[key], "trial": int(trial), "choice": choice}
     for column, high in (("confidence", 1.0), ("response_time_ms", float("inf"))):
         text = row.get(column, "")
-        if text:
-            try:
-                number = float(text)
-            except ValueError:
-                number = float("nan")
-            if not 0 <= number <= high or number == float("inf"):
+        if text.casefold() in MISSING_WORDS:
+            values.pop(column, None)
+        else:
+            number = plain_number(text)
+            if number is None or not number <= high or number == float("inf"):
                 limits = "from 0 to 1" if column == "confidence" else "of milliseconds, at least 0"
-                return f"{column} is {text!r}, must be a number {limits}"
-    return None
+                return values, f"{column} is {text!r}, must be a number {limits}"
+            values[column] = number
+    return values, None
 
 
 def read_exported_decisions(decisions_file: Path, trials: Path) -> pd.DataFrame:
@@ -169,33 +183,28 @@ def read_exported_decisions(decisions_file: Path, trials: Path) -> pd.DataFrame:
 
     Raises TrialsError that names every bad line; a file that is partly bad is rejected whole.
     """
-    try:
-        table = pd.read_csv(decisions_file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise TrialsError(
-            f"{decisions_file} cannot be read as a CSV file; correct the path or the file."
-        ) from error
-    missing = [column for column in ("participant", "trial", "choice") if column not in table.columns]
-    if missing:
-        raise TrialsError(
-            f"{decisions_file} lacks the column {', '.join(missing)}; it needs participant, trial and choice."
-        )
+    written = read_decision_file(decisions_file)
     exported = read_trials(trials)
-    known = set(zip(exported["participant"], exported["trial"], strict=True))
+    known = {
+        (participant.casefold(), trial): participant
+        for participant, trial in zip(exported["participant"], exported["trial"], strict=True)
+    }
     seen: set[tuple[str, int]] = set()
-    problems = []
-    for k, row in enumerate(table.to_dict("records")):
-        problem = _line_problem({str(name): value for name, value in row.items()}, known, seen)
+    decisions, problems = [], list(written.problems)
+    for line, row in written.rows:
+        values, problem = _read_line(row, known, seen)
+        decisions.append(values)
         if problem:
-            problems.append(f"line {k + 2}: {problem}")
+            problems.append(f"line {line}: {problem}")
     if problems:
         named = "\n  ".join(problems[:MAX_NAMED_LINES])
         more = f"\n  and {len(problems) - MAX_NAMED_LINES} more" if len(problems) > MAX_NAMED_LINES else ""
         raise TrialsError(
-            f"{decisions_file} was not imported, mend these lines or leave them out:\n  {named}{more}"
+            f"{decisions_file} was not imported; correct these lines or leave them out:\n  {named}{more}"
         )
-    if table.empty:
+    if not decisions:
         raise TrialsError(f"{decisions_file} holds no decisions; give a file with at least one line.")
-    table["trial"] = table["trial"].astype(int)
-    kept = ["participant", "trial", "choice", *(c for c in OPTIONAL_COLUMNS if c in table.columns)]
-    return table[kept].merge(exported, on=["participant", "trial"], validate="one_to_one")
+    columns = [*REQUIRED_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in written.rows[0][1])]
+    table = pd.DataFrame(decisions, columns=columns, dtype=object)
+    table = table.where(table.notna(), None).astype({"trial": int})
+    return table.merge(exported, on=["participant", "trial"], validate="one_to_one")

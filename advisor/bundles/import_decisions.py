@@ -164,11 +164,9 @@ def _records(
                         trial_key=trial.trial_key,
                         participant_key=person.participant_key,
                         choice=answer["choice"],
-                        confidence=float(answer["confidence"]) if answer.get("confidence") else None,
-                        response_time_ms=float(answer["response_time_ms"])
-                        if answer.get("response_time_ms")
-                        else None,
-                        reason=answer.get("reason") or None,
+                        confidence=answer.get("confidence"),
+                        response_time_ms=answer.get("response_time_ms"),
+                        reason=answer.get("reason"),
                         study_hash=study.study_hash,
                         bundle_hash=bundle.bundle_hash,
                     )

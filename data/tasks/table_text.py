@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from data.delimited_text import (
     BLANKS,
+    MISSING_WORDS,
     SEPARATORS,
     cells_of_header,
     head_of,
@@ -23,11 +24,6 @@ from data.delimited_text import (
 from data.nearest import nearest
 from data.tasks.task_file import Column, TaskFile
 
-# In small letters. What a category column declares as a category is one, whatever it is called.
-MISSING_WORDS = frozenset(
-    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "null", "#null!", "none", "nil"}
-    | {"-", "--", "---", "–", "—", ".", "..", "?"}
-)
 WORD_OF_SEPARATOR = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SEPARATOR_OF_WORD = {word: separator for separator, word in WORD_OF_SEPARATOR.items()}
 OTHER_FILES = {b"PK\x03\x04": "a spreadsheet workbook", b"\xd0\xcf\x11\xe0": "a spreadsheet workbook"}

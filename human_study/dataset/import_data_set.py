@@ -14,7 +14,7 @@ from data.codebook import record_name
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.dataset.export import EXPORTED_RECORDS, exported_study
-from human_study.dataset.psych_ds import read_table
+from human_study.dataset.psych_ds import copies_agree, csv_path, read_table, table_names
 
 
 def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
@@ -38,10 +38,26 @@ def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
         raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
     if not all(map(_is_plain_name, (study_name, *(row["bundle_hash"] for row in rows["bundle"])))):
         raise StudyError(f"{folder} names its study or a bundle as no export does; export the study again")
+    _require_undamaged(folder, study_name)
     for row in rows["bundle"]:
         row["bundle_path"] = str(_restored(folder, row["bundle_hash"], bundles / study_name))
     store.add_stored_rows(EXPORTED_RECORDS, rows)
     return study_name
+
+
+def _require_undamaged(folder: Path, study_name: str) -> None:
+    """Raise StudyError where a CSV is gone or says something else than the Parquet copy that is imported."""
+    for name in table_names(folder):
+        path = csv_path(folder, study_name, name)
+        try:
+            agree = copies_agree(folder, study_name, name)
+        except (OSError, pa.ArrowException) as error:
+            raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+        if not agree:
+            raise StudyError(
+                f"{path} was changed or damaged since the export: it differs from its copy in parquet/; "
+                "restore it, or export the study again"
+            )
 
 
 def _is_plain_name(name: str) -> bool:

@@ -94,16 +94,30 @@ def write_data_set(
 
 def write_table(folder: Path, study_name: str, name: str, table: pa.Table) -> None:
     """One table as CSV and as Parquet, each whole or not at all."""
+    _replace(csv_path(folder, study_name, name), _as_csv(table))
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    _replace(folder / "parquet" / f"{name}.parquet", sink.getvalue())
+
+
+def csv_path(folder: Path, study_name: str, name: str) -> Path:
+    """Where a table lies as CSV."""
+    return folder / "data" / f"study-{camel_case(study_name)}_description-{camel_case(name)}_data.csv"
+
+
+def _as_csv(table: pa.Table) -> bytes:
     stream = io.StringIO(newline="")
     # With "\n" alone, a "\r" in a text would stand unquoted and begin a row of its own, with a formula perhaps.
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(table.column_names)
     writer.writerows([safe_cell(value) for value in row.values()] for row in table.to_pylist())
-    csv_path = folder / "data" / f"study-{camel_case(study_name)}_description-{camel_case(name)}_data.csv"
-    _replace(csv_path, stream.getvalue().encode("utf-8"))
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    _replace(folder / "parquet" / f"{name}.parquet", sink.getvalue())
+    return stream.getvalue().encode("utf-8")
+
+
+def copies_agree(folder: Path, study_name: str, name: str) -> bool:
+    """Whether a table's CSV says what its Parquet copy does; how lines end is no matter. Raises as `read_table`."""
+    written = csv_path(folder, study_name, name).read_bytes()
+    return written.replace(b"\r\n", b"\n") == _as_csv(read_table(folder, name)).replace(b"\r\n", b"\n")
 
 
 def read_table(folder: Path, name: str) -> pa.Table:

@@ -1,6 +1,7 @@
 """A round run on any other platform: out, and back in, whole or not at all."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -132,6 +133,84 @@ def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
         assert [study.name for study in store.studies()] == []
     for line in ("line 4:", "line 9:", "line 11:", "line 62:"):
         assert line in str(error.value)
+
+
+def _as_csv(decisions: pd.DataFrame) -> str:
+    return decisions.to_csv(index=False)
+
+
+OTHER_WRITINGS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "trailing comma in rows": lambda d: _as_csv(d).replace("\n", ",\n").replace(",\n", "\n", 1).encode(),
+    "trailing comma everywhere": lambda d: _as_csv(d).replace("\n", ",\n").encode(),
+    "semicolons": lambda d: d.to_csv(index=False, sep=";").encode(),
+    "semicolons, named first": lambda d: ("sep=;\n" + d.to_csv(index=False, sep=";")).encode(),
+    "tabs": lambda d: d.to_csv(index=False, sep="\t").encode(),
+    "bars": lambda d: d.to_csv(index=False, sep="|").encode(),
+    "capitals in the header": lambda d: _as_csv(d.rename(columns=str.upper)).encode(),
+    "blanks in the header": lambda d: _as_csv(d.rename(columns=lambda name: f" {name}\u00a0")).encode(),
+    "Windows-1252": lambda d: _as_csv(d).encode("cp1252"),
+    "UTF-8 with a mark": lambda d: _as_csv(d).encode("utf-8-sig"),
+    "UTF-16": lambda d: _as_csv(d).encode("utf-16"),
+    "UTF-16 without a mark": lambda d: _as_csv(d).encode("utf-16-le"),
+    "blanks around cells": lambda d: _as_csv(d.astype(str).map(lambda cell: f" {cell}\u00a0")).encode(),
+    "blank lines": lambda d: ("\n" + _as_csv(d) + "\n\n,,,,\n  \n").encode(),
+    "old line ends": lambda d: _as_csv(d).replace("\n", "\r").encode(),
+    "trials as decimals": lambda d: _as_csv(d.astype({"trial": float})).encode(),
+    "trials with decimal commas": lambda d: (
+        d.astype({"trial": float}).to_csv(index=False, decimal=",").encode()
+    ),
+    "capitals in choices": lambda d: _as_csv(d.assign(choice=d["choice"].str.title())).encode(),
+    "shouted choices": lambda d: _as_csv(d.assign(choice=d["choice"].str.upper())).encode(),
+    "capitals in participants": lambda d: _as_csv(
+        d.assign(participant=d["participant"].str.upper())
+    ).encode(),
+    "decimal commas": lambda d: d.to_csv(index=False, sep=";", decimal=",").encode(),
+    "decimal commas in quotes": lambda d: d.to_csv(index=False, decimal=",").encode(),
+    "other columns": lambda d: _as_csv(d.assign(country="DE")).encode(),
+}
+
+
+@pytest.mark.parametrize("writing", OTHER_WRITINGS)
+def test_decisions_are_read_however_they_were_written(exported: Path, tmp_path: Path, writing: str) -> None:
+    decisions = decisions_for(exported).assign(confidence=0.8, reason="größer")
+    decisions.loc[1, "confidence"] = 0.0
+    decisions.loc[2, ["confidence", "response_time_ms"]] = None
+    path = tmp_path / "written.csv"
+    path.write_bytes(_as_csv(decisions).encode())
+    plain = read_exported_decisions(path, exported)
+    assert list(plain["confidence"][:3]) == [0.8, 0.0, None]
+    assert set(plain["reason"]) == {"größer"}
+    path.write_bytes(OTHER_WRITINGS[writing](decisions))
+    pd.testing.assert_frame_equal(read_exported_decisions(path, exported), plain)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("participant,trial,choice,confidence\np01,1,approve,0,8\n", "5 cells where the header has 4"),
+        (
+            "participant,trial,choice,confidence\np01,1,approve,80\n",
+            "confidence is '80', must be a number from 0 to 1",
+        ),
+        ('participant,trial,choice,response_time_ms\np01,1,deny,"1,234"\n', "response_time_ms is '1,234'"),
+        ("participant,trial,choice\np01,1.5,approve\n", "trial is '1.5', must be a whole number"),
+        ("participant,trial,choice\np01,1,yes\n", "choice is 'yes', must be approve or deny"),
+        ("participant,trial,choice,Choice\np01,1,deny,deny\n", "has the column choice twice"),
+        (
+            "person;trial;choice\np01;1;deny\n",
+            "read as separated by semicolons, lacks the column participant",
+        ),
+        ("PK\x03\x04", "is a spreadsheet workbook"),
+    ],
+)
+def test_what_cannot_be_read_is_named_for_what_it_is(
+    exported: Path, tmp_path: Path, content: str, said: str
+) -> None:
+    path = tmp_path / "decisions.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(TrialsError) as refused:
+        read_exported_decisions(path, exported)
+    assert said in str(refused.value)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

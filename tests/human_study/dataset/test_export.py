@@ -135,6 +135,26 @@ def test_the_same_study_gives_the_same_bytes(known: tuple[str, Path], exported: 
     assert contents() == before
 
 
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone", "lines"])
+def test_a_damaged_csv_is_not_imported(exported: Path, tmp_path: Path, damage: str) -> None:
+    folder = shutil.copytree(exported, tmp_path / "damaged")
+    (path,) = (folder / "data").glob("*description-decision_data.csv")
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        changed = {"changed": content.replace(b"approve", b"deny", 1), "cut": content[: len(content) // 2]}
+        path.write_bytes(changed.get(damage, content.replace(b"\r\n", b"\n")))
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
+        if damage == "lines":
+            assert import_data_set(folder, again, tmp_path / "bundles") == STUDY
+            return
+        with pytest.raises(StudyError, match="decision_data.csv") as refused:
+            import_data_set(folder, again, tmp_path / "bundles")
+        assert "export the study again" in str(refused.value)
+        assert again.studies() == []
+
+
 def test_an_imported_data_set_gives_the_same_statistics(
     known: tuple[str, Path], exported: Path, tmp_path: Path
 ) -> None:
