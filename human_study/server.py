@@ -10,25 +10,23 @@ import sys
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
 from data.errors import CountenanceError, SetupError, StoreError
 from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
+from human_study.participants.entrance import Entrance
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
-from human_study.participants.welcome import welcome_routes
+from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
-from human_study.web.request_guard import SESSION_COOKIE, guarded, is_own_page, without_origin
 from human_study.web.run_app import require_replicable, run_app
 from human_study.web.static_files import StaticFiles
 
@@ -37,32 +35,6 @@ _READY_WITHIN_S = 5
 # After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
 # longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
 _OPTIONS = {"runner.postScriptGC": False}
-
-
-class _Entrance:
-    """Sends whoever has no cookie or comes by a recruitment link to the welcome page; guards all answers.
-
-    Pages of other origins open no websocket (403).
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and not is_own_page(HTTPConnection(scope)):
-            await PlainTextResponse("The study answers no other page.", 403)(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        send, scope = guarded(send), without_origin(scope)
-        query = scope["query_string"].decode("latin-1")
-        has_cookie = f"{SESSION_COOKIE}=" in Headers(scope=scope).get("cookie", "")
-        if scope["path"] == "/" and (query or not has_cookie):
-            response = RedirectResponse("/welcome" + (f"?{query}" if query else ""), 303)
-            await response(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
 
 
 def participant_app(
@@ -85,10 +57,10 @@ def participant_app(
     return App(
         _FOLDER / "participants" / "participant_app.py",
         secrets={"study_file": study_path, "database_url": database_url},
-        routes=[Route("/ready", ready), *welcome_routes(live), *trial_player_routes(live)],
+        routes=[Route("/ready", ready), *Welcome(live).routes, *trial_player_routes(live)],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
-            Middleware(_Entrance),
+            Middleware(Entrance, study_name=live.study.name),
             Middleware(StaticFiles),
         ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},

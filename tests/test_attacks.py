@@ -19,6 +19,7 @@ from tests.human_study.participants.test_trial_player import (
     message,
     n_decisions,
 )
+from tests.support.browser_check import CHECK_COOKIE, proven_entry
 from tests.support.served_study import ServedStudy, analyst_cookie, answers, wait_until
 from tests.support.tiny_study import write_study
 
@@ -95,7 +96,7 @@ def test_ten_megabytes_are_refused_before_they_are_read(served: ServedStudy) -> 
     for name, value in (
         ("Content-Type", "application/json"),
         ("Content-Length", str(length)),
-        ("Cookie", "countenance_session=somebody"),
+        ("Cookie", "countenance_session_tiny_study=somebody"),
     ):
         connection.putheader(name, value)
     connection.endheaders()
@@ -109,7 +110,7 @@ def test_other_sites_cannot_act_for_anybody(served: ServedStudy, path: str) -> N
     headers = {
         "Sec-Fetch-Site": "cross-site",
         "Content-Type": "application/json",
-        "Cookie": "countenance_session=somebody",
+        "Cookie": "countenance_session_tiny_study=somebody",
     }
     status, _, body = ask(served.port, "POST", path, b"{}", headers)
     assert status == 403
@@ -117,7 +118,7 @@ def test_other_sites_cannot_act_for_anybody(served: ServedStudy, path: str) -> N
 
 
 def test_an_odd_path_or_method_is_answered_plainly(served: ServedStudy) -> None:
-    cookie = {"Cookie": "countenance_session=somebody"}
+    cookie = {"Cookie": "countenance_session_tiny_study=somebody"}
     for method, path in (
         ("GET", "/faces/../../etc/passwd"),
         ("GET", "/faces/%2e%2e%2f%2e%2e%2fetc%2fpasswd"),
@@ -131,14 +132,16 @@ def test_an_odd_path_or_method_is_answered_plainly(served: ServedStudy) -> None:
 
 
 def test_logs_hold_no_id_no_secret_and_no_words_of_a_participant(served: ServedStudy) -> None:
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": CHECK_COOKIE}
     query = "PROLIFIC_PID%3Dperson-4711%26SESSION_ID%3Dsitting-4711"
     ask(served.port, "GET", "/welcome?PROLIFIC_PID=person-4711")
-    status, headers, _ = ask(served.port, "POST", "/begin", f"entry=e4711&query={query}".encode(), form)
+    status, headers, _ = ask(
+        served.port, "POST", "/begin", f"entry={proven_entry(served.port)}&query={query}".encode(), form
+    )
     assert status == 303
     token = headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
     sent = json.dumps(message("a-trial-4711", reason="because of 4711")).encode()
-    session = {"Cookie": f"countenance_session={token}", "Content-Type": "application/json"}
+    session = {"Cookie": f"countenance_session_tiny_study={token}", "Content-Type": "application/json"}
     ask(served.port, "POST", "/api/decisions", sent, session)
     ask(served.port, "GET", "/api/feedback/a-trial-4711", headers=session)
     ask(served.port, "GET", "/faces/a-trial-4711", headers=session)

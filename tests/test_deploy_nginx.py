@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import pytest
 
 from data.store.decision_store import DecisionStore
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
 from human_study.web.static_files import files_of_the_first_page
+from tests.support.browser_check import CHECK_COOKIE, proven_entry
 from tests.support.http_load import Connection
 from tests.support.load_participants import admit
 from tests.support.own_postgres import OwnPostgres, find_postgres
@@ -71,7 +72,14 @@ def ask(
 ) -> http.client.HTTPResponse:
     """One request through nginx, following nothing."""
     connection = http.client.HTTPConnection("127.0.0.1", cluster.nginx.port, timeout=20)
-    headers = {"Accept-Encoding": coding, **({"Cookie": f"{SESSION_COOKIE}={cookie}"} if cookie else {})}
+    headers = {
+        "Accept-Encoding": coding,
+        **(
+            {"Cookie": f"{session_cookie('tiny_study')}={cookie}; {CHECK_COOKIE}"}
+            if cookie
+            else {"Cookie": CHECK_COOKIE}
+        ),
+    }
     if body:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
@@ -96,7 +104,9 @@ def test_each_participant_stays_with_one_replica_and_all_decisions_are_stored(cl
         for person in people:
             n_at_start = cluster.n_decisions_at()
             for _ in range(3):  # a connection each: nothing but the cookie can hold them together
-                async with Connection(cluster.nginx.port, f"{SESSION_COOKIE}={person.token}") as connection:
+                async with Connection(
+                    cluster.nginx.port, f"{session_cookie('tiny_study')}={person.token}"
+                ) as connection:
                     await person.decide(connection)
             await_decisions(cluster, sum(n_at_start) + 3)
             counts = cluster.n_decisions_at()
@@ -116,7 +126,9 @@ def test_no_log_holds_a_query_a_token_or_an_id(cluster: Cluster) -> None:
     query = urlencode({"PROLIFIC_PID": "person-4711", "SESSION_ID": "sitting-4711"})
     assert ask(cluster, "GET", f"/?{query}").status == 303
     assert ask(cluster, "GET", f"/welcome?{query}").status == 200
-    begun = ask(cluster, "POST", "/begin", body=urlencode({"entry": "entry-token-4711", "query": query}))
+    begun = ask(
+        cluster, "POST", "/begin", body=urlencode({"entry": proven_entry(cluster.nginx.port), "query": query})
+    )
     assert begun.status == 303
     assert begun.headers["Location"] == "/"
     token = begun.headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
@@ -164,7 +176,9 @@ def test_when_a_replica_is_gone_its_participants_go_on_with_the_other(cluster: C
 
     async def decide_all() -> None:
         for person in people:
-            async with Connection(cluster.nginx.port, f"{SESSION_COOKIE}={person.token}") as connection:
+            async with Connection(
+                cluster.nginx.port, f"{session_cookie('tiny_study')}={person.token}"
+            ) as connection:
                 await person.decide(connection)
 
     asyncio.run(decide_all())

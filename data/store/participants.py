@@ -102,6 +102,16 @@ class ParticipantStore(AnalysisStore):
                 connection.execute(insert(sql_tables.trial), trials)
             return participant
 
+    def known_participant(self, study_name: str, external: Recruitment) -> Participant | None:
+        """Who takes or took part under that id of that platform, or None."""
+        with self._reading() as connection:
+            return find_known_participant(connection, study_name, external)
+
+    def occupancy(self, study_name: str, kind: ParticipantKind) -> Occupancy:
+        """Who of a kind is in the study's newest round. Raises StudyError before the first round."""
+        with self._reading() as connection:
+            return find_occupancy(connection, find_newest_round(connection, study_name), kind)
+
     def participant(self, participant_key: str) -> Participant:
         """One participant. Raises StoreError where the key is unknown."""
         with self._reading() as connection:

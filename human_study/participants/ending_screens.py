@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from data.records import Participant
+from human_study.participants.endings import closing_words
 from human_study.participants.screens import forget_queue, link
 from human_study.participation.running_study import LiveStudy
 from human_study.study.payment import earned, shown_amount
@@ -42,18 +43,15 @@ def completed(live: LiveStudy, participant: Participant) -> None:
     st.markdown(text("debrief.close"))
 
 
-def ended(live: LiveStudy, status: str) -> None:
+def ended(live: LiveStudy, participant: Participant) -> None:
     """The page of a participation that ended otherwise than by completion."""
     forget_queue()
-    text, plan = live.messages.text, live.study.recruitment
+    text = live.messages.text
+    is_declined = participant.status == "returned" and participant.consented_at is None
+    ending = "declined" if is_declined else str(participant.status)
     st.title(text("ended.title"))
-    st.markdown(text(f"ended.{status}"))
-    if status == "screened_out" and plan.screened_out_code:
-        st.markdown(text("ended.code"))
-        _code(live, plan.screened_out_code)
-    address = {"screened_out": plan.screened_out_url, "returned": plan.returned_url}.get(status)
-    if address:
-        link(text("ended.go_back"), address)
+    st.markdown(text(f"ended.{ending}"))
+    st.markdown(closing_words(live, ending, live.store.recruitment(participant.participant_key)))
 
 
 def unknown_visitor(live: LiveStudy) -> None:

@@ -12,7 +12,7 @@ from human_study.participants import ending_screens, question_screens, screens
 from human_study.participation.player_trials import storage_id
 from human_study.participation.running_study import LiveStudy
 from human_study.study.protocol import DECIDING_STEPS
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,7 +33,7 @@ def _acting(live: LiveStudy, act: Callable[..., None]) -> Callable[..., None]:
     """`act`, unless the participant has gone on on another device since this page was drawn."""
 
     def act_if_newest(*arguments: object) -> None:
-        if live.participant(st.context.cookies.get(SESSION_COOKIE, "")) is not None:
+        if live.participant(st.context.cookies.get(session_cookie(live.study.name), "")) is not None:
             act(*arguments)
 
     return act_if_newest
@@ -50,7 +50,7 @@ def _draw(live: LiveStudy, participant: Participant, screen: str) -> None:
         elif screen == "completed":
             ending_screens.completed(live, participant)
         else:
-            ending_screens.ended(live, screen)
+            ending_screens.ended(live, participant)
 
 
 def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
@@ -86,7 +86,7 @@ def main() -> None:
     live = _live_study(st.secrets["study_file"], st.secrets["database_url"])
     st.set_page_config(page_title=live.study.title, layout="centered")
     screens.frame(live)
-    participant = live.participant(st.context.cookies.get(SESSION_COOKIE, ""))
+    participant = live.participant(st.context.cookies.get(session_cookie(live.study.name), ""))
     if participant is None:
         with screens.card():
             ending_screens.unknown_visitor(live)

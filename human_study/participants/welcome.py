@@ -1,13 +1,15 @@
 """The door to a study: a light page that is readable at once, and the click that takes a slot.
 
-Link-preview robots and crawlers fetch pages, so nothing is taken by a GET. The recruitment link's parameters
-travel in the form, are exchanged for a cookie, and are gone from the address bar afterwards.
+Link-preview robots and crawlers fetch pages, so nothing is taken by a GET; nor by a browser that cannot take part
+(entrance.py). The recruitment link's parameters travel in the form, are exchanged for a cookie, and are gone from
+the address bar afterwards.
 """
 
 from __future__ import annotations
 
-import secrets
+import sys
 from html import escape
+from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs
 
@@ -15,86 +17,173 @@ from markdown_it import MarkdownIt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from data.errors import StudyError
-from data.records import storable_text
+from data.records import Recruitment
+from human_study.participants.endings import closing_words
+from human_study.participants.entrance import BrowserCheck
 from human_study.participation.running_study import LiveStudy
-from human_study.study.recruitment import recruited
+from human_study.study.recruitment import is_preview, lacking_parameter, recruited
 from human_study.web.light_page import light_page
-from human_study.web.request_guard import SESSION_COOKIE, read_body, refuse_other_sites, set_session_cookie
+from human_study.web.request_guard import (
+    is_framed,
+    read_body,
+    refuse_other_sites,
+    session_cookie,
+    set_session_cookie,
+)
 from human_study.web.static_files import files_of_the_first_page
 
 _MAX_FORM_BYTES = 8 * 1024
+_MAY_LACK = ("frame", "browser", "cookie", "websocket")
 
-# The button is locked at the first click, so that an impatient second one does not send the form again.
-_FORM = Template("""<form method="post" action="/begin" onsubmit="this.lastElementChild.disabled = true">
-<input type="hidden" name="entry" value="$entry">
+# Locked until the script has found that the browser runs scripts.
+_FORM = Template("""<form method="post" action="begin" $check>
+<input type="hidden" name="entry" value="">
 <input type="hidden" name="query" value="$query">
-<button class="go $rank" type="submit">$label</button>
+<button class="go $rank" type="submit" disabled>$label</button>
 </form>""")
 
 
-def welcome_routes(live: LiveStudy) -> list[Route]:
+class Welcome:
     """GET /welcome and POST /begin for one study."""
-    # While somebody reads, the browser fetches what the next page will ask for, once this one is drawn.
-    ahead = "".join(f'<link rel="prefetch" href="{name}">' for name in files_of_the_first_page())
 
-    async def welcome(request: Request) -> Response:
-        participant = await run_in_threadpool(live.participant, request.cookies.get(SESSION_COOKIE, ""))
-        going_on = participant is not None and participant.status == "active"
-        if not going_on and not await run_in_threadpool(live.is_open):
-            return _page(live, _closed(live, request.url.query))
-        body = _welcome_text(live) + _ways_in(live, request.url.query, going_on=going_on)
-        return _page(live, body + ahead)
+    def __init__(self, live: LiveStudy) -> None:
+        """What is shown before anybody is known follows from the study alone, and is made once."""
+        self._live = live
+        self._text = live.messages.text
+        self._check = BrowserCheck(live.study.name)
+        # While somebody reads, the browser fetches what the next page will ask for, once this one is drawn.
+        self._ahead = "".join(f'<link rel="prefetch" href=".{name}">' for name in files_of_the_first_page())
+        self._script = (Path(__file__).parent / "welcome.js").read_text(encoding="utf-8")
+        self._told_lacking = False
 
-    async def begin(request: Request) -> Response:
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The page, the form's address, and the websocket that the page tries out."""
+        begin = Route("/begin", self._begin, methods=["POST"])
+        return [Route("/welcome", self._welcome), begin, *self._check.routes]
+
+    async def _welcome(self, request: Request) -> Response:
+        query = request.url.query
+        if is_framed(request):
+            return self._page(self._in_a_tab(query))
+        token = request.cookies.get(session_cookie(self._live.study.name), "")
+        participant = await run_in_threadpool(self._live.participant, token)
+        if participant is not None and participant.status == "active":
+            return self._checking(request, self._intro() + self._go_on(query))
+        if refusal := self._unsuitable_link(query):
+            return self._page(refusal)
+        external = recruited(self._live.study.recruitment, query, "")
+        status = await run_in_threadpool(self._known_status, external)
+        if status:
+            label = "welcome.go_on" if status == "active" else "welcome.see_end"
+            return self._checking(request, self._intro() + self._form(query, label))
+        if not await run_in_threadpool(self._live.has_place):
+            return self._page(self._full(external))
+        note = f'<p class="quiet">{escape(self._text("welcome.next_page"))}</p>'
+        return self._checking(request, self._intro() + self._form(query, "welcome.begin") + note)
+
+    async def _begin(self, request: Request) -> Response:
         refuse_other_sites(request)
-        body = await read_body(request, _MAX_FORM_BYTES)
-        form = parse_qs(body.decode("utf-8", errors="replace"))
-        entry_token = storable_text(form.get("entry", [""])[0]) or secrets.token_urlsafe(16)
-        external = recruited(live.study.recruitment, form.get("query", [""])[0], entry_token)
-        if external is None:
-            return _page(live, _paragraphs(live.messages.text("welcome.incomplete_link")), 400)
+        form = parse_qs((await read_body(request, _MAX_FORM_BYTES)).decode("utf-8", errors="replace"))
+        entry, query = (form.get(name, [""])[0] for name in ("entry", "query"))
+        if refusal := self._unsuitable_link(query):
+            return self._page(refusal, 400)
+        if not entry:
+            return self._page(self._refused("script"), 400)
+        if not self._check.keeps_cookies(request):
+            return self._page(self._refused("cookie"), 400)
+        token = self._check.entry_token(entry)
+        external = token and recruited(self._live.study.recruitment, query, token)
+        if not external:  # a page of yesterday, or of before the server was started again
+            body = self._refused("again") + self._form(query, "welcome.begin")
+            return self._checking(request, body, 400)
         try:
-            token = await run_in_threadpool(live.begin, external)
+            session = await run_in_threadpool(self._live.begin, external)
         except StudyError:
-            return _page(live, _paragraphs(live.messages.text("welcome.full")), 409)
+            return self._page(self._full(external), 409)
         response = RedirectResponse("/", 303)
-        set_session_cookie(response, token, secure=request.url.scheme == "https")
+        set_session_cookie(response, self._live.study.name, session, secure=request.url.scheme == "https")
         return response
 
-    return [Route("/welcome", welcome), Route("/begin", begin, methods=["POST"])]
+    def _known_status(self, external: Recruitment | None) -> str | None:
+        """The status of whom a platform sends again; on plain links nobody is known."""
+        known = external and self._live.store.known_participant(self._live.study.name, external)
+        return known.status if known else None
 
+    def _unsuitable_link(self, query: str) -> str | None:
+        """What to read instead of the way in, where the link does not name a participant."""
+        plan = self._live.study.recruitment
+        if is_preview(plan, query):
+            return self._intro() + _paragraphs(self._text("welcome.preview"))
+        lacking = lacking_parameter(plan, query)
+        if lacking is None:
+            return None
+        if not self._told_lacking:
+            self._told_lacking = True
+            print(
+                f"A participant's link has no usable {lacking}, by which {plan.platform} names people; correct the"
+                f" study's address there (said once).",
+                file=sys.stderr,
+                flush=True,
+            )
+        return _paragraphs(self._text("welcome.incomplete_link")) + self._closing("incomplete")
 
-def _welcome_text(live: LiveStudy) -> str:
-    return _markdown(live.study.texts.welcome or live.messages.text("welcome.text"))
+    def _full(self, external: Recruitment | None) -> str:
+        return _paragraphs(self._text("welcome.full")) + self._closing("full", external)
 
+    def _closing(self, ending: str, external: Recruitment | None = None) -> str:
+        return _markdown(closing_words(self._live, ending, external))
 
-def _ways_in(live: LiveStudy, query: str, *, going_on: bool) -> str:
-    """Begin; or, for a browser with an unfinished participation, go on or let somebody else begin."""
-    text = live.messages.text
-    values = {"entry": secrets.token_urlsafe(16), "query": escape(query, quote=True)}
-    if going_on and live.study.recruitment.platform == "link":
-        another = _FORM.substitute(values, rank="second", label=escape(text("welcome.another_person")))
-        return f'<a class="go" href="/">{escape(text("welcome.go_on"))}</a>' + another
-    note = f'<p class="quiet">{escape(text("welcome.next_page"))}</p>'
-    return _FORM.substitute(values, rank="", label=escape(text("welcome.begin"))) + note
+    def _intro(self) -> str:
+        return _markdown(self._live.study.texts.welcome or self._text("welcome.text"))
 
+    def _go_on(self, query: str) -> str:
+        """For a browser with an unfinished participation: go on, or let somebody else begin."""
+        if self._live.study.recruitment.platform != "link":
+            return self._form(query, "welcome.go_on")
+        label = escape(self._text("welcome.go_on"))
+        return f'<a class="go" href="./">{label}</a>' + self._form(query, "welcome.another_person", "second")
 
-def _closed(live: LiveStudy, query: str) -> str:
-    """Nobody new; whom a platform sends again, on another device perhaps, may be under way."""
-    says = _paragraphs(live.messages.text("welcome.full"))
-    if live.study.recruitment.platform == "link":
-        return says
-    values = {"entry": secrets.token_urlsafe(16), "query": escape(query, quote=True)}
-    return says + _FORM.substitute(values, rank="second", label=escape(live.messages.text("welcome.go_on")))
+    def _form(self, query: str, label: str, rank: str = "") -> str:
+        says = "".join(f' data-{what}="{escape(self._lacks(what))}"' for what in _MAY_LACK)
+        missing = '<p class="refused" id="missing" role="alert" hidden></p>'
+        noscript = f"<noscript>{self._refused('script')}</noscript>"
+        form = _FORM.substitute(
+            check=f"data-check{says}",
+            query=escape(query, quote=True),
+            rank=rank,
+            label=escape(self._text(label)),
+        )
+        return missing + noscript + form
 
+    def _lacks(self, what: str) -> str:
+        contact = self._live.study.ethics.contact
+        asks = f" {self._text('ended.contact', contact=contact)}" if contact else ""
+        return self._text(f"welcome.lacks_{what}") + asks
 
-def _page(live: LiveStudy, body: str, status: int = 200) -> HTMLResponse:
-    note = live.messages.text("page.simulated") if live.study.participants == "simulated" else ""
-    page = light_page(live.study.title, body, language=live.study.language, note=note)
-    return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+    def _refused(self, what: str) -> str:
+        return f'<p class="refused">{escape(self._lacks(what))}</p>'
+
+    def _in_a_tab(self, query: str) -> str:
+        address = escape("welcome" + (f"?{query}" if query else ""), quote=True)
+        label = escape(self._text("welcome.open_tab"))
+        link = f'<a class="go" target="_blank" rel="noopener" href="{address}">{label}</a>'
+        return self._refused("frame") + link
+
+    def _checking(self, request: Request, body: str, status: int = 200) -> HTMLResponse:
+        """A page with a way in, and the script that tries the browser out."""
+        page = self._page(body + self._ahead + f"<script>{self._script}</script>", status)
+        self._check.prepare(page, secure=request.url.scheme == "https")
+        return page
+
+    def _page(self, body: str, status: int = 200) -> HTMLResponse:
+        study = self._live.study
+        note = self._text("page.simulated") if study.participants == "simulated" else ""
+        page = light_page(study.title, body, language=study.language, note=note)
+        return HTMLResponse(page, status, {"Cache-Control": "no-store", "Vary": "Sec-Fetch-Dest"})
 
 
 def _paragraphs(text: str) -> str:

@@ -87,9 +87,13 @@ class LiveStudy:
             self.store.start_round(self.study.name, bundle.bundle_hash)
         self.bundles.served(self.store.newest_round(self.study.name).bundle_hash)
 
-    def is_open(self) -> bool:
-        """Whether the study as a whole still takes people; its conditions may be closed or full."""
-        return self.store.study(self.study.name).status == "open"
+    def has_place(self) -> bool:
+        """Whether somebody new would be taken: the study is open, and a condition that is open has room."""
+        if self.store.study(self.study.name).status != "open":
+            return False
+        self.release_timed_out()
+        occupancy = self.store.occupancy(self.study.name, self.study.participants)
+        return any(occupancy.takes(condition) for condition in self.study.conditions)
 
     def release_timed_out(self) -> int:
         """Give the places of those whose time is over back; returns how many."""

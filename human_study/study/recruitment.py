@@ -19,6 +19,8 @@ Platform = Literal["link", "prolific", "mturk", "sona"]
 _ID_PARAMETER = {"prolific": "PROLIFIC_PID", "mturk": "workerId", "sona": "id"}
 _SESSION_PARAMETER = {"prolific": "SESSION_ID", "mturk": "assignmentId", "sona": ""}
 _MAX_ID_LENGTH = 200
+# What Mechanical Turk sends while somebody looks at a HIT that they have not accepted.
+_PREVIEW = ("assignmentId", "ASSIGNMENT_ID_NOT_AVAILABLE")
 # Ids go into bonus lists, which spreadsheets open: nothing that one could take for a formula or a separator.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
 _CODE = r"^[A-Za-z0-9_-]{4,64}$"
@@ -35,7 +37,16 @@ class RecruitmentPlan(BaseModel):
     completion_url: str | None = Field(default=None, pattern=_URL)
     screened_out_code: str | None = Field(default=None, pattern=_CODE)
     screened_out_url: str | None = Field(default=None, pattern=_URL)
+    returned_code: str | None = Field(default=None, pattern=_CODE)
     returned_url: str | None = Field(default=None, pattern=_URL, description="where who stops is sent")
+    timed_out_code: str | None = Field(default=None, pattern=_CODE)
+    timed_out_url: str | None = Field(default=None, pattern=_URL)
+    full_code: str | None = Field(default=None, pattern=_CODE, description="for who finds no place any more")
+    full_url: str | None = Field(default=None, pattern=_URL)
+
+    def way_back(self, ending: str) -> tuple[str | None, str | None]:
+        """The code and the address for an ending other than completion; both may be missing."""
+        return getattr(self, f"{ending}_code", None), getattr(self, f"{ending}_url", None)
 
 
 def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitment | None:
@@ -48,10 +59,13 @@ def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitmen
             form sent twice takes one slot.
 
     Returns:
-        The identity, or None where the link lacks the platform's participant parameter.
+        The identity, or None where the link lacks the platform's participant parameter (`lacking_parameter`
+        names it) or is a preview.
     """
     if plan.platform == "link":
         return Recruitment(platform="link", external_id=entry_token[:_MAX_ID_LENGTH])
+    if is_preview(plan, query):
+        return None
     parameters = dict(parse_qsl(query))
     external_id = parameters.get(_ID_PARAMETER[plan.platform], "").strip()
     if not _ID.fullmatch(external_id):
@@ -59,6 +73,19 @@ def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitmen
     sent = parameters.get(_SESSION_PARAMETER[plan.platform], "").strip()
     session_id = sent if _ID.fullmatch(sent) else None
     return Recruitment(platform=plan.platform, external_id=external_id, session_id=session_id)
+
+
+def lacking_parameter(plan: RecruitmentPlan, query: str) -> str | None:
+    """The parameter that a recruitment link should carry and does not, or carries with a value that is no id."""
+    if plan.platform == "link" or is_preview(plan, query) or recruited(plan, query, ""):
+        return None
+    return _ID_PARAMETER[plan.platform]
+
+
+def is_preview(plan: RecruitmentPlan, query: str) -> bool:
+    """Whether a worker only looks at a HIT of Mechanical Turk, without having accepted it."""
+    name, value = _PREVIEW
+    return plan.platform == "mturk" and dict(parse_qsl(query)).get(name) == value
 
 
 def filled_address(address: str, known: Recruitment | None) -> str:

@@ -71,8 +71,15 @@ class Payment(Section):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     base: float = Field(default=0, ge=0, le=10_000)
     bonus_per_correct: float = Field(default=0, ge=0, le=1000)
+    screened_out: float = Field(default=0, ge=0, le=10_000, description="for who cannot take part")
+    returned: float = Field(default=0, ge=0, le=10_000, description="for who stops")
+    timed_out: float = Field(default=0, ge=0, le=10_000, description="for whose time is over")
 
-    @field_validator("base", "bonus_per_correct")
+    def for_a_part(self, status: str) -> float:
+        """What somebody is paid whose participation ended with that status, other than by completion."""
+        return float(getattr(self, status, 0))
+
+    @field_validator("base", "bonus_per_correct", "screened_out", "returned", "timed_out")
     @classmethod
     def _can_be_shown(cls, amount: float) -> float:
         if round(amount, 2) != amount:

@@ -9,8 +9,13 @@ from starlette.types import Message, Scope, Send
 
 from human_study.web.refusals import NotServedError
 
-SESSION_COOKIE = "countenance_session"
 _COOKIE_LIFETIME_S = 30 * 24 * 3600
+_FRAMES = ("iframe", "frame", "embed", "object")
+
+
+def session_cookie(study_name: str) -> str:
+    """The name of a study's cookie. Cookies know no ports: with one name, two studies of a host would share it."""
+    return f"countenance_session_{study_name}"
 
 
 def guarded(send: Send) -> Send:
@@ -24,6 +29,24 @@ def guarded(send: Send) -> Send:
         await send(message)
 
     return send_guarded
+
+
+def unframed(send: Send) -> Send:
+    """Answers that no page may show in a frame: cookies do not reach it there, and clicks could be stolen."""
+
+    async def send_unframed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Frame-Options"] = "DENY"
+            headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        await send(message)
+
+    return send_unframed
+
+
+def is_framed(connection: HTTPConnection) -> bool:
+    """Whether a page is asked for that another page shows in a frame."""
+    return connection.headers.get("sec-fetch-dest") in _FRAMES
 
 
 def is_own_page(connection: HTTPConnection) -> bool:
@@ -41,18 +64,18 @@ def without_origin(scope: Scope) -> Scope:
     return {**scope, "headers": headers}
 
 
-def session_token(request: Request) -> str:
+def session_token(request: Request, study_name: str) -> str:
     """The secret in the participant's cookie; 401 where there is none."""
-    token = request.cookies.get(SESSION_COOKIE, "")
+    token = request.cookies.get(session_cookie(study_name), "")
     if not token:
         raise NotServedError(401, "Please begin at the welcome page.")
     return token
 
 
-def set_session_cookie(response: Response, token: str, *, secure: bool) -> None:
+def set_session_cookie(response: Response, study_name: str, token: str, *, secure: bool) -> None:
     """Give the browser the participant's secret; no script can read it."""
     response.set_cookie(
-        SESSION_COOKIE,
+        session_cookie(study_name),
         token,
         max_age=_COOKIE_LIFETIME_S,
         path="/",

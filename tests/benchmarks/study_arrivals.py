@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
 from human_study.web.static_files import files_of_the_first_page
+from tests.support.browser_check import proven_entry
 from tests.support.http_load import Connection, Timings
 from tests.support.load_participants import admit
 from tests.support.served_study import ServedStudy
@@ -42,7 +43,8 @@ async def arrive(port: int, n: int, within_s: float) -> Arrivals:
                 page = await connection.request("GET", "/welcome")
                 assert page.status == 200, f"status {page.status}"
                 assert b"<h1>" in page.body and b"</html>" in page.body, "the page is not whole"
-                (entry,) = re.findall(r'name="entry" value="([^"]+)"', page.body.decode())
+                connection.cookie = page.headers["set-cookie"].split(";")[0]
+                entry = await asyncio.to_thread(proven_entry, port, connection.cookie)
 
             async def begin() -> None:
                 form = urlencode({"entry": entry, "query": ""}).encode()
@@ -87,7 +89,7 @@ async def memory_of_participants(served: ServedStudy, n: int, n_before: int = 10
         for number, person in enumerate(people):
             if number == n_before:
                 rss.append(_resident_bytes(served))
-            page = OpenPage(served.port, f"{SESSION_COOKIE}={person.token}")
+            page = OpenPage(served.port, f"{session_cookie('tiny_study')}={person.token}")
             await (await pages.enter_async_context(page)).draw()
         rss.append(_resident_bytes(served))
     return (rss[1] - rss[0]) / n / 1e6

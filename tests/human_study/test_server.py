@@ -51,12 +51,12 @@ def test_whoever_has_no_cookie_comes_to_the_welcome_page(served: ServedStudy) ->
 
 
 def test_a_recruitment_link_comes_to_the_welcome_page_even_with_a_cookie(served: ServedStudy) -> None:
-    response = get(served, "/?PROLIFIC_PID=abc", {"Cookie": "countenance_session=old"})
+    response = get(served, "/?PROLIFIC_PID=abc", {"Cookie": "countenance_session_tiny_study=old"})
     assert (response.status, response.headers["Location"]) == (303, "/welcome?PROLIFIC_PID=abc")
 
 
 def test_with_a_cookie_the_app_answers(served: ServedStudy) -> None:
-    response = get(served, "/", {"Cookie": "countenance_session=some"})
+    response = get(served, "/", {"Cookie": "countenance_session_tiny_study=some"})
     assert response.status == 200
 
 
@@ -64,15 +64,15 @@ def test_with_a_cookie_the_app_answers(served: ServedStudy) -> None:
     "path", ["/", "/welcome", "/ready", "/faces/none", "/_stcore/health", "/no/such/page"]
 )
 def test_no_answer_lets_the_browser_tell_where_it_came_from(served: ServedStudy, path: str) -> None:
-    response = get(served, path, {"Cookie": "countenance_session=some"})
+    response = get(served, path, {"Cookie": "countenance_session_tiny_study=some"})
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_nothing_that_names_a_person_is_logged(served: ServedStudy) -> None:
-    get(served, "/?PROLIFIC_PID=person-4711", {"Cookie": "countenance_session=secret-4711"})
+    get(served, "/?PROLIFIC_PID=person-4711", {"Cookie": "countenance_session_tiny_study=secret-4711"})
     get(served, "/welcome?PROLIFIC_PID=person-4711")
-    get(served, "/faces/face-4711", {"Cookie": "countenance_session=secret-4711"})
+    get(served, "/faces/face-4711", {"Cookie": "countenance_session_tiny_study=secret-4711"})
     assert "4711" not in served.log()
 
 
@@ -112,7 +112,7 @@ def test_a_page_of_another_origin_makes_the_server_ask_nobody(tmp_path: Path, ou
     served.start()
     try:
         for port in (served.port, served.analyst_port):
-            cookie = {"Cookie": f"countenance_session=some; {analyst_cookie(served.analyst_port)}"}
+            cookie = {"Cookie": f"countenance_session_tiny_study=some; {analyst_cookie(served.analyst_port)}"}
             wait_until(lambda port=port: connects(port), "the app")  # type: ignore[misc]
             own, other = f"http://127.0.0.1:{port}", "https://evil.example"
             for origin, status in ((own, 101), (other, 403), ("null", 403)):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data.records import Recruitment
 from human_study.participation.running_study import LiveStudy
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
 from tests.support.http_load import Connection, Timings
 
 
@@ -62,7 +62,7 @@ async def without_pause(port: int, deciders: list[Decider], n_connections: int, 
     async def one_after_another() -> None:
         while waiting and time.perf_counter() - start < duration_s:
             decider = waiting.pop()
-            async with Connection(port, f"{SESSION_COOKIE}={decider.token}") as connection:
+            async with Connection(port, f"{session_cookie('tiny_study')}={decider.token}") as connection:
                 while decider.trial_keys and time.perf_counter() - start < duration_s:
                     await timings.take(decider.decide(connection))
 
@@ -77,7 +77,7 @@ async def at_pace(port: int, deciders: list[Decider], every_s: float, duration_s
     start = time.perf_counter()
 
     async def one(number: int, decider: Decider) -> None:
-        async with Connection(port, f"{SESSION_COOKIE}={decider.token}") as connection:
+        async with Connection(port, f"{session_cookie('tiny_study')}={decider.token}") as connection:
             for turn in range(int(duration_s / every_s)):
                 due = start + every_s * (turn + number / len(deciders))
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -97,7 +97,9 @@ class Persistent:
 
     async def play(self, stop: asyncio.Event, pause_s: float = 0.02) -> None:
         """Decide until all is decided or `stop` is set; a server that is gone is asked again and again."""
-        async with Connection(self.port, f"{SESSION_COOKIE}={self.decider.token}") as connection:
+        async with Connection(
+            self.port, f"{session_cookie('tiny_study')}={self.decider.token}"
+        ) as connection:
             while self.decider.trial_keys and not stop.is_set():
                 trial_key = self.decider.trial_keys[0]
                 try:

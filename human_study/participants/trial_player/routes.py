@@ -79,7 +79,7 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     writing = GroupCommit(DecisionIntake(live).take)
 
     async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
-        token = session_token(request)
+        token = session_token(request, live.study.name)
         message = await _message(request, kind)
         fields = message.model_dump(exclude={"place"})
         taken = await writing.submit(Submission(token, message.place, stage, fields))
@@ -94,18 +94,18 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
         return await decide(request, InitialDecisionMessage, "initial")
 
     async def places(request: Request) -> Response:
-        token = session_token(request)
+        token = session_token(request, live.study.name)
         message = await _message(request, PlaceMessage)
         is_newest = await run_in_threadpool(live.take_place, token, message.place, take=message.take)
         return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 
     async def feedback(request: Request) -> Response:
-        token = session_token(request)
+        token = session_token(request, live.study.name)
         told = await run_in_threadpool(live.feedback, token, request.path_params["trial_key"])
         return JSONResponse(told, headers=_NOT_KEPT)
 
     async def faces(request: Request) -> Response:
-        token = session_token(request)
+        token = session_token(request, live.study.name)
         picture = await run_in_threadpool(live.face, token, request.path_params["trial_key"])
         headers = {"Cache-Control": "no-store", "Content-Disposition": "inline; filename=face.png"}
         return Response(picture, media_type="image/png", headers=headers)

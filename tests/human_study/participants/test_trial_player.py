@@ -16,7 +16,7 @@ from data.store.decision_store import DecisionStore
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participation.running_study import N_FACES_AHEAD, LiveStudy, NotServedError
 from human_study.study.study_file import load_study_file
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
 from tests.support.tiny_study import write_study
 
 
@@ -47,7 +47,7 @@ class Visitor:
         self.key = participant.participant_key
         live.store.set_step(self.key, "trials")
         self.trials: list[Trial] = live.store.trials(self.key)
-        self.headers = {"Cookie": f"{SESSION_COOKIE}={self.token}"}
+        self.headers = {"Cookie": f"{session_cookie('tiny_study')}={self.token}"}
 
 
 def message(trial_key: str, **changes: Any) -> dict[str, Any]:
@@ -103,7 +103,12 @@ def test_another_participants_trial_and_a_made_up_one_are_unknown(
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"Cookie": f"{SESSION_COOKIE}=forged"}, {"Cookie": f"{SESSION_COOKIE}="}]
+    "headers",
+    [
+        {},
+        {"Cookie": f"{session_cookie('tiny_study')}=forged"},
+        {"Cookie": f"{session_cookie('tiny_study')}="},
+    ],
 )
 def test_without_a_known_session_nothing_is_taken_or_shown(
     live: LiveStudy, client: TestClient, headers: dict[str, str]

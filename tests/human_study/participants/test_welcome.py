@@ -11,11 +11,12 @@ from starlette.testclient import TestClient
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participants.trial_player.routes import not_served
-from human_study.participants.welcome import welcome_routes
+from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
-from human_study.web.request_guard import SESSION_COOKIE
+from human_study.web.request_guard import session_cookie
+from tests.support.browser_check import CHECK_COOKIE
 from tests.support.tiny_study import write_study
 
 MakeDoor = Callable[..., tuple[LiveStudy, TestClient]]
@@ -29,11 +30,19 @@ def door(tmp_path: Path, store: DecisionStore) -> Iterator[MakeDoor]:
         def make(**changes: object) -> tuple[LiveStudy, TestClient]:
             live = LiveStudy(load_study_file(write_study(tmp_path, **changes)), store)
             live.prepare()
-            app = Starlette(routes=welcome_routes(live), exception_handlers={NotServedError: not_served})
+            app = Starlette(routes=Welcome(live).routes, exception_handlers={NotServedError: not_served})
             client = TestClient(app, base_url="https://study.example", follow_redirects=False)
             return live, opened.enter_context(client)
 
         yield make
+
+
+def entry(client: TestClient) -> str:
+    """What the script of a welcome page gets from the websocket, in a browser that keeps its cookie."""
+    client.cookies.set(*CHECK_COOKIE.split("="))
+    with client.websocket_connect("/api/browser-check", headers={"Cookie": CHECK_COOKIE}) as socket:
+        socket.send_text("hello")
+        return str(socket.receive_json()["entry"])
 
 
 def n_participants(live: LiveStudy) -> int:
@@ -44,31 +53,34 @@ def n_participants(live: LiveStudy) -> int:
 def test_looking_takes_no_slot_and_the_click_does(door: MakeDoor) -> None:
     live, client = door()
     for _ in range(3):
-        assert client.get("/welcome").status_code == 200
+        page = client.get("/welcome")
+        assert page.status_code == 200
+        assert CHECK_COOKIE in page.headers["set-cookie"]
     assert client.get("/begin").status_code == 405
     assert n_participants(live) == 0
-    response = client.post("/begin", data={"entry": "an-entry-token", "query": ""})
+    response = client.post("/begin", data={"entry": entry(client), "query": ""})
     assert (response.status_code, response.headers["location"]) == (303, "/")
     assert n_participants(live) == 1
 
 
 def test_the_cookie_is_kept_from_scripts_and_from_other_sites(door: MakeDoor) -> None:
     live, client = door()
-    response = client.post("/begin", data={"entry": "an-entry-token"})
+    response = client.post("/begin", data={"entry": entry(client)})
     cookie = response.headers["set-cookie"].lower()
     for property_ in ("httponly", "samesite=lax", "secure", "path=/"):
         assert property_ in cookie
-    participant = live.participant(response.cookies[SESSION_COOKIE])
+    participant = live.participant(response.cookies[session_cookie("tiny_study")])
     assert participant is not None
-    assert response.cookies[SESSION_COOKIE] not in participant.model_dump_json()
+    assert response.cookies[session_cookie("tiny_study")] not in participant.model_dump_json()
 
 
 def test_a_form_sent_twice_takes_one_slot(door: MakeDoor) -> None:
     live, client = door()
+    page = entry(client)
     for _ in range(2):
-        client.post("/begin", data={"entry": "an-entry-token"})
+        client.post("/begin", data={"entry": page})
     assert n_participants(live) == 1
-    client.post("/begin", data={"entry": "another-token"})
+    client.post("/begin", data={"entry": entry(client)})
     assert n_participants(live) == 2
 
 
@@ -94,10 +106,10 @@ def test_a_platforms_participant_takes_part_once(
     door: MakeDoor, platform: str, query: str, external_id: str
 ) -> None:
     live, client = door(recruitment={"platform": platform})
-    for entry in ("one-entry", "another-entry"):
+    for _ in range(2):
         page = client.get(f"/welcome?{query}")
         assert query.replace("&", "&amp;") in page.text
-        client.post("/begin", data={"entry": entry, "query": query})
+        client.post("/begin", data={"entry": entry(client), "query": query})
     assert n_participants(live) == 1
     known = live.store.add_participant(
         "tiny_study",
@@ -111,19 +123,74 @@ def test_a_platforms_participant_takes_part_once(
 @pytest.mark.parametrize(
     "query", ["", "STUDY_ID=s", "PROLIFIC_PID=", "PROLIFIC_PID=" + "x" * 300, "PROLIFIC_PID=a%00b"]
 )
-def test_an_incomplete_link_is_told_so_and_takes_no_slot(door: MakeDoor, query: str) -> None:
+def test_an_incomplete_link_is_told_so_and_takes_no_slot(
+    door: MakeDoor, query: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     live, client = door(recruitment={"platform": "prolific"})
-    response = client.post("/begin", data={"entry": "an-entry-token", "query": query})
+    response = client.post("/begin", data={"entry": entry(client), "query": query})
     assert response.status_code == 400
     assert "not complete" in response.text
+    assert "<button" not in client.get(f"/welcome?{query}").text
+    assert "PROLIFIC_PID" in capsys.readouterr().err
     assert n_participants(live) == 0
 
 
-def test_a_nul_in_a_link_or_form_neither_fails_nor_brings_two_people_together(door: MakeDoor) -> None:
+@pytest.mark.parametrize("sent", ["", "\0", "made-up", "x.y.z"])
+def test_an_entry_that_the_websocket_did_not_give_takes_no_slot(door: MakeDoor, sent: str) -> None:
     live, client = door()
-    for _ in range(2):
-        assert client.post("/begin", data={"entry": "\0", "query": "\0"}).status_code == 303
-    assert n_participants(live) == 2
+    entry(client)
+    response = client.post("/begin", data={"entry": sent, "query": "\0"})
+    assert response.status_code == 400
+    assert ("needs JavaScript" if not sent else "press the button once more") in response.text
+    assert n_participants(live) == 0
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_so_and_takes_no_slot(door: MakeDoor) -> None:
+    live, client = door()
+    proven = entry(client)
+    client.cookies.clear()
+    with client.websocket_connect("/api/browser-check") as socket:
+        socket.send_text("hello")
+        assert socket.receive_json() == {"missing": "cookie"}
+    response = client.post("/begin", data={"entry": proven})
+    assert response.status_code == 400
+    assert "allow cookies" in response.text
+    assert n_participants(live) == 0
+
+
+def test_a_full_study_says_so_before_the_button_and_how_to_go_on(door: MakeDoor) -> None:
+    live, client = door(
+        participants="people",
+        conditions={"face": {"share": 1, "quota": 1}},
+        recruitment={"platform": "prolific", "full_url": "https://back.example/?id={external_id}"},
+    )
+    client.post("/begin", data={"entry": entry(client), "query": "PROLIFIC_PID=first"})
+    client.cookies.clear()
+    page = client.get("/welcome?PROLIFIC_PID=second").text
+    assert "not taking any more" in page
+    assert "https://back.example/?id=second" in page
+    assert "Ada Tester" in page
+    assert "<button" not in page
+    assert n_participants(live) == 1
+
+
+def test_a_worker_who_only_looks_at_a_hit_takes_no_slot(door: MakeDoor) -> None:
+    live, client = door(recruitment={"platform": "mturk"})
+    query = "workerId=W1&assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&hitId=H1"
+    page = client.get(f"/welcome?{query}").text
+    assert "accept the HIT" in page
+    assert "<button" not in page
+    assert client.post("/begin", data={"entry": entry(client), "query": query}).status_code == 400
+    assert n_participants(live) == 0
+
+
+def test_in_a_frame_the_page_only_offers_a_tab(door: MakeDoor) -> None:
+    _, client = door(recruitment={"platform": "prolific"})
+    page = client.get("/welcome?PROLIFIC_PID=a", headers={"Sec-Fetch-Dest": "iframe"}).text
+    assert "in a tab of its own" in page
+    assert 'target="_blank"' in page
+    assert "PROLIFIC_PID=a" in page
+    assert "<form" not in page
 
 
 def test_what_stands_in_a_link_does_not_run(door: MakeDoor) -> None:
@@ -135,7 +202,7 @@ def test_what_stands_in_a_link_does_not_run(door: MakeDoor) -> None:
 def test_other_sites_and_huge_forms_take_no_slot(door: MakeDoor) -> None:
     live, client = door()
     elsewhere = {"Sec-Fetch-Site": "cross-site"}
-    assert client.post("/begin", data={"entry": "an-entry-token"}, headers=elsewhere).status_code == 403
+    assert client.post("/begin", data={"entry": entry(client)}, headers=elsewhere).status_code == 403
     assert client.post("/begin", data={"entry": "x" * 20_000}).status_code == 413
     assert n_participants(live) == 0
 
@@ -144,22 +211,24 @@ def test_a_closed_study_says_so(door: MakeDoor) -> None:
     live, client = door()
     live.store.close_study("tiny_study")
     page = client.get("/welcome").text
-    assert "no more participants" in page
+    assert "not taking any more" in page
     assert "<button" not in page
-    response = client.post("/begin", data={"entry": "an-entry-token"})
+    response = client.post("/begin", data={"entry": entry(client)})
     assert response.status_code == 409
-    assert "no more participants" in response.text
+    assert "not taking any more" in response.text
 
 
 def test_a_closed_study_lets_who_is_under_way_go_on_from_another_device(door: MakeDoor) -> None:
     live, client = door(recruitment={"platform": "prolific"})
-    sent = {"entry": "an-entry-token", "query": "PROLIFIC_PID=known&SESSION_ID=s"}
+    sent = {"entry": entry(client), "query": "PROLIFIC_PID=known&SESSION_ID=s"}
     assert client.post("/begin", data=sent).status_code == 303
     live.store.close_study("tiny_study")
     client.cookies.clear()
     page = client.get("/welcome?PROLIFIC_PID=known&SESSION_ID=s").text
-    assert "no more participants" in page
     assert "Go on where you stopped" in page
+    page = client.get("/welcome?PROLIFIC_PID=new&SESSION_ID=s").text
+    assert "not taking any more" in page
+    assert "<button" not in page
     assert client.post("/begin", data=sent).status_code == 303
     assert client.post("/begin", data={**sent, "query": "PROLIFIC_PID=new&SESSION_ID=s"}).status_code == 409
     assert n_participants(live) == 1
@@ -167,7 +236,7 @@ def test_a_closed_study_lets_who_is_under_way_go_on_from_another_device(door: Ma
 
 def test_somebody_under_way_is_offered_to_go_on(door: MakeDoor) -> None:
     _, client = door()
-    client.post("/begin", data={"entry": "an-entry-token"})
+    client.post("/begin", data={"entry": entry(client)})
     page = client.get("/welcome").text
     assert "Go on where you stopped" in page
     assert "Begin as another person" in page

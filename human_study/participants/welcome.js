@@ -1,0 +1,82 @@
+// Proves that this browser can take part before anything is taken: it runs scripts that the study needs, keeps our
+// cookie, and its websocket gets through. Written for old browsers, which must be able to read what they lack.
+(function () {
+  var form = document.querySelector("form[data-check]");
+  if (!form) return;
+  var button = form.querySelector("button");
+  var told = document.getElementById("missing");
+  var wantsToBegin = false;
+  var nTries = 0;
+
+  function tell(what) {
+    told.textContent = form.getAttribute("data-" + what);
+    told.hidden = false;
+    button.disabled = true;
+  }
+
+  function begin() {
+    button.disabled = true;
+    form.submit();
+  }
+
+  function isCurrent() {
+    try {
+      new Function("class A { static #b = 1; static async *c() { A?.d ?? 1; let e; e ??= 2; } }");
+    } catch (error) {
+      return false;
+    }
+    return "WebSocket" in window && "fetch" in window && "inert" in HTMLElement.prototype
+      && "AbortSignal" in window && "timeout" in AbortSignal && "hasOwn" in Object && "at" in Array.prototype;
+  }
+
+  function check() {
+    var isOver = false;
+    var socket;
+    function fail() {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(patience);
+      nTries += 1;
+      if (nTries < 3) setTimeout(check, 700 * nTries);
+      else tell("websocket");
+    }
+    var patience = setTimeout(fail, 8000);
+    try {
+      socket = new WebSocket(new URL("api/browser-check", location.href).href.replace(/^http/, "ws"));
+    } catch (error) {
+      fail();
+      return;
+    }
+    socket.onopen = function () { socket.send("hello"); };
+    socket.onmessage = function (event) {
+      var answer = JSON.parse(event.data);
+      isOver = true;
+      clearTimeout(patience);
+      if (answer.missing) {
+        tell(answer.missing);
+        return;
+      }
+      form.elements.entry.value = answer.entry;
+      if (wantsToBegin) begin();
+    };
+    socket.onerror = fail;
+    socket.onclose = fail;
+  }
+
+  if (window.top !== window.self) {
+    tell("frame");
+  } else if (!isCurrent()) {
+    tell("browser");
+  } else {
+    button.disabled = false;
+    form.addEventListener("submit", function (event) {
+      event.preventDefault();
+      wantsToBegin = true;
+      if (form.elements.entry.value) begin();
+      else button.disabled = true; // until the check is over
+    });
+    // Back from the next page: the browser shows this one as it was left.
+    window.addEventListener("pageshow", function (event) { if (event.persisted) button.disabled = false; });
+    check();
+  }
+})();
