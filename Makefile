@@ -22,7 +22,7 @@ demo: setup
 	@echo "Report: $(DEMO)/report.html (all participants in it were simulated)"
 ifneq ($(SERVE),0)
 	test -f $(DEMO)/try_it.yaml || $(BIN)/human-study init $(DEMO)/try_it.yaml --bundle $(DEMO)/newest_bundle \
-	  --database sqlite:///$(DEMO)/countenance.db --participants simulated
+	  --db sqlite:///$(DEMO)/countenance.db --kind simulated
 	$(BIN)/human-study serve $(DEMO)/try_it.yaml
 endif
 

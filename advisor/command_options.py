@@ -11,19 +11,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from data.errors import TrainingError
-from data.records import ParticipantKind
-
 if TYPE_CHECKING:
     from advisor.drawing.rendering import Progress as ProgressReport
 
-TaskOption = Annotated[str, typer.Option("--task", help="A shipped task's name or the path of a task.yaml.")]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder to write.")]
-DatabaseOption = Annotated[str, typer.Option("--db", help="SQLAlchemy URL of the database.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+TaskOption = Annotated[str, typer.Option("--task", help="a shipped task's name or the path of a task.yaml")]
+OutOption = Annotated[Path, typer.Option("--out", help="folder to write")]
+SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything random")]
 SettingsOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="An option by name, such as encoder.n_steps=300; repeatable."),
+    typer.Option("--set", help="an option by name, such as encoder.n_steps=300; repeatable"),
 ]
 
 
@@ -41,10 +37,3 @@ def progress_bars() -> Iterator[ProgressReport]:
             bars.advance(known[key], n_done)  # type: ignore[arg-type]
 
         yield report
-
-
-def participant_kind(text: str) -> ParticipantKind:
-    """The kind that --participants names; TrainingError where it names none."""
-    if text not in ("people", "simulated"):
-        raise TrainingError(f"--participants is {text!r}; give people or simulated.")
-    return text  # type: ignore[return-value]

@@ -7,24 +7,22 @@ from typing import Annotated
 
 import typer
 
+from advisor.command_options import OutOption, SeedOption, SettingsOption
 from advisor.runs.config import parse_config
 
-SettingsOption = Annotated[
-    list[str] | None, typer.Option("--set", help="An option by name, such as n_steps=300; repeatable.")
-]
-CorpusArgument = Annotated[Path, typer.Argument(help="Folder that `advisor build-corpus` made.")]
-RunOption = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted one goes on.")]
+commands = typer.Typer()
+
+CorpusArgument = Annotated[Path, typer.Argument(help="folder that `advisor build-corpus` made")]
+RunOption = Annotated[Path, typer.Option("--out", help="folder of the run; an interrupted one goes on")]
 
 
+@commands.command(epilog="Example: advisor faces --identities 6 --out var/faces")
 def faces(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
-    identities: Annotated[int, typer.Option(min=1, help="How many identities.")] = 6,
-    weights: Annotated[Path | None, typer.Option(help="Weights other than the shipped ones.")] = None,
+    out: OutOption,
+    identities: Annotated[int, typer.Option(min=1, help="how many identities")] = 6,
+    weights: Annotated[Path | None, typer.Option(help="weights other than the shipped ones")] = None,
 ) -> None:
-    """Draw a PNG per identity, axis and value, with a manifest and a contact sheet.
-
-    Example: advisor faces --identities 6 --out var/faces
-    """
+    """Draw a PNG per identity, axis and value, with a manifest and a contact sheet."""
     from advisor.faces.draw import draw_faces
     from models.face_generator import FaceGenerator
 
@@ -32,27 +30,25 @@ def faces(
     print(f"{out}: {n_faces} faces, manifest.csv, contact_sheet.png")
 
 
+@commands.command(epilog="Example: advisor build-corpus pictures --images 20000 --out var/corpus")
 def build_corpus(
-    pictures: Annotated[Path, typer.Argument(help="Folder of neutral and smiling pictures with landmarks.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the corpus; an interrupted one goes on.")],
-    images: Annotated[int, typer.Option(min=1, help="Training images.")] = 20_000,
-    size: Annotated[int, typer.Option(help="Pixels, width and height.")] = 128,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    pictures: Annotated[Path, typer.Argument(help="folder of neutral and smiling pictures with landmarks")],
+    out: Annotated[Path, typer.Option("--out", help="folder of the corpus; an interrupted one goes on")],
+    images: Annotated[int, typer.Option(min=1, help="training images")] = 20_000,
+    size: Annotated[int, typer.Option(help="pixels, width and height")] = 128,
+    seed: SeedOption = 0,
     keep_apart: Annotated[
         bool,
         typer.Option(
             "--keep-apart",
-            help="Keep identities that are drawn away from everyone pictured; needs the extra `faces`.",
+            help="keep identities that are drawn away from everyone pictured; needs the extra `faces`",
         ),
     ] = False,
     identities: Annotated[
-        Path | None, typer.Option(help="File of the identities to ship, instead of drawing them.")
+        Path | None, typer.Option(help="file of the identities to ship, instead of drawing them")
     ] = None,
 ) -> None:
-    """Draw faces of people who do not exist, at known expressions, from pictures of people.
-
-    Example: advisor build-corpus pictures --images 20000 --out var/corpus
-    """
+    """Draw faces of people who do not exist, at known expressions, from pictures of people."""
     from advisor.faces.corpus.corpus import build_corpus as build
 
     skipped = build(pictures, out, images, size, seed, keep_apart=keep_apart, identities=identities)
@@ -61,21 +57,19 @@ def build_corpus(
     print(f"{out}: {images} images, {len(skipped)} pictured people skipped")
 
 
+@commands.command(epilog="Example: advisor train-faces var/corpus --out var/runs/faces --set n_steps=8000")
 def train_faces(
     corpus: CorpusArgument,
     out: RunOption,
     initial: Annotated[
-        Path | None, typer.Option(help="Checkpoint of another run, or weights, to start from.")
+        Path | None, typer.Option(help="checkpoint of another run, or weights, to start from")
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Learn from any folder of pictures, without expressions.")
+        bool, typer.Option("--plain", help="learn from any folder of pictures, without expressions")
     ] = False,
     settings: SettingsOption = None,
 ) -> None:
-    """Train a generator on a corpus, or with --plain on a folder of pictures; under torchrun on several processes.
-
-    Example: advisor train-faces var/corpus --out var/runs/faces --set n_steps=8000
-    """
+    """Train a generator on a corpus, or with --plain on a folder of pictures; under torchrun on several processes."""
     from advisor.faces.training.train_generator import FaceTrainingOptions
     from advisor.faces.training.train_generator import train_faces as train
     from advisor.faces.training.train_plain import PlainTrainingOptions, train_plain
@@ -89,18 +83,16 @@ def train_faces(
     print(train(corpus, out, parse_config(FaceTrainingOptions, settings or []), initial))
 
 
+@commands.command(epilog="Example: advisor train-perception var/corpus --out var/runs/perception")
 def train_perception(
     corpus: CorpusArgument,
     out: RunOption,
     generator: Annotated[
-        Path | None, typer.Option(help="Generator's weights other than the shipped ones.")
+        Path | None, typer.Option(help="generator's weights other than the shipped ones")
     ] = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Train FacePerception on corpus faces and on a generator's.
-
-    Example: advisor train-perception var/corpus --out var/runs/perception
-    """
+    """Train FacePerception on corpus faces and on a generator's."""
     from advisor.faces.training.train_perception import PerceptionTrainingOptions
     from advisor.faces.training.train_perception import train_perception as train
     from models.face_generator import FaceGenerator
@@ -109,23 +101,21 @@ def train_perception(
     print(train(corpus, FaceGenerator.load(generator), out, options))
 
 
+@commands.command(epilog="Example: advisor adopt-faces model_150.pt --out var/my_faces")
 def adopt_faces(
     checkpoint: Annotated[
-        Path, typer.Argument(help="model_N.pt of stylegan2-pytorch, or the checkpoint of a --plain run.")
+        Path, typer.Argument(help="model_N.pt of stylegan2-pytorch, or the checkpoint of a --plain run")
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="Folder of weights to write face_generator.safetensors in.")
+        Path, typer.Option("--out", help="folder of weights to write face_generator.safetensors in")
     ],
-    identities: Annotated[int, typer.Option(min=1, help="How many identities to draw.")] = 24,
-    samples: Annotated[int, typer.Option(min=100, help="Faces to read in looking for expressions.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    identities: Annotated[int, typer.Option(min=1, help="how many identities to draw")] = 24,
+    samples: Annotated[int, typer.Option(min=100, help="faces to read in looking for expressions")] = 2000,
+    seed: SeedOption = 0,
 ) -> None:
     """Make a generator of a StyleGAN2 trained elsewhere: find the directions that move what can be read.
 
-    COUNTENANCE_WEIGHTS=FOLDER makes every command use it.
-
-    Example: advisor adopt-faces model_150.pt --out var/my_faces
-    """
+    COUNTENANCE_WEIGHTS=FOLDER makes every command use it."""
     from advisor.faces.training.adopt import adopt_generator
 
     readable = adopt_generator(checkpoint, out / "face_generator.safetensors", identities, samples, seed)
@@ -134,28 +124,28 @@ def adopt_faces(
     print(f"{out}: use it with COUNTENANCE_WEIGHTS={out}")
 
 
+@commands.command(
+    epilog="Example: advisor train-observer var/corpus --out var/simulated_observer.safetensors"
+)
 def train_observer(
     corpus: CorpusArgument,
-    out: Annotated[Path, typer.Option("--out", help="Weights file to write.")],
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="weights file to write")],
+    seed: SeedOption = 1,
 ) -> None:
-    """Train the eyes of simulated participants, apart from FacePerception.
-
-    Example: advisor train-observer var/corpus --out var/simulated_observer.safetensors
-    """
+    """Train the eyes of simulated participants, apart from FacePerception."""
     from advisor.faces.training.train_observer import train_observer as train
 
     print(train(corpus, out, seed=seed))
 
 
+@commands.command(
+    epilog="Example: advisor distil-percepts --out models/weights/distilled_percept.safetensors"
+)
 def distil_percepts(
-    out: Annotated[Path, typer.Option("--out", help="Weights file to write.")],
-    samples: Annotated[int, typer.Option(min=100, help="Faces to render and read.")] = 6000,
+    out: Annotated[Path, typer.Option("--out", help="weights file to write")],
+    samples: Annotated[int, typer.Option(min=100, help="faces to render and read")] = 6000,
 ) -> None:
-    """Fit the fast path from expressions to percepts to the shipped generator and perception.
-
-    Example: advisor distil-percepts --out models/weights/distilled_percept.safetensors
-    """
+    """Fit the fast path from expressions to percepts to the shipped generator and perception."""
     from rich.progress import Progress
 
     from advisor.encoder.composition import save_distilled
@@ -163,17 +153,3 @@ def distil_percepts(
     with Progress() as bars:
         task = bars.add_task("rendering and reading", total=samples)
         print(save_distilled(out, samples, lambda n: bars.advance(task, n)))
-
-
-def register(app: typer.Typer) -> None:
-    """Add these subcommands to the command line."""
-    for command in (
-        faces,
-        build_corpus,
-        train_faces,
-        adopt_faces,
-        train_perception,
-        train_observer,
-        distil_percepts,
-    ):
-        app.command()(command)

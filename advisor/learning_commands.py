@@ -9,43 +9,44 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.command_options import (
-    DatabaseOption,
     OutOption,
     SeedOption,
     SettingsOption,
     TaskOption,
-    participant_kind,
     progress_bars,
 )
+from data.command_line import DatabaseOption, KindOption, OldKindOption, one_spelling
 from data.default_database import DEFAULT_DATABASE_URL
-from data.errors import TrainingError
+from data.errors import UsageError
 from data.records import ParticipantKind
 
 if TYPE_CHECKING:
     from advisor.runs.run_dir import RunDirectory
     from advisor.simulation.rounds import RoundOutcome
 
+commands = typer.Typer()
 
+
+@commands.command(epilog="Example: advisor train --task lending_club --study pilot --out var/runs/1")
 def train(
     task: TaskOption,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the run; default: the next in var/runs.")
+        Path | None, typer.Option("--out", help="folder of the run; default: the next in var/runs")
+    ] = None,
+    study: Annotated[str | None, typer.Option("--study", help="study in the database to learn from")] = None,
+    kind: KindOption = None,
+    db: DatabaseOption = None,
+    trials: Annotated[
+        Path | None, typer.Option("--trials", help="folder that export-trials wrote, instead of a study")
     ] = None,
     decisions: Annotated[
-        str | None, typer.Option("--decisions", help="Database URL, or with --trials a CSV file.")
+        str | None, typer.Option("--decisions", help="CSV file of the decisions on --trials")
     ] = None,
-    study: Annotated[str | None, typer.Option("--study", help="Study in the database.")] = None,
-    trials: Annotated[Path | None, typer.Option("--trials", help="Folder that export-trials wrote.")] = None,
-    participants: Annotated[
-        str, typer.Option("--participants", help="people or simulated; never both.")
-    ] = "people",
     seed: SeedOption = 0,
     settings: SettingsOption = None,
+    participants: OldKindOption = None,
 ) -> None:
-    """Refit ĥ to decisions and retrain the encoder; interrupted, the same command goes on.
-
-    Example: advisor train --task lending_club --decisions sqlite:///var/countenance.db --study pilot --out var/runs/1
-    """
+    """Refit ĥ to decisions and retrain the encoder; interrupted, the same command goes on."""
     from advisor.encoder.learning_step import next_run_of_all_processes, train_advisor
     from advisor.encoder.train_encoder import training_processes
     from advisor.response.training_decisions import decisions_of_files, decisions_of_study
@@ -53,24 +54,25 @@ def train(
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
-    kind = participant_kind(participants)
+    kind = one_spelling("--kind", kind, "--participants", participants)
+    if trials is None:
+        db = one_spelling("--db", db, "--decisions", decisions) or DEFAULT_DATABASE_URL
+    elif decisions is None or db is not None or study is not None:
+        raise UsageError("--trials needs --decisions FILE, the decisions on these trials, and no database.")
     config = parse_config(TrainConfig, settings or [], seed=seed)
     loaded = load_task(task)
     out = out or next_run_of_all_processes()
-    with progress_bars() as report:
+    with ExitStack() as opened, progress_bars() as report:
         if trials is not None:
-            if decisions is None:
-                raise TrainingError("--trials needs --decisions FILE, the decisions on these trials; add it.")
-            learned_from = decisions_of_files(Path(decisions), trials, loaded, kind)
-            run = train_advisor(loaded, learned_from, config, out, report)
+            kind = kind or "people"
+            learned_from = decisions_of_files(Path(str(decisions)), trials, loaded, kind)
+        elif study is None:
+            raise UsageError("Name the study with --study, or give --decisions FILE with --trials DIR.")
         else:
-            if study is None:
-                raise TrainingError(
-                    "Name the study with --study, or give --decisions FILE with --trials DIR."
-                )
-            with DecisionStore.open(decisions or DEFAULT_DATABASE_URL, create=False) as store:
-                learned_from = decisions_of_study(store, study, loaded, kind)
-                run = train_advisor(loaded, learned_from, config, out, report)
+            store = opened.enter_context(DecisionStore.open(str(db), create=False))
+            kind = kind or store.study(study).participants
+            learned_from = decisions_of_study(store, study, loaded, kind)
+        run = train_advisor(loaded, learned_from, config, out, report)
     if training_processes().is_main_process:
         _print_run(run, len(learned_from.frame), kind)
 
@@ -89,54 +91,55 @@ def _print_run(run: RunDirectory, n_decisions: int, kind: ParticipantKind) -> No
     )
 
 
+@commands.command(
+    epilog="Example: advisor sweep --task lending_club --study pilot --name first --out var/sweeps/first"
+)
 def sweep(
     task: TaskOption,
-    study: Annotated[str, typer.Option("--study", help="Study in the database to learn from.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the sweep; workers join it by this name.")],
+    study: Annotated[str, typer.Option("--study", help="study in the database to learn from")],
+    name: Annotated[str, typer.Option("--name", help="name of the sweep; workers join it by this name")],
     out: OutOption,
-    decisions: Annotated[str, typer.Option("--decisions", help="Database URL.")] = DEFAULT_DATABASE_URL,
-    trials: Annotated[int, typer.Option(min=1, help="Finished trials, of all workers together.")] = 20,
-    participants: Annotated[str, typer.Option(help="people or simulated; never both.")] = "people",
+    db: DatabaseOption = None,
+    trials: Annotated[int, typer.Option(min=1, help="finished trials, of all workers together")] = 20,
+    kind: KindOption = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
+    participants: OldKindOption = None,
+    decisions: Annotated[str | None, typer.Option("--decisions", hidden=True)] = None,
 ) -> None:
-    """Search for training options; any number of workers join by giving the same command.
-
-    Example: advisor sweep --task lending_club --study pilot --name first --trials 20 --out var/sweeps/first
-    """
+    """Search for training options; any number of workers join by giving the same command."""
     from advisor.encoder.sweep import sweep as take_part
     from advisor.response.training_decisions import decisions_of_study
     from data.store.decision_store import DecisionStore
     from data.tasks.decision_task import load_task
 
-    kind, loaded = participant_kind(participants), load_task(task)
-    with DecisionStore.open(decisions, create=False) as store, progress_bars() as report:
+    kind = one_spelling("--kind", kind, "--participants", participants)
+    url = one_spelling("--db", db, "--decisions", decisions) or DEFAULT_DATABASE_URL
+    loaded = load_task(task)
+    with DecisionStore.open(url, create=False) as store, progress_bars() as report:
+        kind = kind or store.study(study).participants
         learned_from = decisions_of_study(store, study, loaded, kind)
-        best, accuracy = take_part(
-            loaded, learned_from, settings or [], decisions, name, trials, seed, out, report
-        )
+        best, accuracy = take_part(loaded, learned_from, settings or [], url, name, trials, seed, out, report)
     print(
         f"best of {trials} trials: {accuracy:.4f} balanced accuracy of {kind}, predicted on validation applications"
     )
     print("  advisor train … " + " ".join(f"--set {setting}" for setting in best))
 
 
+@commands.command(epilog="Example: advisor publish --explore --task lending_club --out var/bundles/round_0")
 def publish(
     out: OutOption,
-    run: Annotated[Path | None, typer.Argument(help="Folder of a run that `advisor train` made.")] = None,
+    run: Annotated[Path | None, typer.Argument(help="folder of a run that `advisor train` made")] = None,
     explore: Annotated[
-        bool, typer.Option("--explore", help="Round 0: random expressions; needs --task.")
+        bool, typer.Option("--explore", help="round 0: random expressions; needs --task")
     ] = False,
-    task: Annotated[str | None, typer.Option("--task", help="A shipped task's name or a task.yaml.")] = None,
-    study: Annotated[str | None, typer.Option("--study", help="Serve it as this study's next round.")] = None,
-    db: DatabaseOption = DEFAULT_DATABASE_URL,
+    task: Annotated[str | None, typer.Option("--task", help="a shipped task's name or a task.yaml")] = None,
+    study: Annotated[str | None, typer.Option("--study", help="serve it as this study's next round")] = None,
+    db: DatabaseOption = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
 ) -> None:
-    """Run the checks, render the faces and write a bundle.
-
-    Example: advisor publish --explore --task lending_club --out var/bundles/round_0
-    """
+    """Run the checks, render the faces and write a bundle."""
     from advisor.publishing.publish import publish_explore, publish_run, require_allowed
     from advisor.runs.config import PublishConfig, parse_config
     from data.store.decision_store import DecisionStore
@@ -144,13 +147,14 @@ def publish(
 
     config = parse_config(PublishConfig, settings or [], seed=seed)
     if explore == (run is not None):
-        raise TrainingError("Give either a RUN to publish, or --explore with --task.")
+        raise UsageError("Give either a RUN to publish, or --explore with --task.")
     if explore and task is None:
-        raise TrainingError("--explore needs --task; name a shipped task or a task.yaml.")
+        raise UsageError("--explore needs --task; name a shipped task or a task.yaml.")
     with ExitStack() as opened, progress_bars() as report:
         # without --study and --db, the run's own database says whether somebody was erased since
-        asked = study is not None or db != DEFAULT_DATABASE_URL
-        store = opened.enter_context(DecisionStore.open(db, create=False)) if asked else None
+        asked = study is not None or db is not None
+        url = db or DEFAULT_DATABASE_URL
+        store = opened.enter_context(DecisionStore.open(url, create=False)) if asked else None
         if study is not None:
             assert store is not None
             require_allowed(store.study(study), run)
@@ -159,29 +163,29 @@ def publish(
         else:
             assert task is not None
             bundle = publish_explore(load_task(task), out, config, report)
-    print(f"{out}: published {bundle.bundle_hash[:12]}, {len(bundle.images)} faces rows, all checks passed:")
+    print(f"{out}: published {bundle.bundle_hash[:12]}, {len(bundle.images)} faces; all checks passed:")
     for check in bundle.manifest.checks:
         print(f"  {check.sentence()}")
     if study is not None:
-        with DecisionStore.open(db, create=False) as store:
+        with DecisionStore.open(url, create=False) as store:
             store.register_bundle(bundle.as_record())
             print(f"  study {study}: round {store.start_round(study, bundle.bundle_hash)} from now on")
 
 
+@commands.command(
+    epilog="Example: advisor simulate --task lending_club --rounds 2 --participants 40 --out var/simulation"
+)
 def simulate(
     task: TaskOption,
     out: OutOption,
-    rounds: Annotated[int, typer.Option(min=0, help="Learning rounds after round 0.")] = 2,
-    participants: Annotated[int, typer.Option(min=2, help="Simulated participants a block.")] = 40,
-    trials: Annotated[int, typer.Option(min=1, help="Trials each.")] = 30,
+    rounds: Annotated[int, typer.Option(min=0, help="learning rounds after round 0")] = 2,
+    participants: Annotated[int, typer.Option(min=2, help="simulated participants a block")] = 40,
+    trials: Annotated[int, typer.Option(min=1, help="trials each")] = 30,
     seed: SeedOption = 0,
-    population: Annotated[str, typer.Option(help="Simulated population.")] = "realistic",
+    population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
     settings: SettingsOption = None,
 ) -> None:
-    """Run rounds with simulated participants and write OUT/results.json.
-
-    Example: advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --out var/simulation
-    """
+    """Run rounds with simulated participants and write OUT/results.json."""
     from advisor.runs.config import TrainConfig, parse_config
     from advisor.simulation.populations import population as population_named
     from advisor.simulation.rounds import simulate_rounds
@@ -213,18 +217,17 @@ def _print_round(outcome: RoundOutcome) -> None:
         print(f"  the bundle before was shown again. {outcome.reason}")
 
 
+@commands.command(epilog="Example: advisor evaluate var/runs/00000 --study pilot")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run that `advisor train` made.")],
+    run: Annotated[Path, typer.Argument(help="folder of a run that `advisor train` made")],
     study: Annotated[
-        str | None, typer.Option("--study", help="Also what this study's participants reached.")
+        str | None, typer.Option("--study", help="also what this study's participants reached")
     ] = None,
-    participants: Annotated[str, typer.Option(help="people or simulated; never both.")] = "people",
-    db: DatabaseOption = DEFAULT_DATABASE_URL,
+    kind: KindOption = None,
+    db: DatabaseOption = None,
+    participants: OldKindOption = None,
 ) -> None:
-    """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured.
-
-    Example: advisor evaluate var/runs/00000 --study pilot
-    """
+    """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
     from advisor.publishing.evaluate import (
         evaluate_run,
         measured_accuracy,
@@ -233,11 +236,12 @@ def evaluate(
     )
     from data.store.decision_store import DecisionStore
 
+    kind = one_spelling("--kind", kind, "--participants", participants)
     for name, figure in evaluate_run(run).rows():
         print(f"{name:32} {figure:.4f}")
     if study is not None:
-        kind = participant_kind(participants)
-        with DecisionStore.open(db, create=False) as store:
+        with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
+            kind = kind or store.study(study).participants
             measured = measured_accuracy(store, study, kind)
             loss = response_log_loss_on_study(run, store, study, kind)
         print(f"\nMeasured, participants: {kind}")
@@ -247,9 +251,3 @@ def evaluate(
         print(side_by_side.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         if loss is not None:
             print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add these subcommands to the command line."""
-    for command in (train, sweep, publish, simulate, evaluate):
-        app.command()(command)

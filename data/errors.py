@@ -10,7 +10,8 @@
     ├── TrainingError                decisions or options from which nothing can be learned
     ├── PublicationRefusedError      an advisor that failed one of its publication checks
     ├── FacesError                   pictures, landmarks or a corpus of faces
-    └── SetupError                   something the machine lacks: an extra, a browser, disk space
+    ├── SetupError                   something the machine lacks: an extra, a browser, disk space
+    └── UsageError                   options of a command that do not go together
 
 The command lines catch the root, print its message, and exit with status 2. `models` imports nothing
 of `data`; a bad weights file raises its `models.checkpoint.CheckpointError`, which they catch alike.
@@ -60,3 +61,7 @@ class FacesError(CountenanceError):
 
 class SetupError(CountenanceError):
     """The machine lacks something: an extra, a browser, disk space."""
+
+
+class UsageError(CountenanceError):
+    """Options of a command do not go together."""

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from human_study.command_arguments import (
-    DatabaseUrl,
-    ParticipantsKind,
-    StudyOrName,
-    StudyPath,
-    participant_kind,
-    study_and_database,
-)
+from data.command_line import DatabaseOption, KindOption
+from human_study.command_arguments import StudyOrName, StudyPath, study_and_database
 
 commands = typer.Typer()
 
@@ -24,8 +18,10 @@ commands = typer.Typer()
 )
 def report(
     study: StudyOrName,
-    out: Annotated[Path, typer.Option(help="the file to write: HTML, or Markdown where it ends in .md")],
-    kind: ParticipantsKind = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="the file to write: HTML, or Markdown if it ends in .md")
+    ],
+    kind: KindOption = None,
     preregister: Annotated[
         bool,
         typer.Option(
@@ -35,19 +31,18 @@ def report(
     preregistration: Annotated[
         Path | None, typer.Option(help="the .json that --preregister wrote, to hold the report against")
     ] = None,
-    db: DatabaseUrl = None,
+    db: DatabaseOption = None,
 ) -> None:
     """Write the study's report: one HTML file that needs no network, or Markdown."""
     from data.store.decision_store import DecisionStore
     from human_study.report.report import write_preregistration, write_report
 
-    wanted = participant_kind(kind)
     if preregister:
         print(f"Wrote {write_preregistration(study, db, out)}; complete what it says is to be completed.")
         return
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
-        chosen = wanted or store.study(name).participants
+        chosen = kind or store.study(name).participants
         print(f"Wrote {write_report(store, name, kind=chosen, out=out, registered=preregistration)}")
 
 
@@ -96,8 +91,8 @@ def export(
     out: Annotated[
         Path, typer.Option(help="the folder to write; an earlier export of the study is replaced")
     ],
-    kind: ParticipantsKind = None,
-    db: DatabaseUrl = None,
+    kind: KindOption = None,
+    db: DatabaseOption = None,
 ) -> None:
     """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
     from data.store.decision_store import DecisionStore
@@ -105,7 +100,7 @@ def export(
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
-        chosen = participant_kind(kind) or store.study(name).participants
+        chosen = kind or store.study(name).participants
         print(f"Wrote {export_study(store, name, kind=chosen, out=out)}; an erasure reaches it there.")
 
 
@@ -132,7 +127,7 @@ def erase(
     external_id: Annotated[
         str | None, typer.Option("--external-id", help="the id under which the platform sent the person")
     ] = None,
-    db: DatabaseUrl = None,
+    db: DatabaseOption = None,
 ) -> None:
     """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
     from data.store.decision_store import DecisionStore
@@ -145,7 +140,7 @@ def erase(
 
 
 @commands.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
-def retain(db: DatabaseUrl = None) -> None:
+def retain(db: DatabaseOption = None) -> None:
     """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
     from data.default_database import DEFAULT_DATABASE_URL
     from data.store.decision_store import DecisionStore

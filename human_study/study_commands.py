@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from data.command_line import DatabaseOption, OldKindOption, one_spelling
+from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
-from human_study.command_arguments import DatabaseUrl, StudyOrName, StudyPath, study_and_database
+from data.records import ParticipantKind
+from human_study.command_arguments import StudyOrName, StudyPath, study_and_database
 
 commands = typer.Typer()
 
@@ -18,22 +21,26 @@ def init(
     path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml"),
     task: Annotated[str, typer.Option(help="a shipped task, or the path of a task.yaml")] = "lending_club",
     bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
-    database: Annotated[str, typer.Option(help="SQLAlchemy URL")] = "sqlite:///var/countenance.db",
-    participants: Annotated[
-        str, typer.Option(help="people, or simulated to try a study out: nothing counts as people's then")
-    ] = "people",
+    kind: Annotated[
+        ParticipantKind | None,
+        typer.Option(
+            "--kind",
+            help="who takes part; simulated to try a study out: nothing then counts as people's; default: people",
+        ),
+    ] = None,
+    db: Annotated[str | None, typer.Option("--db", help="SQLAlchemy URL for the study file")] = None,
     allow_simulated_advisor: Annotated[
         bool,
         typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
     ] = False,
+    participants: OldKindOption = None,
+    database: Annotated[str | None, typer.Option("--database", hidden=True)] = None,
 ) -> None:
     """Write a complete, commented study file to start from."""
     from human_study.study.template import STUDY_TEMPLATE
 
-    if participants not in ("people", "simulated"):
-        raise StudyError(
-            f"There are no participants {participants}; write --participants people or simulated."
-        )
+    recruited = one_spelling("--kind", kind, "--participants", participants) or "people"
+    database = one_spelling("--db", db, "--database", database) or DEFAULT_DATABASE_URL
     if path.exists():
         raise StudyError(f"{path} exists and is left as it is; choose another name.")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
@@ -43,12 +50,12 @@ def init(
         task=task,
         bundle=bundle,
         database=database,
-        participants=participants,
+        participants=recruited,
         allow_simulated_advisor=str(allow_simulated_advisor).lower(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
-    first = "say under ethics what people have a right to know" if participants == "people" else "look at it"
+    first = "say under ethics what people have a right to know" if recruited == "people" else "look at it"
     print(f"Wrote {path}; {first}, then: human-study serve {path}")
 
 
@@ -59,7 +66,7 @@ def serve(
     analyst_port: Annotated[
         int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
     ] = 8502,
-    db: DatabaseUrl = None,
+    db: DatabaseOption = None,
     replica: Annotated[
         bool, typer.Option("--replica", help="one of several behind a load balancer, on PostgreSQL")
     ] = False,
@@ -89,7 +96,7 @@ def serve(
 
 
 @commands.command(epilog="Example: human-study status study.yaml")
-def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
+def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     """Show how many participants are where, by round and condition."""
     from rich.console import Console
     from rich.table import Table
@@ -116,7 +123,7 @@ def status(study: StudyOrName, db: DatabaseUrl = None) -> None:
 def close(
     study: StudyOrName,
     condition: Annotated[str | None, typer.Option(help="close this condition only")] = None,
-    db: DatabaseUrl = None,
+    db: DatabaseOption = None,
 ) -> None:
     """Take no more participants, into the study or into one condition; those under way may finish."""
     from data.records import StudyCondition
@@ -144,7 +151,7 @@ def bonuses(
     study: StudyOrName,
     out: Annotated[Path, typer.Option(help="the CSV file to write: external_id,amount,currency,session_id")],
     again: Annotated[bool, typer.Option("--again", help="also those who were listed before")] = False,
-    db: DatabaseUrl = None,
+    db: DatabaseOption = None,
 ) -> None:
     """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
     from data.store.decision_store import DecisionStore

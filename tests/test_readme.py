@@ -38,7 +38,10 @@ def complaints(words: list[str]) -> list[str]:
     if command is None:
         return [f"{program} has no {name}"]
     known = {
-        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+        option
+        for parameter in command.params
+        if not getattr(parameter, "hidden", False)  # the old spelling of another
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     return [f"{program} {name} has no {word}" for word in rest if word.startswith("--") and word not in known]
 
@@ -76,8 +79,7 @@ def test_the_example_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("program", "name"), COMMANDS)
 def test_every_command_explains_itself_with_an_example_that_it_understands(program: str, name: str) -> None:
     command = PROGRAMS[program].commands[name]
-    text = f"{command.help or ''}\n{command.epilog or ''}"
-    example = re.search(rf"Example: ({program} .*)", text)
+    example = re.search(rf"Example: ({program} .*)", command.epilog or "")
     assert example, f"{program} {name} --help shows no example"
     words = shlex.split(example.group(1))
     assert words[1] == name

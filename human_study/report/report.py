@@ -35,7 +35,7 @@ people respond to them can be learned. Then write a study file that names it, an
 When enough people have decided, train on their decisions and publish the next round into the same study; it \
 goes live while the study runs:
 
-    advisor train --task TASK --decisions sqlite:///var/countenance.db --study NAME --out var/round_1/run
+    advisor train --task TASK --study NAME --out var/round_1/run
     advisor publish var/round_1/run --out var/round_1/bundle --study NAME
 
 Any other platform can collect the decisions: export-trials writes trials and pictures, import-decisions \
@@ -134,7 +134,11 @@ def write_preregistration(study: str, database_url: str | None, out: Path) -> Pa
         with DecisionStore.open(database_url or DEFAULT_DATABASE_URL, create=False) as store:
             record = store.study(study)
         content, study_hash = json.loads(record.study_file), record.study_hash
-        content.setdefault("name", study)
+        if "conditions" not in content:
+            raise StudyError(
+                f'study "{study}" was simulated or imported, so it has no study file to preregister; '
+                "name a study file"
+            )
     n_decisions = _decisions_already(content, database_url)
     return preregistration.preregister(content, study_hash, n_decisions, out)
 

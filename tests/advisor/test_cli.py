@@ -42,8 +42,8 @@ def test_check_task_says_everything_at_once(call: Call, tiny_task: Path) -> None
         (["export-trials", "nowhere", "--out", "b", "--conditions", "smile"], "no condition 'smile'"),
         (["train", "--task", "consumer_credit", "--out", "b"], "--study"),
         (
-            ["train", "--task", "consumer_credit", "--study", "s", "--participants", "both", "--out", "b"],
-            "people or",
+            ["train", "--task", "consumer_credit", "--study", "s", "--kind", "both", "--out", "b"],
+            "people",
         ),
         (
             ["simulate", "--task", "consumer_credit", "--population", "nobody", "--out", "b"],
@@ -119,7 +119,7 @@ def test_a_database_of_a_newer_version_is_refused(call: Call, tmp_path: Path) ->
         connection.execute("UPDATE countenance_schema SET version_num = '9999'")
     connection.close()
     result = call(
-        "train", "--task", "consumer_credit", "--decisions", url, "--study", "s", "--out", tmp_path / "run"
+        "train", "--task", "consumer_credit", "--db", url, "--study", "s", "--out", tmp_path / "run"
     )
     assert result.status == 2
     assert "newer" in result.err
@@ -169,7 +169,8 @@ def test_a_round_goes_out_and_comes_back(call: Call, tmp_path: Path) -> None:
         "pilot",
         "--db",
         url,
-        "--simulated",
+        "--kind",
+        "simulated",
     )
     assert result.status == 0
     assert "24 decisions of simulated" in result.out

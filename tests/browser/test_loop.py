@@ -111,7 +111,7 @@ def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_sa
         run, bundle = tmp_path / "round_1" / "run", tmp_path / "round_1" / "bundle"
         quick = ["--set", "encoder.n_steps=60", "--set", "response.max_steps=60"]
         learned = advisor(
-            "train", "--task", "consumer_credit", "--decisions", served.database_url, "--study", STUDY,
+            "train", "--task", "consumer_credit", "--db", served.database_url, "--study", STUDY,
             "--participants", "simulated", "--out", str(run), *quick,
         )  # fmt: skip
         assert "20 decisions of simulated" in learned

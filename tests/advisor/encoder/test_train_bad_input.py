@@ -158,7 +158,7 @@ def imported(call: Call, decided: DecidedRound, folder: Path) -> str:
     """Store simulated answers to all trials as the study `pilot`; returns the database's URL."""
     url = f"sqlite:///{folder / 'study.db'}"
     decisions = decided.answers(folder / "d.csv", decided.by_smiles())
-    source = ("--trials", decided.folder, "--study", "pilot", "--db", url, "--simulated")
+    source = ("--trials", decided.folder, "--study", "pilot", "--db", url, "--kind", "simulated")
     assert call("import-decisions", decisions, *source).status == 0
     return url
 
@@ -177,7 +177,7 @@ def test_decisions_on_a_bundle_that_is_gone(call: Call, decided_round: DecidedRo
     own = own_round(decided_round, tmp_path)
     url = imported(call, own, tmp_path)
     one_picture = own.bundle / own.trials["image"].iloc[0]
-    source = ("--decisions", url, "--study", "pilot", "--participants", "simulated")
+    source = ("--db", url, "--study", "pilot", "--kind", "simulated")
     words = ("train", "--task", own.task, *source, "--out", tmp_path / "run")
     one_picture.rename(tmp_path / "away.png")
     refused(call, words, f"{own.trials['image'].iloc[0]} is gone; restore the bundle")

@@ -51,9 +51,9 @@ def test_two_processes_end_with_the_weights_of_one_and_write_everything_once(
     call: Call, decided_round: DecidedRound, tmp_path: Path, store_url: str
 ) -> None:
     decisions = decided_round.answers(tmp_path / "d.csv", decided_round.by_smiles())
-    source = ("--trials", decided_round.folder, "--study", "pilot", "--db", store_url, "--simulated")
+    source = ("--trials", decided_round.folder, "--study", "pilot", "--db", store_url, "--kind", "simulated")
     assert call("import-decisions", decisions, *source).status == 0
-    of_study = ("--decisions", store_url, "--study", "pilot", "--participants", "simulated")
+    of_study = ("--db", store_url, "--study", "pilot", "--kind", "simulated")
     words = ("train", "--task", decided_round.task, *of_study, *QUICK)
     alone, together = tmp_path / "alone", tmp_path / "together"
     trained(alone, words, [])
