@@ -46,10 +46,10 @@ def accuracy_findings(results: StudyResults) -> Finding:
         ),
         "Balanced accuracy by round and condition; the table below holds the numbers",
     )
-    charts = (chart,) if results.accuracy["accuracy"].notna().any() else ()
+    drawn = (chart,) if results.accuracy["accuracy"].notna().any() else ()
     sentences = (*headline.headline(results), *headline.advisor_notes(results))
     shown = FindingTable("accuracy", caption, table, columns)
-    return Finding("accuracy", "Accuracy", sentences, (shown,), charts)
+    return Finding("accuracy", "Accuracy", sentences, (shown,), drawn)
 
 
 def contrast_findings(results: StudyResults) -> Finding:
