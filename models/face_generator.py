@@ -14,25 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
 
 Shape = dict[str, Any]
-
-EXPRESSION_AXES: tuple[str, ...] = (
-    "smile",
-    "inner_brow_raise",
-    "outer_brow_raise",
-    "brow_lower",
-    "lid_raise",
-    "lid_tighten",
-    "lip_corner_depress",
-    "jaw_drop",
-    "head_tilt",
-)
-SIGNED_AXES = ("smile", "head_tilt")
-EXPRESSION_BOUNDS: tuple[tuple[float, float], ...] = tuple(
-    (-1.0 if axis in SIGNED_AXES else 0.0, 1.0) for axis in EXPRESSION_AXES
-)
 
 WEIGHTS_KIND = "face generator"
 

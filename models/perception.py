@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 
 WEIGHTS_KIND = "face perception"
 INPUT_SIZE = 128  # pixels

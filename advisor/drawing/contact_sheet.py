@@ -7,17 +7,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.face_generator import EXPRESSION_AXES, FaceGenerator
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
+from models.face_generator import FaceGenerator
 
-SHEET_SMILES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+SMILE_BOUNDS = EXPRESSION_BOUNDS[EXPRESSION_AXES.index("smile")]
+SHEET_SMILES = (SMILE_BOUNDS[0], SMILE_BOUNDS[0] / 2, 0.0, SMILE_BOUNDS[1] / 2, SMILE_BOUNDS[1])
 
 
 def sheet_expressions() -> torch.Tensor:
-    """The columns of a sheet [13, 9]: five smiles, then every other axis alone at 1."""
+    """The columns of a sheet [13, 9]: five smiles, then every other axis alone at its end."""
     rows = torch.zeros(len(SHEET_SMILES) + len(EXPRESSION_AXES) - 1, len(EXPRESSION_AXES))
     rows[: len(SHEET_SMILES), 0] = torch.tensor(SHEET_SMILES)
     for axis in range(1, len(EXPRESSION_AXES)):
-        rows[len(SHEET_SMILES) + axis - 1, axis] = 1
+        rows[len(SHEET_SMILES) + axis - 1, axis] = EXPRESSION_BOUNDS[axis][1]
     return rows
 
 

@@ -20,6 +20,7 @@ from data.errors import FacesError
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
 from models.encoder import FeatureDecoder, FeatureEncoder
+from models.expression import coupling_matrix, within_couplings
 from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
 from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
@@ -97,7 +98,7 @@ def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptP
 
 
 def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) -> Tensor:
-    """float [n, K], covering the whole space.
+    """Expressions float [n, K] that a face can make, covering the whole space.
 
     Two-sided axes are uniform. One-sided axes are at rest in half of the draws, since a face with all of
     its muscles at work is one that people never meet.
@@ -105,7 +106,7 @@ def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) ->
     low, high = (axis_bounds[:, k].numpy() for k in (0, 1))
     values = rng.uniform(low, high, size=(n, len(low)))
     values[(rng.random(values.shape) < 0.5) & (low >= 0)] = 0.0
-    return torch.tensor(values, dtype=torch.float32)
+    return within_couplings(torch.tensor(values, dtype=torch.float32), coupling_matrix())
 
 
 def usable_bounds(generator: FaceGenerator) -> Tensor:

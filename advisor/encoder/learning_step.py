@@ -35,12 +35,14 @@ from data.tasks.applications import Applications, Split, Standardiser, read_appl
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.encoder import FeatureDecoder, FeatureEncoder
+from models.expression import EXPRESSION_BOUNDS, coupling_matrix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.response import ResponseModel
 
 ENCODER_FILE = "encoder.safetensors"
 DISTILLED_FILE = "distilled_percept.safetensors"
+BOUND_TOLERANCE = 1e-6
 
 
 def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
@@ -247,7 +249,9 @@ def _train_encoder(
     data, generator = known.encoder_data(config), known.generator
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        encoder = FeatureEncoder(data.features.shape[1], usable_bounds(generator), config.encoder.hidden)
+        encoder = FeatureEncoder(
+            data.features.shape[1], usable_bounds(generator), config.encoder.hidden, coupling_matrix()
+        )
         decoder = FeatureDecoder(len(generator.axes), data.features.shape[1])
     metrics = train_encoder(
         AdviceComposition(encoder, decoder, response, path),
@@ -274,8 +278,21 @@ def weights_of_run(run: RunDirectory) -> dict[str, str]:
 
 
 def load_encoder(run: RunDirectory) -> FeatureEncoder:
-    """The run's encoder, frozen."""
+    """The run's encoder, frozen.
+
+    Raises:
+        TrainingError: its expressions go further than faces do in this version.
+        CheckpointError: its file is absent or damaged.
+    """
     tensors, config = load_checkpoint(run.file(ENCODER_FILE), "feature_encoder")
-    encoder = FeatureEncoder(config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"])
+    low, high = torch.tensor(EXPRESSION_BOUNDS).T
+    if ((tensors["low"] < low - BOUND_TOLERANCE) | (tensors["high"] > high + BOUND_TOLERANCE)).any():
+        raise TrainingError(
+            f"{run.path} was trained when expressions went further than faces go now; train again."
+        )
+    couplings = torch.tensor(config.get("couplings", [])).reshape(-1, 2 * len(config["axis_bounds"]))
+    encoder = FeatureEncoder(
+        config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"], couplings
+    )
     load_into(encoder, tensors, run.file(ENCODER_FILE))
     return encoder.eval().requires_grad_(False)

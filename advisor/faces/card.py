@@ -20,7 +20,8 @@ from advisor.faces.training.image_losses import fidelity
 from advisor.faces.training.train_perception import draw_faces_at_random, r_squared, to_images
 from data.errors import SetupError
 from models.checkpoint import load_checkpoint
-from models.face_generator import EXPRESSION_AXES, FaceGenerator
+from models.expression import EXPRESSION_AXES
+from models.face_generator import FaceGenerator
 from models.observer import WEIGHTS_KIND as OBSERVER_KIND
 from models.perception import FacePerception
 
@@ -166,13 +167,16 @@ def _distance_section(apart: dict[str, list[float]] | None) -> str:
     if apart is None:
         return "\n\nHow far they are from the people pictured was not measured: the extra `faces` was not installed."
     nearest, people = np.array(apart["nearest"]), np.array(apart["nearest_other"])
+    between = np.array(apart["nearest_identity"])
     return f"""
 
 For an identity reader (dlib's residual network, which had no part in training the weights but may have had one in
 choosing the identities, so that other readers may find them nearer), the neutral faces of the generator
 are {nearest.min():.3f} to {nearest.max():.3f} (median {np.median(nearest):.3f}) from the nearest picture of anybody,
 neutral or smiling. Pictured people are {people.min():.3f} to {people.max():.3f} (median {np.median(people):.3f}) from
-whoever of the others is nearest, and dlib takes two pictures for one person's below 0.6."""
+whoever of the others is nearest, and dlib takes two pictures for one person's below 0.6.
+Identities are {between.min():.3f} to {between.max():.3f} (median {np.median(between):.3f}) from the nearest
+of the other identities."""
 
 
 def _section_on_the_rest(weights: Path) -> list[str]:
@@ -236,12 +240,12 @@ def shortfalls(
             lines.append(f"- R² of at least {least} on `{split}` faces: {', '.join(short)}.")
     if apart is not None:
         least = apart["least"][0]
-        nearest, people = np.array(apart["nearest"]), np.array(apart["nearest_other"])
+        nearest = np.array(apart["nearest"])
         if (nearest < least).any():
             lines.append(
-                f"- No identity nearer to a pictured person than {least:.3f}, the 5th percentile of the distances "
-                f"between pictured people: {int((nearest < least).sum())} of {len(nearest)} are, as are "
-                f"{np.mean(people < least):.0%} of the pictured people to one another."
+                f"- No identity nearer to a pictured person than {least:.3f}, the median of how far pictured people "
+                f"are from their nearest other: {int((nearest < least).sum())} of {len(nearest)} are, so that every "
+                "gender and group has its identities."
             )
     return lines or ["Nothing of what was measured here."]
 

@@ -16,8 +16,10 @@ MANIFEST_COLUMNS = ("image", "identity", "axis", "value")
 
 
 def axis_values(low: float, high: float) -> list[float]:
-    """The five values of an axis that are drawn, evenly from bound to bound; 0 is one of them."""
-    return [round(float(value), 4) for value in np.linspace(low, high, N_VALUES)]
+    """The five values of an axis that are drawn: evenly from bound to bound, or to either side of 0."""
+    places = [0, 0.5, 1] if low < 0 else [0, 1]
+    ends = [low, 0, high] if low < 0 else [low, high]
+    return [round(float(value), 4) for value in np.interp(np.linspace(0, 1, N_VALUES), places, ends)]
 
 
 @torch.no_grad()

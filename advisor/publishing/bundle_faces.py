@@ -14,6 +14,7 @@ from torch import Tensor
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
 from advisor.drawing.rendering import encode_png
 from advisor.publishing.exploration import Menu
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 
 SMILE = "smile"
 
@@ -31,11 +32,13 @@ class Advice:
 def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str, ...]) -> Tensor:
     """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
 
-    A score's rank among the training split's scores spreads the smiles over the whole axis.
+    A score's rank among the training split's scores spreads the smiles over the whole axis; the median is neutral.
     """
     rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
     expressions = torch.zeros(len(scores), len(axes))
-    expressions[:, axes.index(SMILE)] = torch.tensor(2 * rank - 1, dtype=torch.float32)
+    low, high = EXPRESSION_BOUNDS[EXPRESSION_AXES.index(SMILE)]
+    smiles = np.interp(rank, [0, 0.5, 1], [low, 0, high])
+    expressions[:, axes.index(SMILE)] = torch.tensor(smiles, dtype=torch.float32)
     return expressions
 
 

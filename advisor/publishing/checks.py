@@ -22,7 +22,8 @@ from advisor.runs.run_dir import RunDirectory
 from data.errors import BundleError
 from data.tasks.applications import Applications, Standardiser
 from models.encoder import FeatureEncoder
-from models.face_generator import EXPRESSION_BOUNDS, FaceGenerator
+from models.expression import EXPRESSION_BOUNDS
+from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
 N_CHECKED_FACES = 512

@@ -28,7 +28,7 @@ from advisor.runs.run_participants import HELD_OUT_FILE
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 from models.perception import FacePerception
 from models.response import ResponseModel
 

@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from advisor.simulation.judgement import Judgement, calibrated_judgement, own_direction
 from advisor.simulation.populations import SCORE_GAIN, Population
 from data.tasks.applications import Applications
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 from models.observer import SimulatedObserver
 
 READ_BATCH = 64

@@ -17,6 +17,7 @@ from advisor.response.training_decisions import even_sample
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import HELD_OUT_FILE
 from models.encoder import FeatureDecoder, FeatureEncoder
+from models.expression import coupling_matrix
 from models.perception import FacePerception
 from tests.benchmarks.learning_people import SimulatedPopulation, expected_correct
 from tests.benchmarks.learning_world import N_EVALUATED, Cell
@@ -42,7 +43,7 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
         config = cell.config.encoder.model_copy(update={"n_steps": ORACLE_STEPS})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cell.seed * 100 + k)
-            encoder = FeatureEncoder(data.features.shape[1], cell.bounds, config.hidden)
+            encoder = FeatureEncoder(data.features.shape[1], cell.bounds, config.hidden, coupling_matrix())
             decoder = FeatureDecoder(len(cell.generator.axes), data.features.shape[1])
         composition = AdviceComposition(encoder, decoder, population_seen, cell.observer_path)
         run = RunDirectory.start(cell.folder / f"oracle_{k}", {"oracle": k})

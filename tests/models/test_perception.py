@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.checkpoint import CheckpointError
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 from models.perception import FacePerception
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
@@ -26,7 +27,7 @@ from advisor.faces.corpus.identities import Identity, IdentitySampler
 from advisor.faces.corpus.photographs import People, read_people
 from advisor.faces.corpus.shipped_identities import drawn_identities, given_identities
 from data.errors import FacesError, SetupError
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
 
 SPLITS = ("train", "shipped", "held_out", "held_out_people")
 HELD_OUT_A_GENDER = 4
@@ -47,12 +48,14 @@ class Corpus:
 
 
 def draw_expression(rng: np.random.Generator) -> NDArray[np.float64]:
-    """An expression [9] to train on: any smile, each action unit now and then, a slight tilt."""
+    """An expression [9] to train on: any smile, each action unit now and then, a slight tilt, within `COUPLINGS`."""
+    low, high = np.array(EXPRESSION_BOUNDS).T
     expression = np.zeros(len(EXPRESSION_AXES))
-    expression[0] = 0 if rng.random() < 0.12 else rng.uniform(-1, 1)
-    expression[1:8] = np.where(rng.random(7) < SHOWN, rng.uniform(0, 1, 7), 0)
-    expression[8] = np.clip(rng.normal(0, 0.45), -1, 1)
-    return expression
+    expression[0] = 0 if rng.random() < 0.12 else rng.uniform(low[0], high[0])
+    expression[1:8] = np.where(rng.random(7) < SHOWN, rng.uniform(0, high[1:8]), 0)
+    expression[8] = np.clip(rng.normal(0, 0.45), low[8], high[8])
+    possible = within_couplings(torch.from_numpy(expression)[None], coupling_matrix().double())
+    return possible[0].numpy()
 
 
 def build_corpus(

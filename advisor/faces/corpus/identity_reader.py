@@ -18,11 +18,11 @@ from advisor.drawing.contact_sheet import to_pixels
 from advisor.faces.corpus.blend import FaceRenderer
 from advisor.faces.corpus.identities import Identity, NeighbourDistance
 from data.errors import SetupError
-from models.face_generator import EXPRESSION_AXES, FaceGenerator
+from models.expression import EXPRESSION_AXES
+from models.face_generator import FaceGenerator
 
 PICTURE_SIZE = 448  # pixels; the landmarks of a smaller face are found less exactly
 FACE_BOX = (0.22, 0.25, 0.78, 0.85)  # left, top, right, bottom of a face in the canonical frame
-TOO_NEAR_PERCENTILE = 5
 
 
 class IdentityReader:
@@ -61,7 +61,7 @@ class IdentityReader:
 def neighbour_distance(renderer: FaceRenderer, reader: IdentityReader) -> NeighbourDistance:
     """How far, for the reader, a neutral identity is from the nearest picture, and how far it must be.
 
-    The least distance is the 5th percentile of the distances between the pictured people themselves, neutral.
+    The least distance is the median of how far pictured people, neutral, are from their nearest other.
     """
     rest = np.zeros(len(EXPRESSION_AXES))
     smiling = np.eye(len(EXPRESSION_AXES))[EXPRESSION_AXES.index("smile")]
@@ -72,12 +72,19 @@ def neighbour_distance(renderer: FaceRenderer, reader: IdentityReader) -> Neighb
     pictures = np.concatenate(
         [neutral, reader.read(np.stack([renderer.render(one, smiling) for one in alone]))]
     )
-    between = np.linalg.norm(neutral[:, None] - neutral, axis=-1)[np.triu_indices(len(neutral), 1)]
+    least = float(np.median(nearest_others(neutral)))
 
     def read(identity: Identity) -> NDArray[np.float64]:
         return reader.read(renderer.render(identity, rest)[None])[0]
 
-    return NeighbourDistance(read, pictures, float(np.percentile(between, TOO_NEAR_PERCENTILE)))
+    return NeighbourDistance(read, pictures, least)
+
+
+def nearest_others(descriptors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each of descriptors [N, D] is from the nearest of the others, [N]."""
+    between = np.linalg.norm(descriptors[:, None] - descriptors, axis=-1)
+    np.fill_diagonal(between, np.inf)
+    return np.asarray(between.min(1))
 
 
 def measure_shipped(
@@ -85,8 +92,8 @@ def measure_shipped(
 ) -> dict[str, list[float]]:
     """For the reader: how far neutral faces of the generator are from the nearest picture of a person.
 
-    `nearest` of every identity, `nearest_other` of every pictured person to the other people, and `least`, the
-    5th percentile of the distances between pictured people.
+    `nearest` of every identity, `nearest_identity` of every identity to the other identities, `nearest_other` of
+    every pictured person to the other people, and `least`, the median of those.
     """
     distance = neighbour_distance(renderer, reader)
     n = len(renderer.people.ids)
@@ -95,10 +102,9 @@ def measure_shipped(
             torch.arange(generator.n_identities), torch.zeros(generator.n_identities, len(EXPRESSION_AXES))
         )
     drawn = reader.read(to_pixels(faces))
-    neutral = distance.pictures[:n]
-    between = np.linalg.norm(neutral[:, None] - neutral, axis=-1) + np.diag(np.full(n, np.inf))
     return {
         "nearest": np.linalg.norm(drawn[:, None] - distance.pictures, axis=-1).min(1).tolist(),
-        "nearest_other": between.min(1).tolist(),
+        "nearest_identity": nearest_others(drawn).tolist(),
+        "nearest_other": nearest_others(distance.pictures[:n]).tolist(),
         "least": [distance.least],
     }

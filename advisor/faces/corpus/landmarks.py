@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from rich.progress import track
 from torch import Tensor
 
 from advisor.faces.corpus.corpus import load_corpus
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 from models.observer import INPUT_SIZE, SimulatedObserver
 
 BATCH_SIZE = 128

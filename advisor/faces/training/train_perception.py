@@ -18,7 +18,8 @@ from advisor.drawing.contact_sheet import to_pixels
 from advisor.faces.corpus.corpus import draw_expression, load_corpus
 from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import keep_options, load_state, save_state
-from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator, fast_dtype
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
+from models.face_generator import FaceGenerator, fast_dtype
 from models.perception import FacePerception
 
 
@@ -150,11 +151,12 @@ def draw_faces_at_random(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Faces uint8 [n, S, S, 3], S = `image_size`, and their expressions [n, 9].
 
-    Half of the expressions are drawn as for a corpus, half anywhere within the bounds, as an encoder may.
+    Half of the expressions are drawn as for a corpus, half anywhere that a face can go, as an encoder may.
     """
     low, high = np.array(EXPRESSION_BOUNDS).T
     rows = [draw_expression(rng) if k % 2 else rng.uniform(low, high) for k in range(n)]
-    expressions = np.array(rows, np.float32).reshape(n, len(EXPRESSION_AXES))
+    drawn_rows = torch.tensor(np.array(rows, np.float32).reshape(n, len(EXPRESSION_AXES)))
+    expressions = within_couplings(drawn_rows, coupling_matrix()).numpy()
     identities = torch.from_numpy(rng.integers(generator.n_identities, size=n))
     faces = np.empty((n, image_size, image_size, 3), np.uint8)
     for start in range(0, n, 16):

@@ -11,7 +11,8 @@ from advisor.faces.card import measure_generator, write_card
 from advisor.faces.corpus.corpus import build_corpus, read_identities
 from advisor.faces.training.train_generator import identity_codes
 from data.errors import FacesError
-from models.face_generator import EXPRESSION_AXES, BlendNetwork, FaceGenerator
+from models.expression import EXPRESSION_AXES
+from models.face_generator import BlendNetwork, FaceGenerator
 from models.perception import FacePerception
 from tests.support.drawn_people import write_people
 

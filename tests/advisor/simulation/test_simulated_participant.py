@@ -12,7 +12,7 @@ from advisor.simulation.simulated_participant import SimulatedParticipant, draw_
 from data.errors import TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import load_task
-from models.face_generator import EXPRESSION_AXES
+from models.expression import EXPRESSION_AXES
 
 SMILE = EXPRESSION_AXES.index("smile")
 

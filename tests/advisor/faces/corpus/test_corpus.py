@@ -1,6 +1,7 @@
 """The corpus: who may be in a face, what an expression moves, and what is done with bad pictures."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from advisor.faces.corpus.landmarks import (
 from advisor.faces.corpus.photographs import People, read_people
 from advisor.faces.corpus.shipped_identities import MAX_USES, choose_identities
 from data.errors import FacesError, SetupError
-from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from tests.support.decided_round import Call
 from tests.support.drawn_people import N_PEOPLE, face_points, write_people
 
@@ -91,17 +92,19 @@ def test_sampled_identities_are_blends_of_one_gender_and_the_donor_is_in_them(
     assert not people.poor_surround[identity.donor]
 
 
-def test_shipped_identities_keep_the_rules(corpus: Path) -> None:
+def test_shipped_identities_keep_the_rules(people: People, corpus: Path) -> None:
     identities = read_identities(corpus)
     uses = sum((one.weights > 0).astype(int) for one in identities)
-    assert len(identities) >= 4
+    groups = np.array(people.ethnicities)
     assert uses.max() <= MAX_USES
     for one in identities:
         assert (one.weights > 0).sum() >= 3
         assert one.weights.max() <= MAX_WEIGHT
         assert one.weights[one.donor] > 0
-    donors = [row["gender"] for row in json.loads((corpus / "identities.json").read_text())]
-    assert abs(donors.count("male") - donors.count("female")) <= 1
+        assert one.weights[groups == groups[one.donor]].sum() >= 0.5 - 1e-6
+    cells = Counter((people.genders[one.donor], people.ethnicities[one.donor]) for one in identities)
+    assert len(cells) >= 3  # twelve people run out before every cell has its three
+    assert max(cells.values()) == 3
 
 
 def test_identities_that_are_given_cannot_be_kept_apart_too(
@@ -114,31 +117,32 @@ def test_identities_that_are_given_cannot_be_kept_apart_too(
     assert not (tmp_path / "corpus").exists()
 
 
-def test_identities_keep_away_from_everyone_pictured_or_are_dropped(
+def test_identities_keep_away_from_everyone_pictured_as_far_as_they_can(
     people: People, renderer: FaceRenderer
 ) -> None:
-    def choose(least: float) -> tuple[list[Identity], NeighbourDistance]:
+    def choose(least: float, n_variations: int = 40) -> list[float]:
         # Somebody who sees the blend's weights: an even blend of many is the furthest from everybody.
         distance = NeighbourDistance(lambda one: one.weights, np.eye(N_PEOPLE), least)
+        rng = np.random.default_rng(0)
         chosen = choose_identities(
-            people, renderer.skin_lab, np.arange(N_PEOPLE), 4, np.random.default_rng(0), distance, 60
+            people, renderer.skin_lab, np.arange(N_PEOPLE), 1, rng, distance, n_variations
         )
-        return chosen, distance
+        genders = np.array(people.genders)
+        assert {(people.genders[one.donor], people.ethnicities[one.donor]) for one in chosen} == {
+            (gender, group) for gender in ("female", "male") for group in ("a", "b")
+        }
+        for one in chosen:
+            assert one.weights[genders != genders[one.donor]].sum() <= MAX_OTHER_GENDER
+            assert one.weights.max() <= MAX_WEIGHT
+        return [distance.facts(one)["nearest_picture"] for one in chosen]
 
-    anyhow, distance = choose(0.0)
-    reached = sorted(distance.facts(one)["nearest_picture"] for one in anyhow)
-    strict, distance = choose(reached[-1] - 1e-6)
-    genders = np.array(people.genders)
-    assert len(strict) < len(anyhow)
-    for one in strict:
-        assert distance.facts(one)["nearest_picture"] >= distance.least
-        assert one.weights[genders != genders[one.donor]].sum() <= MAX_OTHER_GENDER
-        assert one.weights.max() <= MAX_WEIGHT
-    assert choose(2.0)[0] == []
+    unvaried, varied, never = choose(0.0, 0), choose(0.9), choose(2.0)
+    assert len(unvaried) == len(varied) == len(never) == 4  # numbers are kept, and the distance gives way
+    assert np.mean(varied) > np.mean(unvaried)
 
 
 def test_given_identities_are_taken_or_the_broken_rule_is_named(
-    pictures: Path, corpus: Path, tmp_path: Path
+    people: People, pictures: Path, corpus: Path, tmp_path: Path
 ) -> None:
     def build(rows: object, out: str) -> Path:
         (tmp_path / "mine.json").write_text(json.dumps(rows))
@@ -158,11 +162,14 @@ def test_given_identities_are_taken_or_the_broken_rule_is_named(
         one.donor for one in read_identities(corpus)[:2]
     ]
     first, *others = rows[0]["weights"]
+    group_of = dict(zip(people.ids, people.ethnicities, strict=True))
+    strangers = [person for person in people.ids if group_of[person] != group_of[first]]
     for weights, rule in (
         ({first: 0.5, others[0]: 0.5}, "fewer than three"),
         ({first: 0.6, others[0]: 0.2, others[1]: 0.2}, "weighs more than"),
         ({first: 0.3, others[0]: 0.3, others[1]: 0.3}, "sum to 1"),
         ({"nobody": 0.4, others[0]: 0.3, others[1]: 0.3}, "not among the pictures"),
+        ({first: 0.4, strangers[0]: 0.3, strangers[1]: 0.3}, "group weigh less than"),
     ):
         with pytest.raises(FacesError, match=rule):
             build([rows[0] | {"weights": weights, "donor": next(iter(weights))}], "refused")

@@ -12,7 +12,8 @@ from advisor.encoder.composition import usable_bounds
 from advisor.faces.training.adopt import adopt_generator, steering
 from data.errors import FacesError
 from models.checkpoint import CheckpointError
-from models.face_generator import EXPRESSION_AXES, FaceGenerator
+from models.expression import EXPRESSION_AXES
+from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.stylegan2 import PackageGenerator, StyleVectorizer
 

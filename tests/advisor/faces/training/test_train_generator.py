@@ -22,7 +22,8 @@ from advisor.faces.training.train_perception import (
 )
 from data.errors import FacesError
 from models.checkpoint import CheckpointError, load_checkpoint, shipped_weights
-from models.face_generator import EXPRESSION_AXES, EXPRESSION_BOUNDS, FaceGenerator
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
+from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from tests.support.drawn_people import write_people
 
