@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test check lint format bench bench-learning
+.PHONY: setup chromium demo test quick check lint format bench bench-learning
 
 setup: .venv/installed
 
@@ -33,6 +33,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# A quick look while working: no browser, no training, no servers.
+quick: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not training and not server and not slow"
 
 check: lint test
 

@@ -20,9 +20,19 @@ settings.load_profile("countenance")
 keep_freed_memory()  # as the command `advisor` does
 
 
+# A fixture that brings a browser, trained networks or a server along → the mark of the tests that use it.
+NEEDS = {"chromium": "browser", "decided_round": "training", "served": "server", "serve_study": "server"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright keeps an event loop in the thread, where asyncio.run then refuses to work."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """Mark tests by what they need; browser tests come last.
+
+    Playwright keeps an event loop in the thread, where asyncio.run then refuses to work.
+    """
+    for item in items:
+        for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(NEEDS[fixture])
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(autouse=True)

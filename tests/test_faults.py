@@ -18,6 +18,8 @@ from tests.support.own_postgres import OwnPostgres, find_postgres
 from tests.support.served_study import ServedStudy, answers, wait_until
 from tests.support.tiny_study import write_study
 
+pytestmark = pytest.mark.server
+
 N_PEOPLE = 20
 N_TRIALS = 60
 N_KILLS = 20
@@ -97,7 +99,6 @@ def assert_nothing_lost_or_doubled(database_url: str, people: list[Persistent]) 
         assert len(kept) - len(person.acknowledged) <= 1  # written, and killed before the answer went out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=needs_postgres)])
 def test_a_server_killed_twenty_times_under_load_loses_and_doubles_nothing(
     tmp_path: Path, database: str
@@ -121,7 +122,6 @@ def _no_server() -> Iterator[None]:
     yield None
 
 
-@pytest.mark.slow
 @needs_postgres
 def test_a_database_that_stops_and_starts_again_costs_time_and_no_decision(tmp_path: Path) -> None:
     def stop_and_start() -> None:
@@ -169,7 +169,6 @@ def can_mount() -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="mounting a small disk needs root")
 def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 6) as disk:

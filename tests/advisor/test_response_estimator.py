@@ -18,6 +18,8 @@ from advisor.response_estimator import HumanResponseEstimator
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
+pytestmark = pytest.mark.training
+
 
 @parametrize_with_checks([HumanResponseEstimator(max_steps=40, n_members=3)])
 def test_it_is_a_scikit_learn_classifier(estimator: Any, check: Any) -> None:

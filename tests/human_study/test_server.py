@@ -106,6 +106,7 @@ def outside() -> Iterator[OutsideWorld]:
     world.close()
 
 
+@pytest.mark.server
 def test_a_page_of_another_origin_makes_the_server_ask_nobody(tmp_path: Path, outside: OutsideWorld) -> None:
     proxies = {"http_proxy": outside.proxy, "https_proxy": outside.proxy, "no_proxy": "localhost,127.0.0.1"}
     served = ServedStudy(write_study(tmp_path), **proxies)
@@ -143,6 +144,7 @@ def test_the_analyst_app_listens_on_loopback_only(served: ServedStudy) -> None:
     assert all(address == f"0100007F:{port}" for address in listening)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
 def test_both_apps_end_together(tmp_path: Path, signal_number: int) -> None:
     served = ServedStudy(write_study(tmp_path))

@@ -7,6 +7,8 @@ import torch
 from advisor.response_estimator import HumanResponseEstimator
 from models.response import ResponseModel
 
+pytestmark = pytest.mark.training
+
 
 def decisions(
     heed: np.ndarray, careless: np.ndarray, n_each: int, advice_sd: float, seed: int

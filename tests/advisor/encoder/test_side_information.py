@@ -20,6 +20,8 @@ from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel
 from tests.support.tiny_study import TASK
 
+pytestmark = pytest.mark.training
+
 BOUNDS = torch.tensor([[-1.0, 1.0]])
 N_APPLICATIONS = 1600
 TRUST_IN_FACES, TRUST_IN_VISIT = 4.0, 2.5

@@ -16,6 +16,8 @@ from advisor.encoder.sweep import open_sweep, suggested_settings, work
 from advisor.runs.config import TrainConfig, parse_config
 from data.store.decision_store import DecisionStore
 
+pytestmark = pytest.mark.training
+
 WORKER = """
 import sys, time
 import optuna

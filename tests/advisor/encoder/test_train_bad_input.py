@@ -19,6 +19,8 @@ from data.tasks.decision_task import load_task
 from tests.support.decided_round import Call, DecidedRound, explored, exported
 from tests.support.tiny_table import tiny_table, write_tiny_task
 
+pytestmark = pytest.mark.training
+
 SMALL_BUNDLE = ("--set", "max_pool_size=20")
 
 

@@ -22,6 +22,8 @@ from models.encoder import FeatureDecoder, FeatureEncoder
 from models.response import ResponseModel
 from tests.support.decided_round import DecidedRound
 
+pytestmark = pytest.mark.training
+
 BOUNDS = torch.tensor([[-1.0, 1.0], [0.0, 1.0]])
 N_FEATURES = 4
 

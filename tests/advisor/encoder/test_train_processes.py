@@ -13,6 +13,8 @@ from data.store.decision_store import DecisionStore
 from models.checkpoint import file_sha256, load_checkpoint
 from tests.support.decided_round import QUICK, Call, DecidedRound
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 ADVISOR = [sys.executable, "-c", "from advisor.cli import main; main()"]
 TORCHRUN = [
@@ -46,7 +48,6 @@ def encoder_of(folder: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(folder / "var/runs/00000/encoder.safetensors", "feature_encoder")[0]
 
 
-@pytest.mark.slow
 def test_two_processes_end_with_the_weights_of_one_and_write_everything_once(
     call: Call, decided_round: DecidedRound, tmp_path: Path, store_url: str
 ) -> None:

@@ -17,6 +17,8 @@ from advisor.runs.run_dir import RunDirectory
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from tests.support.decided_round import DecidedRound
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 # The command, with fewer faces to distil from: thousands take minutes, and none of them is what is tested.
 ADVISOR = (
@@ -53,7 +55,6 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, errors
 
 
-@pytest.mark.slow
 def test_killed_in_every_stage_and_given_again_a_run_ends_with_the_same_weights(
     decided_round: DecidedRound, tmp_path: Path
 ) -> None:

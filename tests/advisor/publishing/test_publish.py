@@ -17,6 +17,8 @@ from data.tasks.decision_task import DecisionTask, load_task
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 
+pytestmark = pytest.mark.training
+
 SMALL = PublishConfig(max_pool_size=60, identities_per_application=2)
 
 

@@ -15,6 +15,8 @@ from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
+pytestmark = pytest.mark.training
+
 QUICK = ResponseConfig(n_members=3, max_steps=60)
 
 

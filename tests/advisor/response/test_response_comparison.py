@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from advisor.response_estimator import HumanResponseEstimator
 
+pytestmark = pytest.mark.training
+
 Decisions = tuple[np.ndarray, np.ndarray, np.ndarray, int]  # X, approved, person, n_advice
 
 
@@ -56,7 +58,6 @@ def noise(n_people: int, n_each: int, rng: np.random.Generator) -> Decisions:
     return X, decided(rng.normal(0.4, 0.8, n_people)[person], np.zeros(len(person)), rng), person, 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("generator", "n_people", "n_each"),
     [

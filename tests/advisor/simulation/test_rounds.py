@@ -26,6 +26,8 @@ from data.errors import PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
 
+pytestmark = pytest.mark.training
+
 QUICK = TrainConfig(
     response=ResponseConfig(n_members=3, max_steps=150), encoder=EncoderConfig(n_steps=250, batch_size=128)
 )

@@ -193,6 +193,7 @@ def test_the_key_outlives_a_restart_in_a_file_of_ones_own(served: ServedStudy, k
     assert ask(served, "GET", "/", cookie).status == 200
 
 
+@pytest.mark.server
 def test_a_terminal_shows_the_address_with_the_key_once(tmp_path: Path) -> None:
     served = ServedStudy(
         write_study(tmp_path),

@@ -17,6 +17,8 @@ from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.stylegan2 import PackageGenerator, StyleVectorizer
 
+pytestmark = pytest.mark.training
+
 
 def write_checkpoint(path: Path, **options: object) -> tuple[torch.nn.Module, torch.nn.Module]:
     """What the package writes: both networks twice (trained and averaged), under `GAN`."""

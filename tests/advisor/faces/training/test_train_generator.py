@@ -27,6 +27,8 @@ from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from tests.support.drawn_people import write_people
 
+pytestmark = pytest.mark.training
+
 SMALL = FaceTrainingOptions(
     network_capacity=2, fmap_max=16, n_half_size_steps=2, n_steps=4, batch_size=2, snapshot_every=2
 )

@@ -16,6 +16,8 @@ from models.checkpoint import load_checkpoint
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
+pytestmark = pytest.mark.training
+
 ONE_THREAD = """
 import numpy as np
 import torch
