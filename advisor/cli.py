@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from advisor import exchange_commands, face_commands, learning_commands
-from advisor.freed_memory import keep_freed_memory
-from data.command_line import program, run_cli
-from models.checkpoint import CheckpointError
+from data.passive_waiting import wait_passively
+
+wait_passively()  # before torch loads
+
+from advisor import exchange_commands, face_commands, learning_commands  # noqa: E402
+from advisor.freed_memory import keep_freed_memory  # noqa: E402
+from data.command_line import program, run_cli  # noqa: E402
+from models.checkpoint import CheckpointError  # noqa: E402
 
 app = program("Train, publish and evaluate advisors.")
 for subcommands in (exchange_commands, learning_commands, face_commands):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from data.command_line import program, run_cli
-from human_study import results_commands, study_commands
+from data.passive_waiting import wait_passively
+
+wait_passively()  # before torch loads
+
+from data.command_line import program, run_cli  # noqa: E402
+from human_study import results_commands, study_commands  # noqa: E402
 
 app = program("Run a study in which people decide with and without advice.")
 for subcommands in (study_commands, results_commands):

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
-from advisor.freed_memory import keep_freed_memory
-from data.store.decision_store import DecisionStore
-from tests.support.decided_round import Call, DecidedRound, Outcome, explored, run_main
-from tests.support.tiny_table import tiny_table, write_tiny_task
+from data.passive_waiting import wait_passively
+
+wait_passively()  # before torch loads, as the commands do
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, each on a core of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from advisor.freed_memory import keep_freed_memory  # noqa: E402
+from data.store.decision_store import DecisionStore  # noqa: E402
+from tests.support.decided_round import Call, DecidedRound, Outcome, explored, run_main  # noqa: E402
+from tests.support.tiny_table import tiny_table, write_tiny_task  # noqa: E402
 
 # A machine that trains beside the tests is slow now and then; that is no failure.
 settings.register_profile("countenance", deadline=None, max_examples=60)
