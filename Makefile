@@ -26,8 +26,11 @@ ifneq ($(SERVE),0)
 	$(BIN)/human-study serve $(DEMO)/try_it.yaml
 endif
 
+# Two processes, a whole file to each, so that what a file trains or serves is made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: chromium
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -36,7 +39,7 @@ lint: setup
 
 # A quick look while working: no browser, no training, no servers.
 quick: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not training and not server and not slow"
+	$(PYTEST) -m "not browser and not training and not server and not slow"
 
 check: lint test
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 N_TRIALS = 10
 STUDY = "loop"
-SMALL = ["--set", "max_pool_size=60", "--set", "identities_per_application=1"]
+SMALL = ["--set", "max_pool_size=40", "--set", "identities_per_application=1"]
 # Twenty decisions cannot pass the checks that guard people; those have tests of their own.
 UNGUARDED = [
     "min_decisions=2",
@@ -109,7 +109,14 @@ def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_sa
         assert set(frame["image"]) <= set(first_bundle.images["image"])
 
         run, bundle = tmp_path / "round_1" / "run", tmp_path / "round_1" / "bundle"
-        quick = ["--set", "encoder.n_steps=60", "--set", "response.max_steps=60"]
+        quick = [
+            "--set",
+            "encoder.n_steps=60",
+            "--set",
+            "response.max_steps=60",
+            "--set",
+            "response.n_members=2",
+        ]
         learned = advisor(
             "train", "--task", "consumer_credit", "--db", served.database_url, "--study", STUDY,
             "--participants", "simulated", "--out", str(run), *quick,

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def write_small_bundle(path: Path, round_number: int) -> Bundle:
     )
 
 
+@cache
 def drawn_face(score: float, identity: int) -> bytes:
     image = Image.new("RGB", (64, 64), ("#d9c3ad", "#a98467", "#e8d5c4")[identity])
     draw = ImageDraw.Draw(image)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def brightness(picture: bytes) -> float:
     return float(np.asarray(Image.open(io.BytesIO(picture)).convert("L")).mean())
 
 
+@cache
 def _face(level: int, mark: int) -> bytes:
     """A plain face whose skin has the given grey level; `mark` makes each picture its own."""
     image = Image.new("RGB", (64, 64), (level, level, level))

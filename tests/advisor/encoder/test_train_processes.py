@@ -49,8 +49,9 @@ def encoder_of(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_two_processes_end_with_the_weights_of_one_and_write_everything_once(
-    call: Call, decided_round: DecidedRound, tmp_path: Path, store_url: str
+    call: Call, decided_round: DecidedRound, tmp_path: Path
 ) -> None:
+    store_url = f"sqlite:///{tmp_path / 'store.db'}"
     decisions = decided_round.answers(tmp_path / "d.csv", decided_round.by_smiles())
     source = ("--trials", decided_round.folder, "--study", "pilot", "--db", store_url, "--kind", "simulated")
     assert call("import-decisions", decisions, *source).status == 0

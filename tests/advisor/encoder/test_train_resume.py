@@ -22,10 +22,10 @@ pytestmark = pytest.mark.training
 ROOT = Path(__file__).parents[3]
 # The command, with fewer faces to distil from: thousands take minutes, and none of them is what is tested.
 ADVISOR = (
-    "import advisor.encoder.composition as c; c.N_DISTILLED_FACES = 600; from advisor.cli import main; main()"
+    "import advisor.encoder.composition as c; c.N_DISTILLED_FACES = 150; from advisor.cli import main; main()"
 )
-N_STEPS = 400
-SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=20")
+N_STEPS = 200
+SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=10")
 
 
 def started(words: tuple[object, ...], weights: Path) -> subprocess.Popen[str]:
