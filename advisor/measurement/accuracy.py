@@ -80,6 +80,6 @@ def jackknife(counts: pd.DataFrame, statistic: Callable[[np.ndarray], np.ndarray
     return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width))
 
 
-def t_quantile(degrees_of_freedom: int) -> float:
+def t_quantile(degrees_of_freedom: float) -> float:
     """Two-sided 95 % quantile of Student's t."""
     return float(stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, degrees_of_freedom))

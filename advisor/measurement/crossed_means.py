@@ -19,6 +19,7 @@ from advisor.measurement.accuracy import NO_SPREAD, Estimate
 
 MIN_PEOPLE = 5
 TOO_FEW_PEOPLE = f"fewer than {MIN_PEOPLE} people in a group: no interval"
+NOTHING_TO_COMPARE = "a group has not met both outcomes yet: nothing to compare"
 ONE_APPLICATION = "one application alone carries this figure: no interval"
 _NO_VARIANCE = 1e-24
 
@@ -57,7 +58,12 @@ class Spread:
 
 
 def crossed_means(
-    value: np.ndarray, cells: np.ndarray, weights: np.ndarray, people: np.ndarray, applications: np.ndarray
+    value: np.ndarray,
+    cells: np.ndarray,
+    weights: np.ndarray,
+    people: np.ndarray,
+    applications: np.ndarray,
+    nothing: str = NOTHING_TO_COMPARE,
 ) -> CrossedMeans:
     """The weighted sum of the means of `value` over cells, with its standard error.
 
@@ -67,6 +73,7 @@ def crossed_means(
         weights: float [C], one a cell.
         people: [N], any label of the person.
         applications: [N], any label of the application.
+        nothing: why there is no value where a cell is empty.
 
     People and applications may be in several cells. The variance is never below that over people alone: the
     estimate with both can be smaller only by chance or where applications cancel.
@@ -76,7 +83,7 @@ def crossed_means(
     weights = np.asarray(weights, dtype=float)
     n_in = np.bincount(cells, minlength=len(weights)).astype(float)
     if not n_in.all():
-        return CrossedMeans(None, None, None, "a group has no decision of this kind yet: nothing to compare")
+        return CrossedMeans(None, None, None, nothing)
     person, application = codes(np.asarray(people)[kept]), codes(np.asarray(applications)[kept])
     means = np.bincount(cells, value, len(weights)) / n_in
     total, residual = float(weights @ means), value - means[cells]
@@ -88,8 +95,13 @@ def crossed_means(
     if over_applications.largest_leverage > 1 - 1e-12:
         return CrossedMeans(total, None, None, ONE_APPLICATION)
     pairs = codes(person * (application.max() + 1) + application)
-    variance = over_people.variance + over_applications.variance
-    variance = max(variance - spread(residual, cells, weights, pairs).variance, over_people.variance)
+    if pairs.max() + 1 == len(pairs):  # nobody decided twice on one application, as is usual: no sums to make
+        each = (weights / n_in)[cells] ** 2 * residual**2 / (1 - 1 / n_in)[cells]
+        over_pairs = float(each.sum())
+    else:
+        over_pairs = spread(residual, cells, weights, pairs).variance
+    variance = over_people.variance + over_applications.variance - over_pairs
+    variance = max(variance, over_people.variance)
     if variance < _NO_VARIANCE:
         return CrossedMeans(total, None, None, NO_SPREAD)
     terms = (over_people, over_applications)

@@ -1,19 +1,20 @@
-"""How conditions compare: differences and odds ratios by generalised estimating equations (GEE).
+"""How conditions compare: differences in balanced accuracy and odds ratios, with people and applications random.
 
-Takes frames of decisions as decision_statistics.py does, and counts participants, not decisions, as what is
-independent. Where a figure cannot be computed, the result holds None and a sentence that says why.
+Takes frames of decisions as decision_statistics.py does. Where a figure cannot be computed, the result holds None
+and a sentence that says why.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from advisor.measurement.accuracy import NO_SPREAD, Estimate, t_quantile
+from advisor.measurement.accuracy import Estimate, t_quantile
+from advisor.measurement.crossed_means import NOTHING_TO_COMPARE, CrossedMeans, crossed_means
 
 BASELINE = "none"
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
+_WEIGHTS = np.array([0.5, 0.5, -0.5, -0.5])
 
 
 @dataclass(frozen=True)
@@ -29,96 +30,62 @@ class Contrast:
     odds_ratio: Estimate
     p_value: float | None
     standard_error: float | None = None
-    degrees_of_freedom: int | None = None
+    degrees_of_freedom: float | None = None
 
 
 def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
-    """Compare the decisions where `is_first` (bool [n_decisions]) with the others, clustered by participant.
+    """Compare the decisions where `is_first` (bool [n_decisions]) with the others, in balanced accuracy.
 
-    GEE of being correct on the four cells group × outcome, working independence, covariance of Mancl and
-    DeRouen (2001), t quantiles with n_participants - 2 degrees of freedom.
-    The model is saturated, so that its estimates are the observed shares, its odds ratio is that of the
-    logit model (by the delta method), and all of it is in closed form.
+    `decisions` need participant_key, application_id, approved and outcome. The estimate is that of GEE with
+    working independence on the four cells group x outcome, which are the observed shares; people and applications
+    both vary (advisor/measurement/crossed_means.py). The odds ratio is that of the logit model (delta method).
     """
     outcome = decisions["outcome"].to_numpy(bool)
     correct = decisions["approved"].to_numpy(bool) == outcome
-    cells = np.column_stack([group & met for group in (is_first, ~is_first) for met in (outcome, ~outcome)])
-    people = pd.factorize(decisions["participant_key"])[0]
-    n_people = int(people.max()) + 1 if len(people) else 0
-    n, right = np.zeros((2, n_people, 4))
-    np.add.at(n, people, cells)
-    np.add.at(right, people, cells & correct[:, None])
-    return _contrast(n, right)
-
-
-def contrast_of_counts(n_decisions: np.ndarray, n_correct: np.ndarray, is_first: np.ndarray) -> Contrast:
-    """The same from counts, where each participant belongs to one group.
-
-    Args:
-        n_decisions: [n_participants, 2], on applications with the good and with the bad outcome.
-        n_correct: how many of them were decided rightly.
-        is_first: bool [n_participants].
-    """
-    first = np.asarray(is_first, dtype=float)[:, None]
-    n, right = (np.hstack([counts * first, counts * (1 - first)]) for counts in (n_decisions, n_correct))
-    return _contrast(n, right)
-
-
-def _contrast(n: np.ndarray, right: np.ndarray) -> Contrast:
-    """The contrast from each participant's decisions and correct ones in the four cells, both [P, 4]."""
-    if not n.size or not n.any(axis=0).all():
-        nothing = Estimate(None, None, None, "a group has not met both outcomes yet: nothing to compare")
-        return Contrast(nothing, nothing, None)
-    weights = np.array([0.5, 0.5, -0.5, -0.5])
-    totals = n.sum(axis=0)
-    shares = right.sum(axis=0) / totals
-    difference = float(weights @ shares)
-    if obstacle := _interval_obstacle(n, shares):
-        return _without_interval(difference, obstacle)
-    if (n == totals).any():
-        return _without_interval(difference, ONE_CARRIES)
-    # With a mean a cell, Mancl and DeRouen's correction is this factor, cell by cell.
-    adjusted = (right - n * shares) * totals / (totals - n) / totals
-    covariance, degrees_of_freedom = adjusted.T @ adjusted, len(n) - 2
-    error = float(np.sqrt(weights @ covariance @ weights))
-    if error < 1e-12:
-        return _without_interval(difference, NO_SPREAD)
-    half_width = t_quantile(degrees_of_freedom) * error
+    people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
+    found = balanced_difference(correct, outcome, is_first, people, applications)
     return Contrast(
-        Estimate(difference, max(-1.0, difference - half_width), min(1.0, difference + half_width)),
-        _odds_ratio(shares, covariance, weights, degrees_of_freedom),
-        p_value=float(2 * stats.t.sf(abs(difference) / error, degrees_of_freedom)),
-        standard_error=error,
-        degrees_of_freedom=degrees_of_freedom,
+        found.estimate(-1.0, 1.0),
+        _odds_ratio(correct, _cells(outcome, is_first), people, applications),
+        found.p_value,
+        found.standard_error,
+        found.degrees_of_freedom,
     )
 
 
-def _without_interval(difference: float, reason: str) -> Contrast:
-    return Contrast(Estimate(difference, None, None, reason), Estimate(None, None, None, reason), None)
+def balanced_difference(
+    correct: np.ndarray,
+    outcome: np.ndarray,
+    is_first: np.ndarray,
+    people: np.ndarray,
+    applications: np.ndarray,
+) -> CrossedMeans:
+    """The difference in balanced accuracy alone, from arrays [n_decisions]: power analyses ask for thousands."""
+    return crossed_means(correct, _cells(outcome, is_first), _WEIGHTS, people, applications)
 
 
-def _interval_obstacle(n: np.ndarray, shares: np.ndarray) -> str:
-    """Why the difference of two groups has no interval, or the empty string."""
-    if min((n[:, :2].sum(axis=1) > 0).sum(), (n[:, 2:].sum(axis=1) > 0).sum()) == 1:
-        return "a group has one participant: no interval"
-    if len(n) == 2:
-        return "two participants in all: no interval"
-    if np.isin(shares, (0.0, 1.0)).all():
-        return "within each group and outcome all decisions agree: no interval"
-    return ""
+def _cells(outcome: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+    """First and good, first and bad, other and good, other and bad: 0 to 3, as _WEIGHTS has them."""
+    return 2 * (~np.asarray(is_first, dtype=bool)) + (~np.asarray(outcome, dtype=bool))
 
 
 def _odds_ratio(
-    shares: np.ndarray, covariance: np.ndarray, weights: np.ndarray, degrees_of_freedom: int
+    correct: np.ndarray, cells: np.ndarray, people: np.ndarray, applications: np.ndarray
 ) -> Estimate:
-    """The odds ratio of a correct decision, from the four cells' shares [4] and covariance [4, 4]."""
+    """The odds ratio of a correct decision, the logarithm averaged over both outcomes."""
+    n = np.bincount(cells, minlength=4)
+    if not n.all():
+        return Estimate(None, None, None, NOTHING_TO_COMPARE)
+    shares = np.bincount(cells, correct, 4) / n
     if ((shares == 0) | (shares == 1)).any():
         return Estimate(
             None, None, None, "all decisions of a group on one outcome agree: the odds are infinite"
         )
-    gradient = weights / (shares * (1 - shares))
-    log_odds_ratio = float(weights @ np.log(shares / (1 - shares)))
-    half_width = t_quantile(degrees_of_freedom) * float(np.sqrt(gradient @ covariance @ gradient))
+    found = crossed_means(correct, cells, _WEIGHTS / (shares * (1 - shares)), people, applications)
+    log_odds_ratio = float(_WEIGHTS @ np.log(shares / (1 - shares)))
+    if found.standard_error is None or found.degrees_of_freedom is None:
+        return Estimate(float(np.exp(log_odds_ratio)), None, None, found.reason)
+    half_width = t_quantile(found.degrees_of_freedom) * found.standard_error
     low, high = np.exp([log_odds_ratio - half_width, log_odds_ratio + half_width])
     return Estimate(float(np.exp(log_odds_ratio)), float(low), float(high))
 
@@ -130,7 +97,7 @@ def contrasts_table(decisions: pd.DataFrame, baseline: str = BASELINE) -> pd.Dat
     odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. Empty where a round has no baseline.
     """
     rows = []
-    needed = ["participant_key", "condition", "approved", "outcome"]
+    needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
     for round_number, in_round in decisions.groupby("round_number")[needed]:
         for condition in [c for c in in_round["condition"].unique() if c != baseline]:
             pair = in_round[in_round["condition"].isin([condition, baseline])]

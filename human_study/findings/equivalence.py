@@ -34,7 +34,7 @@ class Equivalence:
 
 
 def equivalence_test(
-    difference: float, standard_error: float, degrees_of_freedom: int, margin: float
+    difference: float, standard_error: float, degrees_of_freedom: float, margin: float
 ) -> Equivalence:
     """Test that a difference lies within ± `margin`, both in the same unit."""
     assert margin > 0, "a margin is positive"

@@ -4,11 +4,12 @@ Advice that makes people better than they were is welcome; that they become bett
 have decided by itself, is what a team is for (complementary performance, Bansal et al. 2021).
 """
 
+import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import Estimate
+from advisor.measurement.crossed_means import crossed_means
 from human_study.analysis.contrasts import BASELINE, contrast
-from human_study.analysis.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.findings.headline import condition_label
@@ -19,21 +20,17 @@ _NO_OUTCOME = "not both outcomes have been decided on yet"
 def gain_over_machine(decisions: pd.DataFrame) -> Estimate:
     """Balanced accuracy of people less that of the machine's score (0.5 and above approves) on the same trials.
 
-    `decisions` need participant_key, approved, outcome and machine_score. Jackknife interval over participants.
+    `decisions` need participant_key, application_id, approved, outcome and machine_score. People and applications
+    both vary: the machine too would be right on other applications.
     """
     outcome = decisions["outcome"].to_numpy(bool)
     machine = decisions["machine_score"].to_numpy(float) >= 0.5
     more = (decisions["approved"].to_numpy(bool) == outcome).astype(float) - (machine == outcome)
-    sums = participant_sums(
-        decisions["participant_key"],
-        more_good=more * outcome,
-        more_bad=more * ~outcome,
-        good=outcome,
-        bad=~outcome,
+    people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
+    found = crossed_means(
+        more, (~outcome).astype(int), np.array([0.5, 0.5]), people, applications, _NO_OUTCOME
     )
-    return jackknife_figure(
-        sums, lambda s: (s["more_good"] / s["good"] + s["more_bad"] / s["bad"]) / 2, -1.0, 1.0, _NO_OUTCOME
-    )
+    return found.estimate(-1.0, 1.0)
 
 
 def gain_over_the_better(over_people: Estimate, over_machine: Estimate) -> Estimate:

@@ -1,7 +1,7 @@
 """Sample size by simulation: the planned analysis, run on studies that a population would produce.
 
 Per simulated study, people are drawn from a bank of the population, decide on test applications as the study file
-plans them, and their decisions go through the very contrasts of the report (GEE with bias-reduced covariance, every
+plans them, and their decisions go through the very contrasts of the report (people and applications random, every
 condition against the same people without advice, Holm-corrected together). Power is the share of the contrasts with an
 effect that are found; its Monte Carlo error stands beside it.
 """
@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from advisor.measurement.crossed_means import MIN_PEOPLE, CrossedMeans
 from data.errors import StudyError
-from human_study.analysis.contrasts import contrast_of_counts, holm
+from human_study.analysis.contrasts import balanced_difference, holm
 from human_study.presentation.charts import finished
 
 ALPHA = 0.05
 BANK_SIZE = 600
-MIN_PARTICIPANTS = 4
+MIN_PARTICIPANTS = MIN_PEOPLE
 MAX_PARTICIPANTS = 2000
 _STRONGEST = 64.0
 
@@ -123,26 +124,36 @@ def _balanced(approval: np.ndarray, outcomes: np.ndarray) -> float:
     return float(approval[:, good].mean() + 1 - approval[:, ~good].mean()) / 2
 
 
-def simulate_counts(
+@dataclass(frozen=True)
+class SimulatedDecisions:
+    """Who (codes from 0) decided on which application (places in the pool), and whether rightly; each [N]."""
+
+    people: np.ndarray
+    applications: np.ndarray
+    correct: np.ndarray
+
+
+def simulate_decisions(
     approval: np.ndarray, outcomes: np.ndarray, n_people: int, n_trials: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Trials and correct decisions of people drawn from a bank, each int [n_people, 2] (good, bad applications).
+) -> SimulatedDecisions:
+    """Decisions of people drawn from a bank [BANK_SIZE, A], on applications drawn for each of them.
 
     Half of the trials have either outcome; of an odd number, chance decides for each person.
     """
-    people = rng.integers(len(approval), size=n_people)
-    more_good = rng.random(n_people) < 0.5
+    members = rng.integers(len(approval), size=n_people)
     n_of = np.full((n_people, 2), n_trials // 2)
-    n_of[np.arange(n_people), np.where(more_good, 0, 1)] += n_trials % 2
-    correct = np.zeros((n_people, 2), dtype=int)
+    n_of[np.arange(n_people), np.where(rng.random(n_people) < 0.5, 0, 1)] += n_trials % 2
+    people, applications = [], []
     for column, outcome in enumerate((1, 0)):
         pool = np.flatnonzero(outcomes == outcome)
         drawn = rng.random((n_people, len(pool))).argsort(axis=1)
-        for person in range(n_people):
-            chosen = pool[np.resize(drawn[person], n_of[person, column])]
-            approves = rng.random(len(chosen)) < approval[people[person], chosen]
-            correct[person, column] = int((approves == (outcome == 1)).sum())
-    return n_of, correct
+        places = np.arange(n_of[:, column].max())
+        wanted = places < n_of[:, column, None]
+        people.append(np.nonzero(wanted)[0])
+        applications.append(pool[drawn[:, places % len(pool)]][wanted])
+    person, application = np.concatenate(people), np.concatenate(applications)
+    approves = rng.random(len(person)) < approval[members[person], application]
+    return SimulatedDecisions(person, application, approves == (outcomes[application] == 1))
 
 
 def simulated_p_values(
@@ -153,18 +164,28 @@ def simulated_p_values(
     Returns [n_simulations, n_contrasts], those with an effect first. Not a number where a study has no spread to test
     with. Negative where the difference points the other way.
     """
-    is_first = np.repeat([True, False], n_each)
     p_values = np.full((n_simulations, plan.n_contrasts), np.nan)
     for k in range(n_simulations):
-        alone = simulate_counts(bank.without, bank.outcomes, n_each, plan.n_test_trials, rng)
+        alone = simulate_decisions(bank.without, bank.outcomes, n_each, plan.n_test_trials, rng)
         for condition in range(plan.n_contrasts):
             approval = bank.advised if condition < plan.n_effects else bank.without
-            advised = simulate_counts(approval, bank.outcomes, n_each, plan.n_test_trials, rng)
-            n, correct = (np.vstack(pair) for pair in zip(advised, alone, strict=True))
-            result = contrast_of_counts(n, correct, is_first)
-            if result.p_value is not None and result.difference.value is not None:
-                p_values[k, condition] = result.p_value if result.difference.value >= 0 else -result.p_value
+            advised = simulate_decisions(approval, bank.outcomes, n_each, plan.n_test_trials, rng)
+            result = _difference(advised, alone, bank.outcomes)
+            if result.p_value is not None and result.value is not None:
+                p_values[k, condition] = result.p_value if result.value >= 0 else -result.p_value
     return p_values
+
+
+def _difference(advised: SimulatedDecisions, alone: SimulatedDecisions, outcomes: np.ndarray) -> CrossedMeans:
+    both = (advised, alone)
+    applications = np.concatenate([part.applications for part in both])
+    return balanced_difference(
+        np.concatenate([part.correct for part in both]),
+        outcomes[applications] == 1,
+        np.repeat([True, False], [len(part.people) for part in both]),
+        np.concatenate([advised.people, alone.people + advised.people.max() + 1]),
+        applications,
+    )
 
 
 def share_found(p_values: np.ndarray, plan: PlannedStudy) -> np.ndarray:

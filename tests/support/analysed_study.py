@@ -40,7 +40,13 @@ def decisions_of(counts: Counts, condition: str = "face", start: int = 0) -> pd.
         for cell, n in zip(cells, row, strict=True)
         for _ in range(n)
     ]
-    return pd.DataFrame(rows, columns=["participant_key", "round_number", "condition", "approved", "outcome"])
+    columns = ["participant_key", "round_number", "condition", "approved", "outcome"]
+    frame = pd.DataFrame(rows, columns=columns)
+    # Everybody begins elsewhere in the pool, so that no application is always the one decided rightly.
+    place = frame.groupby(["participant_key", "outcome"]).cumcount()
+    person = frame["participant_key"].str.removeprefix("person ").astype(int)
+    number = (place + 7 * person) % max(20, int(place.max()) + 1)
+    return frame.assign(application_id=frame["outcome"].astype(str) + "_" + number.astype(str))
 
 
 def write_small_bundle(path: Path, round_number: int) -> Bundle:

@@ -45,6 +45,7 @@ def study(rng: np.random.Generator, gain: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "participant_key": people,
+            "application_id": np.arange(len(people)),  # nobody decides on what another has
             "condition": np.where(advised, "face", "none"),
             "outcome": outcome,
             "approved": approved.astype(int),

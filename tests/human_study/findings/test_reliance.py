@@ -57,7 +57,7 @@ def test_following_is_counted_apart_where_the_advice_is_right_and_wrong() -> Non
 
 
 def test_gain_over_the_machine_is_paired_on_the_same_trials() -> None:
-    decisions = decisions_of([(8, 2, 2, 8), (6, 4, 4, 6), (7, 3, 3, 7)])
+    decisions = decisions_of([(8, 2, 2, 8), (6, 4, 4, 6), (7, 3, 3, 7)] * 2)
     machine = decisions.assign(machine_score=np.where(decisions["outcome"] == 1, 0.8, 0.6))  # 100% and 0%
     assert gain_over_machine(machine).value == pytest.approx(0.7 - 0.5)
     perfect = decisions.assign(machine_score=decisions["outcome"].astype(float))

@@ -27,14 +27,13 @@ from human_study.planning.power import (
     power_curve,
     sample_size,
     share_found,
-    simulate_counts,
+    simulate_decisions,
     simulated_p_values,
 )
 from human_study.planning.power_populations import PilotPopulation, TestPool
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel
-from tests.support.analysed_study import decisions_of
 from tests.support.reviewed_study import write_reviewed_bundle
 from tests.support.tiny_study import write_study
 
@@ -68,7 +67,7 @@ def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -
     for seed in range(12):
         rng = np.random.default_rng(seed)
         decided = {
-            condition: simulate_counts(approval, bank.outcomes, n_each, PLAN.n_test_trials, rng)
+            condition: simulate_decisions(approval, bank.outcomes, n_each, PLAN.n_test_trials, rng)
             for condition, approval in (
                 ("none", bank.without),
                 ("score", bank.advised),
@@ -76,13 +75,19 @@ def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -
                 ("shuffled", bank.without),
             )
         }
-        frames = []
-        for start, (condition, (n, correct)) in enumerate(decided.items()):
-            cells = [
-                (int(right[0]), int(of[0] - right[0]), int(of[1] - right[1]), int(right[1]))
-                for of, right in zip(n, correct, strict=True)
-            ]
-            frames.append(decisions_of(cells, condition, start=start * n_each))
+        frames = [
+            pd.DataFrame(
+                {
+                    "participant_key": [f"{condition} {person}" for person in made.people],
+                    "round_number": 0,
+                    "condition": condition,
+                    "application_id": made.applications,
+                    "outcome": bank.outcomes[made.applications],
+                    "approved": np.where(made.correct, 1, 0) == bank.outcomes[made.applications],
+                }
+            )
+            for condition, made in decided.items()
+        ]
         table = contrasts_table(pd.concat(frames, ignore_index=True)).set_index("condition")
         found = (table["p_holm"] < 0.05) & (table["difference"] > 0)
         p_values = simulated_p_values(bank, OF_THREE, n_each, 1, np.random.default_rng(seed))

@@ -126,8 +126,8 @@ def test_all_correct_decisions_have_differences_and_no_odds(database: str, tmp_p
     bundle = write_reviewed_bundle(tmp_path)
     with DecisionStore.open(database) as store:
         open_reviewed_study(store, bundle)
-        add_people(store, bundle, ("face",), np.random.default_rng(0), n_each=4, always_right=True)
-        add_people(store, bundle, ("none",), np.random.default_rng(1), n_each=4)
+        add_people(store, bundle, ("face",), np.random.default_rng(0), n_each=5, always_right=True)
+        add_people(store, bundle, ("none",), np.random.default_rng(1), n_each=5)
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
     assert "100.0% (participants do not differ at all: no interval)" in text
     assert "all decisions of a group on one outcome agree: the odds are infinite" in text
