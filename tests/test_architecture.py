@@ -37,7 +37,7 @@ RULES = {
     "data.migrations": Rule("data.store", uses="sql"),
     "data.migrations.versions": Rule(uses="sql"),
     "models": Rule(uses="torch"),
-    "advisor.measurement": Rule(_DATA),
+    "advisor.measurement": Rule(f"{_DATA} advisor.bundles"),
     "advisor.runs": Rule(_DATA),
     "advisor.bundles": Rule(_DATA),
     "advisor.drawing": Rule("data models", uses="torch"),
@@ -77,11 +77,11 @@ RULES = {
         uses="torch charts",
     ),
     "human_study.dataset": Rule(
-        f"{_DATA} advisor.bundles advisor.runs human_study.analysis human_study.study"
+        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.analysis human_study.study"
     ),
     "human_study.report": Rule(
-        "data data.store human_study.analysis human_study.findings human_study.planning human_study.presentation "
-        "human_study.study"
+        "data data.store advisor.bundles human_study.analysis human_study.findings human_study.planning "
+        "human_study.presentation human_study.study"
     ),
     "human_study.analysts.views": Rule(
         f"{_DATA} advisor.bundles human_study.analysis human_study.dataset human_study.findings "

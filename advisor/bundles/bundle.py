@@ -267,6 +267,16 @@ def load_bundle(path: str | Path) -> Bundle:
     )
 
 
+def registered_bundle(path: str, bundle_hash: str) -> Bundle:
+    """The bundle that stands at `path`. Raises BundleError where it is gone, altered or another one."""
+    bundle = load_bundle(path)
+    if bundle.bundle_hash != bundle_hash:
+        raise BundleError(
+            f"{path} holds another bundle than the study was served with ({bundle_hash[:12]}); restore that one."
+        )
+    return bundle
+
+
 def require_task(bundle: Bundle, task: DecisionTask) -> None:
     """Raise BundleError if the bundle was published for another task than the one given."""
     if not task.has_hash(bundle.manifest.task_hash):

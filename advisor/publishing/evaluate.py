@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.bundles.bundle import CONDITIONS, load_bundle
+from advisor.bundles.bundle import CONDITIONS, registered_bundle
 from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.learning_step import encoder_features, load_encoder
 from advisor.encoder.risk_model import RiskModel
 from advisor.measurement.accuracy import balanced_accuracy
+from advisor.measurement.counted_decisions import counted_decisions
 from advisor.publishing.checks import expected_accuracy
 from advisor.response.fit_response import log_loss
 from advisor.response.learn_response import load_response
@@ -111,13 +112,11 @@ def evaluate_run(run_path: Path) -> RunEvaluation:
 def measured_accuracy(store: DecisionStore, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
     """What participants of a study reached on test applications, a row a round and condition.
 
+    Of whose decisions, and which of them, advisor/measurement/counted_decisions.py says, as for the report.
+
     Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced).
     """
-    decided = store.decisions_frame(study_name, kind=kind, split="test")
-    known = {h: load_bundle(store.bundle(h).bundle_path).outcomes() for h in decided["bundle_hash"].unique()}
-    decided["outcome"] = [
-        known[h].loc[a] for h, a in zip(decided["bundle_hash"], decided["application_id"], strict=True)
-    ]
+    decided = counted_decisions(store, study_name, kind, split="test")
     rows = []
     for (round_number, condition), group in decided.groupby(["round_number", "condition"]):
         estimate = balanced_accuracy(group)
@@ -144,14 +143,14 @@ def response_log_loss_on_study(
 ) -> float | None:
     """ĥ's log-loss, in nats a decision, on a study's *test* decisions with faces; None where there are none."""
     run = RunDirectory.open(run_path)
-    decided = store.decisions_frame(study_name, kind=kind, split="test")
+    decided = counted_decisions(store, study_name, kind, split="test", columns=("image", "image_sha256"))
     decided = decided[decided["image"].notna()]
     if decided.empty:
         return None
     perception, response = FacePerception.load(), load_response(run)
     seen = Standardiser.from_dict(run.read_json("seen_features.json"))
     applications = read_applications(load_task(run.read_json("options.json")["task"]))
-    bundles = {h: load_bundle(store.bundle(h).bundle_path) for h in decided["bundle_hash"].unique()}
+    bundles = {h: registered_bundle(store.bundle(h).bundle_path, h) for h in decided["bundle_hash"].unique()}
     pictures = decided.drop_duplicates("image_sha256")
     contents = [
         bundles[h].image_bytes(image)

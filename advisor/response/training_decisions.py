@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import load_bundle, require_task
+from advisor.bundles.bundle import load_bundle, registered_bundle, require_task
 from advisor.bundles.exchange import read_export, read_exported_decisions
+from advisor.measurement.counted_decisions import counted_decisions
 from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
 
-NEVER_TRAINED_ON = ("returned", "screened_out")
 COLUMNS = ["participant", "application_id", "approved", "image_sha256", "round_number", "propensity"]
 
 
@@ -45,18 +45,17 @@ def decisions_of_study(
 ) -> TrainingDecisions:
     """Decisions that a study collected on training applications, in conditions with a face.
 
-    Whoever withdrew or was screened out is left out, as from every result, and whoever was erased is not there. What
-    the study file declares to exclude (`exclusions`) is left in: it says who counts in the results.
+    Whose decisions, and which of them, is what advisor/measurement/counted_decisions.py says, as for every result;
+    whoever was erased is not there.
 
     Raises:
         StudyError: no such study.
         BundleError: a bundle that decisions were taken on is gone, altered, or of another task.
         TrainingError: there is nothing to learn from.
     """
-    frame = store.decisions_frame(study_name, kind=participants, split="train")
-    people = store.participants_frame(study_name, kind=participants)
-    left_out = people.loc[people["status"].isin(NEVER_TRAINED_ON), "participant_key"]
-    frame = frame[frame["image_sha256"].notna() & ~frame["participant_key"].isin(left_out)]
+    shown = ("image", "image_sha256", "propensity")
+    frame = counted_decisions(store, study_name, participants, split="train", columns=shown)
+    frame = frame[frame["image_sha256"].notna()]
     place: dict[str, tuple[str, str]] = {
         sha: (bundle_hash, image)
         for sha, bundle_hash, image in zip(
@@ -65,11 +64,7 @@ def decisions_of_study(
     }
     bundles = {}
     for bundle_hash in frame["bundle_hash"].unique():
-        bundle = load_bundle(store.bundle(bundle_hash).bundle_path)
-        if bundle.bundle_hash != bundle_hash:
-            raise BundleError(
-                f"{bundle.path} holds another bundle than the one that decisions were taken on; restore it."
-            )
+        bundle = registered_bundle(store.bundle(bundle_hash).bundle_path, bundle_hash)
         require_task(bundle, task)
         bundles[bundle_hash] = bundle
 

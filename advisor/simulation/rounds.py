@@ -17,6 +17,7 @@ from advisor.bundles.bundle import CONDITIONS, Bundle, Condition, load_bundle
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import train_advisor
 from advisor.measurement.accuracy import balanced_accuracy
+from advisor.measurement.counted_decisions import counted_decisions
 from advisor.publishing.publish import publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
@@ -248,9 +249,8 @@ def _collect(
                 rng,
             )
         measured |= set(people) if test_share else set()
-    decided = store.decisions_frame(study.name, kind="simulated", split="test")
+    decided = counted_decisions(store, study.name, "simulated", split="test")
     decided = decided[decided["participant_key"].isin(measured)]
-    decided["outcome"] = bundle.outcomes().loc[decided["application_id"]].to_numpy()
     rows = []
     for condition in CONDITIONS:
         block = decided[decided["condition"] == condition]

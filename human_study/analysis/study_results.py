@@ -1,9 +1,7 @@
 """What a study has shown so far, read from store and bundles once, for the analyst app and the report.
 
-Which decisions count is said here and nowhere else: main trials of one kind of participant (people and
-simulated ones never mix), without those who withdrew, were screened out, or fall under what the study file
-excludes (declared_exclusions.py); accuracy on test applications only. Not responsible for the figures
-themselves (decision_statistics.py) nor for how they look.
+Not responsible for which decisions count (advisor/measurement/counted_decisions.py), for the figures themselves
+(decision_statistics.py), nor for how they look.
 """
 
 import json
@@ -14,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import CONDITIONS, Bundle, load_bundle
-from data.errors import BundleError
+from advisor.bundles.bundle import CONDITIONS, Bundle, registered_bundle
+from advisor.measurement.counted_decisions import counted, left_out
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis import advice_shown, contrasts, decision_statistics
 from human_study.analysis.application_groups import Cases, read_cases
-from human_study.analysis.exclusion_rules import excluded_participants
 
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
 _ROUND_COLUMNS = [
@@ -110,11 +107,9 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
     everything = _with_machine_and_advice(
         store.decisions_frame(study_name, kind=kind, columns=_KEPT_COLUMNS), rounds, readings
     )
-    declared = json.loads(study.study_file).get("exclusions") or {}
-    excluded = excluded_participants(declared, participants, everything)
+    excluded = left_out(study, participants, everything)
+    decisions = counted(everything, excluded)
     everything["counts"] = ~everything["participant_key"].isin(excluded.index)
-    main = everything["counts"] & (everything["trial_kind"] == "main")
-    decisions = everything[main].drop(columns="counts").reset_index(drop=True)
     assert decisions["outcome"].notna().all(), (
         "a decision on an application that is in no bundle of its study"
     )
@@ -215,13 +210,3 @@ def participant_flow(results: StudyResults) -> pd.DataFrame:
     counts = pd.crosstab(groups, participants["status"]).reindex(columns=list(STATUSES), fill_value=0)
     cells = pd.MultiIndex.from_frame(results.accuracy[["round_number", "condition"]])
     return counts.reindex(cells, fill_value=0).rename_axis(columns=None).reset_index()
-
-
-def registered_bundle(path: str, bundle_hash: str) -> Bundle:
-    """The bundle that stands at `path`. Raises BundleError where it is gone, altered or another one."""
-    bundle = load_bundle(path)
-    if bundle.bundle_hash != bundle_hash:
-        raise BundleError(
-            f"{path} holds another bundle than the study was served with ({bundle_hash[:12]}); restore that one."
-        )
-    return bundle

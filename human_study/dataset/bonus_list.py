@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from advisor.bundles.bundle import load_bundle
+from advisor.measurement.counted_decisions import paid_decisions
 from data.errors import StudyError
+from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
-from human_study.study.payment import bonuses, totals
+from human_study.study.payment import bonuses
 from human_study.study.study_sections import Payment
 
 
@@ -17,6 +19,8 @@ def list_bonuses(
     store: DecisionStore, study_name: str, out: Path, *, again: bool = False
 ) -> tuple[int, float, str]:
     """Write external_id, amount, currency and session_id of everybody who completed, and note that it was.
+
+    Paid are the main decisions of everybody who completed, whether or not the analysis excludes them.
 
     Who was listed before is left out, unless `again`; their amounts never change. The file names people as
     their platform knows them: it is for payment only, and never goes with the data.
@@ -43,7 +47,8 @@ def list_bonuses(
         raise StudyError(f"{out} exists and is left as it is; choose another name.")
     listed = {bonus.participant_key: bonus for bonus in store.bonuses(study_name)}
     keys = people.loc[people["status"] == "completed", "participant_key"]
-    due = bonuses(payment, [store.participant(key) for key in keys], _n_correct(store, study_name))
+    n_correct = _n_correct(store, study_name, study.participants, keys)
+    due = bonuses(payment, [store.participant(key) for key in keys], n_correct)
     new = [bonus for bonus in due if bonus.participant_key not in listed]
     chosen = [*listed.values(), *new] if again else new
     known = {recruitment.participant_key: recruitment for recruitment in store.recruitments(study_name)}
@@ -58,16 +63,10 @@ def list_bonuses(
     return len(chosen), sum(bonus.amount for bonus in chosen), payment.currency
 
 
-def _n_correct(store: DecisionStore, study_name: str) -> dict[str, int]:
-    """Participant key → correct main decisions, of everybody."""
-    study = store.study(study_name)
-    decisions = store.decisions_frame(study_name, kind=study.participants)
-    people = store.participants_frame(study_name, kind=study.participants)
-    outcomes: dict[str, int] = {}
-    for study_round in store.rounds(study_name):
-        bundle = load_bundle(store.bundle(study_round.bundle_hash).bundle_path)
-        outcomes |= {str(name): int(value) for name, value in bundle.outcomes().items()}
-    correct = dict.fromkeys(people["participant_key"], 0)
-    for key, own in decisions.groupby("participant_key"):
-        correct[str(key)] = totals(own, outcomes).n_correct
-    return correct
+def _n_correct(
+    store: DecisionStore, study_name: str, kind: ParticipantKind, keys: Iterable[str]
+) -> dict[str, int]:
+    """Participant key → correct decisions among those that are paid for, of the people named by `keys`."""
+    decided = paid_decisions(store, study_name, kind)
+    correct = (decided["approved"] == decided["outcome"]).groupby(decided["participant_key"]).sum()
+    return dict.fromkeys(keys, 0) | {str(key): int(n) for key, n in correct.items()}

@@ -6,7 +6,7 @@ Attention checks and speed are reported of everybody, and exclude nobody unless 
 import numpy as np
 import pandas as pd
 
-from human_study.analysis.exclusion_rules import REASONS, failed_checks
+from advisor.measurement.exclusion_rules import REASONS, failed_checks
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.findings.headline import condition_label

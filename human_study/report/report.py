@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from advisor.bundles.bundle import registered_bundle
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
-from human_study.analysis.study_results import StudyResults, collect_results, registered_bundle
+from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings import headline
 from human_study.findings.sections import SECTIONS
 from human_study.planning import preregistration

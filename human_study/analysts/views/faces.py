@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from human_study.analysis.study_results import registered_bundle
+from advisor.bundles.bundle import registered_bundle
 from human_study.analysts.views.drawing import download, finding
 from human_study.analysts.views.selection import Choice
 from human_study.findings import headline

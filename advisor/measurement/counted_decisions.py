@@ -1,0 +1,82 @@
+"""Which decisions of a study count, said here and nowhere else.
+
+Learned from and scored: main trials of one kind of participant (people and simulated ones never mix), without those
+who withdrew, were screened out, or fall under what the study file excludes (exclusion_rules.py). ĥ learns from those
+on training applications, accuracy is measured on those on test applications. Repeated trials measure consistency,
+attention and practice trials what their names say; none of them is learned from or scored.
+
+Paid: main trials of everybody who completed, excluded or not. What somebody earned does not depend on what the
+analysis makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from advisor.bundles.bundle import registered_bundle
+from advisor.measurement.exclusion_rules import excluded_participants
+from data.records import ParticipantKind, Study
+from data.store.decision_store import DecisionStore
+
+# Of every decision, whatever it is read for: they say who is excluded and what became of the application.
+_COLUMNS = (
+    "participant_key", "round_number", "condition", "trial_kind", "application_id", "split", "bundle_hash", "approved",
+    "response_time_ms", "asked_choice",
+)  # fmt: skip
+
+
+def left_out(study: Study, participants: pd.DataFrame, decisions: pd.DataFrame) -> pd.Series:
+    """Participant key → why that person does not count, of everybody who does not (see `excluded_participants`)."""
+    declared = json.loads(study.study_file).get("exclusions") or {}
+    return excluded_participants(declared, participants, decisions)
+
+
+def counted(decisions: pd.DataFrame, excluded: pd.Series) -> pd.DataFrame:
+    """The decisions that are learned from and scored; `excluded` is what `left_out` returned."""
+    counts = (decisions["trial_kind"] == "main") & ~decisions["participant_key"].isin(excluded.index)
+    return decisions[counts].reset_index(drop=True)
+
+
+def counted_decisions(
+    store: DecisionStore,
+    study_name: str,
+    kind: ParticipantKind,
+    *,
+    split: Literal["train", "test"],
+    columns: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The decisions of a study that are learned from (`train`) or scored (`test`), one a row.
+
+    Columns: participant_key, round_number, condition, application_id, bundle_hash, approved (0/1), `outcome` (1 = the
+    good one), some more, and the named `columns` of `DecisionStore.decisions_frame`.
+
+    Raises StudyError where there is no such study, and BundleError where a bundle or its outcomes are gone.
+    """
+    wanted = list(dict.fromkeys([*_COLUMNS, *columns]))
+    decisions = store.decisions_frame(study_name, kind=kind, columns=wanted)
+    participants = store.participants_frame(study_name, kind=kind)
+    frame = counted(decisions, left_out(store.study(study_name), participants, decisions))
+    return _with_outcomes(store, frame[frame["split"] == split].reset_index(drop=True))
+
+
+def paid_decisions(store: DecisionStore, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
+    """The decisions that a bonus is paid for, with `outcome`; else as `counted_decisions`."""
+    decisions = store.decisions_frame(study_name, kind=kind, columns=_COLUMNS)
+    participants = store.participants_frame(study_name, kind=kind)
+    completed = participants.loc[participants["status"] == "completed", "participant_key"]
+    paid = (decisions["trial_kind"] == "main") & decisions["participant_key"].isin(completed)
+    return _with_outcomes(store, decisions[paid].reset_index(drop=True))
+
+
+def _with_outcomes(store: DecisionStore, decisions: pd.DataFrame) -> pd.DataFrame:
+    outcome = np.full(len(decisions), np.nan)
+    for bundle_hash, rows in decisions.groupby("bundle_hash").indices.items():
+        bundle = registered_bundle(store.bundle(str(bundle_hash)).bundle_path, str(bundle_hash))
+        outcome[rows] = bundle.outcomes().reindex(decisions["application_id"].iloc[rows])
+    assert not np.isnan(outcome).any(), "a decision on an application that is in no bundle of its study"
+    return decisions.assign(outcome=outcome.astype(np.int8))
