@@ -228,26 +228,30 @@ def evaluate(
     participants: OldKindOption = None,
 ) -> None:
     """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
+    from advisor.encoder.trained_run import TrainedRun
     from advisor.publishing.evaluate import (
         evaluate_run,
         measured_accuracy,
         prediction_and_outcome,
+        require_same_task,
         response_log_loss_on_study,
     )
     from data.store.decision_store import DecisionStore
 
     kind = one_spelling("--kind", kind, "--participants", participants)
-    for name, figure in evaluate_run(run).rows():
+    trained = TrainedRun.load(run)
+    for name, figure in evaluate_run(trained).rows():
         print(f"{name:32} {figure:.4f}")
     if study is not None:
         with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
             kind = kind or store.study(study).participants
+            require_same_task(trained, store.study(study))
             measured = measured_accuracy(store, study, kind)
-            loss = response_log_loss_on_study(run, store, study, kind)
+            loss = response_log_loss_on_study(trained, store, study, kind)
         print(f"\nMeasured, participants: {kind}")
         print(measured.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         print("\nThis run's faces, balanced accuracy on test applications:")
-        side_by_side = prediction_and_outcome(run, measured)
+        side_by_side = prediction_and_outcome(trained, measured)
         print(side_by_side.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         if loss is not None:
             print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")

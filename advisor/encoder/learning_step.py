@@ -25,30 +25,32 @@ from advisor.encoder.off_policy import PredictedAccuracy
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
-from advisor.response.learn_response import FIGURES_FILE, RESPONSE_FILE, learn_response, load_response
+from advisor.encoder.trained_run import encoder_features, load_encoder, weights_of_run
+from advisor.response.learn_response import learn_response, load_response
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory, next_run_folder
-from advisor.runs.run_participants import HELD_OUT_FILE, enter_participants
+from advisor.runs.run_participants import enter_participants
+from advisor.runs.run_tables import (
+    ENCODER_FILE,
+    FIGURES_FILE,
+    HELD_OUT_FILE,
+    RESPONSE_FILE,
+    RISK_MODEL_FILE,
+    SEEN_FEATURES_FILE,
+    SUMMARY_FILE,
+)
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask
-from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.checkpoint import file_sha256, save_checkpoint
 from models.encoder import FeatureDecoder, FeatureEncoder
-from models.expression import EXPRESSION_BOUNDS, coupling_matrix
+from models.expression import coupling_matrix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.response import ResponseModel
 
-ENCODER_FILE = "encoder.safetensors"
 DISTILLED_FILE = "distilled_percept.safetensors"
-BOUND_TOLERANCE = 1e-6
-
-
-def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
-    """The encoder's input, float32 [N, F + 1]: standardised features and the machine's log odds."""
-    features = risk_model.standardiser.transform(frame)
-    return np.hstack([features, risk_model.logits(frame)[:, None]]).astype(np.float32)
 
 
 def train_advisor(
@@ -71,14 +73,14 @@ def train_advisor(
         run = RunDirectory.start(out, _facts_of_run(task, decisions, config))
         people = list(decisions.frame["participant"].unique())
         entered = enter_participants(run, decisions.participants, decisions.source, people, decisions.store)
-    if run.has("summary.json"):
+    if run.has(SUMMARY_FILE):
         return run
     known = _Known.of(task, config)
     with processes.main_process_first():
         if processes.is_main_process:
             if not run.has(FIGURES_FILE):  # else ĥ was fitted before an interrupt
-                run.write_json("risk_model.json", known.risk_model.to_dict())
-                run.write_json("seen_features.json", known.seen.to_dict())
+                run.write_json(RISK_MODEL_FILE, known.risk_model.to_dict())
+                run.write_json(SEEN_FEATURES_FILE, known.seen.to_dict())
                 learn_response(run, known.applications, known.seen, decisions, config, on_progress)
             if decisions.store is not None:
                 response_sha256 = file_sha256(run.file(RESPONSE_FILE))
@@ -89,7 +91,7 @@ def train_advisor(
     if processes.is_main_process:
         test, validation = (asdict(p) for p in known.predicted(run, path, config, "test", "validation"))
         run.write_json(
-            "summary.json",
+            SUMMARY_FILE,
             {
                 "axes": list(known.generator.axes),
                 "rounds_learned_from": sorted(int(k) for k in decisions.frame["round_number"].unique()),
@@ -265,34 +267,3 @@ def _train_encoder(
     if training_processes().is_main_process:
         save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
     return dict(metrics)
-
-
-def weights_of_run(run: RunDirectory) -> dict[str, str]:
-    """Part → SHA-256 of every network that the advisor consists of."""
-    return {
-        "face_generator": file_sha256(shipped_weights("face_generator")),
-        "face_perception": file_sha256(shipped_weights("face_perception")),
-        "response": file_sha256(run.file(RESPONSE_FILE)),
-        "encoder": file_sha256(run.file(ENCODER_FILE)),
-    }
-
-
-def load_encoder(run: RunDirectory) -> FeatureEncoder:
-    """The run's encoder, frozen.
-
-    Raises:
-        TrainingError: its expressions go further than faces do in this version.
-        CheckpointError: its file is absent or damaged.
-    """
-    tensors, config = load_checkpoint(run.file(ENCODER_FILE), "feature_encoder")
-    low, high = torch.tensor(EXPRESSION_BOUNDS).T
-    if ((tensors["low"] < low - BOUND_TOLERANCE) | (tensors["high"] > high + BOUND_TOLERANCE)).any():
-        raise TrainingError(
-            f"{run.path} was trained when expressions went further than faces go now; train again."
-        )
-    couplings = torch.tensor(config.get("couplings", [])).reshape(-1, 2 * len(config["axis_bounds"]))
-    encoder = FeatureEncoder(
-        config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"], couplings
-    )
-    load_into(encoder, tensors, run.file(ENCODER_FILE))
-    return encoder.eval().requires_grad_(False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from scipy import stats
@@ -13,15 +11,11 @@ from torch import Tensor
 from advisor.bundles.bundle import Check
 from advisor.drawing.rendering import as_images
 from advisor.encoder.composition import pixel_path
-from advisor.encoder.learning_step import encoder_features
-from advisor.encoder.risk_model import RiskModel
-from advisor.response.learn_response import load_response
+from advisor.encoder.trained_run import TrainedRun
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig
-from advisor.runs.run_dir import RunDirectory
 from data.errors import BundleError
-from data.tasks.applications import Applications, Standardiser
-from models.encoder import FeatureEncoder
+from data.tasks.applications import Applications
 from models.expression import EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -132,27 +126,23 @@ def face_checks(
 
 
 def advisor_checks(
-    run: RunDirectory,
-    summary: dict[str, Any],
+    trained: TrainedRun,
     applications: Applications,
-    risk_model: RiskModel,
-    encoder: FeatureEncoder,
     generator: FaceGenerator,
     config: PublishConfig,
 ) -> list[Check]:
     """Checks that need ĥ, by the exact path through pixels, on validation applications."""
-    response, perception = load_response(run), FacePerception.load()
-    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
+    response, perception = trained.response, FacePerception.load()
     validation = applications.select("validation")
     rng = np.random.default_rng([config.seed, 2])
     picked = even_sample(validation.outcomes.to_numpy(), N_CHECKED_FACES // 2, rng)
     frame, outcomes = validation.frame.iloc[picked], validation.outcomes.to_numpy()[picked]
     identities = torch.tensor(rng.integers(generator.n_identities, size=len(picked)))
     with torch.no_grad():
-        expressions = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
+        expressions = trained.expressions(frame)
         path = pixel_path(generator, perception)
         percepts = path(identities, expressions)
-        features = torch.from_numpy(seen.transform(frame))
+        features = trained.seen_features(frame)
         approval = response(torch.cat([percepts, features], 1)).double().numpy()
         everybody = torch.arange(generator.n_identities)
         neutral = path(everybody, torch.zeros(len(everybody), expressions.shape[1]))[identities]
@@ -176,7 +166,7 @@ def advisor_checks(
             threshold=config.max_identity_approval,
             at_least=False,
         ),
-        *response_checks(summary["response"], config),
+        *response_checks(trained.figure("response"), config),
     ]
 
 

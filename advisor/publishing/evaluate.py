@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,32 +11,29 @@ import torch
 from advisor.bundles.bundle import CONDITIONS, registered_bundle
 from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
-from advisor.encoder.learning_step import encoder_features, load_encoder
-from advisor.encoder.risk_model import RiskModel
+from advisor.encoder.predict_outcome import ASKED_AT_ONCE
+from advisor.encoder.trained_run import TrainedRun
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.measurement.counted_decisions import counted_decisions
 from advisor.publishing.checks import expected_accuracy
 from advisor.response.fit_response import log_loss
-from advisor.response.learn_response import load_response
-from advisor.runs.run_dir import RunDirectory
-from data.records import ParticipantKind
+from data.errors import TrainingError
+from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
-from data.tasks.applications import Standardiser, read_applications
-from data.tasks.decision_task import load_task
+from data.tasks.applications import read_applications
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
 
-def prediction_and_outcome(run_path: Path, measured: pd.DataFrame) -> pd.DataFrame:
+def prediction_and_outcome(trained: TrainedRun, measured: pd.DataFrame) -> pd.DataFrame:
     """What was predicted of a run's faces before they were shown, beside what people then reached.
 
     `measured` is what `measured_accuracy` returns; the run's faces were shown in the first round after those that
     it learned from. Columns: what, round_number, accuracy, ci_low, ci_high; two rows (prediction, then outcome;
     the outcome's figures are NaN until people have decided on these faces).
     """
-    summary = RunDirectory.open(run_path).read_json("summary.json")
-    shown_in = max(summary["rounds_learned_from"]) + 1
-    predicted = summary["predicted_accuracy"]
+    shown_in = max(trained.figure("rounds_learned_from")) + 1
+    predicted = trained.figure("predicted_accuracy")
     found = measured
     if len(measured):
         found = measured[(measured["round_number"] == shown_in) & (measured["condition"] == "face")]
@@ -73,34 +69,27 @@ class RunEvaluation:
         return list(asdict(self).items())
 
 
-def evaluate_run(run_path: Path) -> RunEvaluation:
+def evaluate_run(trained: TrainedRun) -> RunEvaluation:
     """Predict, through ĥ and the exact path through pixels, how people will do on test applications.
 
-    Raises TrainingError or CheckpointError where the run is not whole.
+    Raises TrainingError where the run is damaged, BundleError where its task has changed since.
     """
-    run = RunDirectory.open(run_path)
-    summary = run.read_json("summary.json")
-    applications = read_applications(load_task(run.read_json("options.json")["task"])).select("test")
-    risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
-    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-    response, generator = load_response(run), FaceGenerator.load()
+    applications = read_applications(trained.task()).select("test")
+    generator = FaceGenerator.load()
     path = pixel_path(generator, FacePerception.load())
     rng = np.random.default_rng(0)
     identities = torch.tensor(rng.integers(generator.n_identities, size=len(applications)))
-    features = torch.from_numpy(seen.transform(applications.frame))
-    outcomes = applications.outcomes.to_numpy()
+    features, outcomes = trained.seen_features(applications.frame), applications.outcomes.to_numpy()
 
     def predicted(expressions: torch.Tensor) -> float:
         with torch.no_grad():
             percepts = path(identities, expressions)
-            approval = response(torch.cat([percepts, features], 1)).numpy()
+            approval = trained.response(torch.cat([percepts, features], 1)).numpy()
         return expected_accuracy(approval, outcomes)
 
-    with torch.no_grad():
-        advice = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, applications.frame)))
-    figures = summary["response"]
+    advice, figures = trained.expressions(applications.frame), trained.figure("response")
     return RunEvaluation(
-        machine_accuracy=risk_model.balanced_accuracy(applications),
+        machine_accuracy=trained.risk_model.balanced_accuracy(applications),
         predicted_accuracy=predicted(advice),
         predicted_accuracy_neutral=predicted(torch.zeros_like(advice)),
         held_out_log_loss=figures["held_out_log_loss"],
@@ -139,26 +128,38 @@ def measured_accuracy(store: DecisionStore, study_name: str, kind: ParticipantKi
 
 
 def response_log_loss_on_study(
-    run_path: Path, store: DecisionStore, study_name: str, kind: ParticipantKind
+    trained: TrainedRun, store: DecisionStore, study_name: str, kind: ParticipantKind
 ) -> float | None:
     """ĥ's log-loss, in nats a decision, on a study's *test* decisions with faces; None where there are none."""
-    run = RunDirectory.open(run_path)
-    decided = counted_decisions(store, study_name, kind, split="test", columns=("image", "image_sha256"))
+    shown = ("image", "image_sha256")
+    decided = counted_decisions(store, study_name, kind, split="test", columns=shown)
     decided = decided[decided["image"].notna()]
     if decided.empty:
         return None
-    perception, response = FacePerception.load(), load_response(run)
-    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-    applications = read_applications(load_task(run.read_json("options.json")["task"]))
-    bundles = {h: registered_bundle(store.bundle(h).bundle_path, h) for h in decided["bundle_hash"].unique()}
+    # ĥ says the same whenever a picture stands beside an application; people are many, pairs are few.
+    pair, pairs = pd.factorize(pd.MultiIndex.from_frame(decided[["image_sha256", "application_id"]]))
     pictures = decided.drop_duplicates("image_sha256")
+    bundles = {h: registered_bundle(store.bundle(h).bundle_path, h) for h in pictures["bundle_hash"].unique()}
     contents = [
         bundles[h].image_bytes(image)
         for h, image in zip(pictures["bundle_hash"], pictures["image"], strict=True)
     ]
-    percepts = pd.DataFrame(read_percepts(perception, contents), index=pictures["image_sha256"])
-    features = seen.transform(applications.frame.loc[decided["application_id"]])
-    inputs = np.hstack([percepts.loc[decided["image_sha256"]].to_numpy(), features]).astype(np.float32)
+    percepts = pd.DataFrame(
+        read_percepts(FacePerception.load(), contents), index=pictures["image_sha256"]
+    ).loc[pairs.get_level_values(0)]
+    frame = read_applications(trained.task()).frame.loc[pairs.get_level_values(1)]
+    inputs = torch.cat(
+        [torch.tensor(percepts.to_numpy(), dtype=torch.float32), trained.seen_features(frame)], 1
+    )
     with torch.no_grad():
-        approval = response(torch.from_numpy(inputs)).double().numpy()
-    return log_loss(approval, decided["approved"].to_numpy())
+        approval = torch.cat([trained.response(part) for part in inputs.split(ASKED_AT_ONCE)])
+    return log_loss(approval.double().numpy()[pair], decided["approved"].to_numpy())
+
+
+def require_same_task(trained: TrainedRun, study: Study) -> None:
+    """Raise TrainingError where a study is of another task than the run."""
+    if not trained.task().has_hash(study.task_hash):
+        raise TrainingError(
+            f"The run {trained.run.path} was trained on another task than the study {study.name} is about; name a run "
+            "that was trained on the study's task."
+        )

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from advisor.bundles.bundle import (
@@ -24,8 +23,9 @@ from advisor.bundles.bundle import (
 )
 from advisor.drawing.rendering import Progress, no_progress, render_faces
 from advisor.encoder.composition import distilled_path, usable_bounds
-from advisor.encoder.learning_step import DISTILLED_FILE, encoder_features, load_encoder, weights_of_run
+from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
+from advisor.encoder.trained_run import TrainedRun, weights_of_run
 from advisor.publishing.bundle_faces import (
     Advice,
     draw_identities,
@@ -35,17 +35,15 @@ from advisor.publishing.bundle_faces import (
 )
 from advisor.publishing.checks import advisor_checks, face_checks
 from advisor.publishing.exploration import Menu, exploring_menu, only_exploit, only_explore
-from advisor.response.learn_response import load_response
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory, git_revision
-from advisor.runs.run_participants import require_nobody_erased
+from advisor.runs.run_participants import read_participants, require_nobody_erased
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study, now
 from data.store.decision_store import DecisionStore
-from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
-from data.tasks.decision_task import DecisionTask, load_task
+from data.tasks.applications import Applications, draw_pool, read_applications
+from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, shipped_weights
-from models.encoder import FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
@@ -113,32 +111,28 @@ def publish_run(
     Raises:
         PublicationRefusedError: a check failed; names the figure and the threshold. Or somebody whom it
             learned from was erased since.
-        TrainingError: no finished run there.
+        TrainingError: no finished run there, or a file of it is damaged.
         BundleError: `out` exists, or the task has changed since the run.
-        CheckpointError: the run's weights are damaged.
     """
     refuse_existing(out)
-    run = RunDirectory.open(run_path)
     require_nobody_erased(run_path, store)
-    options, summary = run.read_json("options.json"), run.read_json("summary.json")
-    task, weights = _unchanged_since(run, options, summary)
-    applications = read_applications(task)
+    trained = TrainedRun.load(run_path)
+    applications = read_applications(trained.task())
+    weights = _unchanged_weights(trained)
     generator = FaceGenerator.load()
-    risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
-    encoder = load_encoder(run)
-    checks = advisor_checks(run, summary, applications, risk_model, encoder, generator, config)
+    checks = advisor_checks(trained, applications, generator, config)
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
     pools, identities = _faces_for_pools(applications, generator, config, rng)
     frame, explorable = applications.frame.loc[pools.index], (pools == "train").to_numpy()
-    menu = _menu_of_run(
-        run, frame, explorable, identities, risk_model, encoder, usable_bounds(generator), config, rng
+    menu = _menu_of_run(trained, frame, explorable, identities, usable_bounds(generator), config, rng)
+    round_number = max(trained.figure("rounds_learned_from")) + 1
+    origin = _Origin(
+        "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
-    round_number = max(summary["rounds_learned_from"]) + 1
-    origin = _Origin("learned", options["participants"], options["source"], round_number, weights)
     return _assemble(
         applications,
-        risk_model,
+        trained.risk_model,
         generator,
         pools,
         identities,
@@ -152,43 +146,35 @@ def publish_run(
     )
 
 
-def _unchanged_since(
-    run: RunDirectory, options: dict[str, Any], summary: dict[str, Any]
-) -> tuple[DecisionTask, dict[str, str]]:
-    """The run's task, and part → SHA-256 of its weights; BundleError where one of them has changed since."""
-    task = load_task(options["task"])
-    if not task.has_hash(options["task_hash"]):
-        raise BundleError(f"The task {task.name} has changed since {run.path} was trained; train again.")
-    weights = weights_of_run(run)
-    changed = sorted(part for part, sha256 in weights.items() if summary["weights"][part] != sha256)
+def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
+    """Part → SHA-256 of the run's weights; BundleError where one of them has changed since."""
+    weights, recorded = weights_of_run(trained.run), trained.figure("weights")
+    changed = sorted(part for part, sha256 in weights.items() if recorded.get(part) != sha256)
     if changed:
-        raise BundleError(f"{run.path} was trained with other weights of {', '.join(changed)}; train again.")
-    return task, weights
+        raise BundleError(
+            f"{trained.run.path} was trained with other weights of {', '.join(changed)}; train again."
+        )
+    return weights
 
 
 def _menu_of_run(
-    run: RunDirectory,
+    trained: TrainedRun,
     frame: pd.DataFrame,
     explorable: np.ndarray,
     identities: Tensor,
-    risk_model: RiskModel,
-    encoder: FeatureEncoder,
     axis_bounds: Tensor,
     config: PublishConfig,
     rng: np.random.Generator,
 ) -> Menu:
     """Faces for the applications of a frame [n], exploring where `explorable` bool [n]; `identities` long [n · m]."""
-    path, _ = distilled_path(run.path.parent / DISTILLED_FILE, lambda n: None)
-    seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-    with torch.no_grad():
-        advised = encoder(torch.from_numpy(encoder_features(risk_model, frame)))
+    path, _ = distilled_path(trained.run.path.parent / DISTILLED_FILE, lambda n: None)
     return exploring_menu(
-        advised,
+        trained.expressions(frame),
         identities,
         explorable,
-        torch.from_numpy(seen.transform(frame)),
-        risk_model.score(frame),
-        load_response(run),
+        trained.seen_features(frame),
+        trained.risk_model.score(frame),
+        trained.response,
         path,
         axis_bounds,
         config.explore_share,
@@ -198,11 +184,7 @@ def _menu_of_run(
 
 def require_allowed(study: Study, run_path: Path | None) -> None:
     """Raise BundleError, before anything is written, if the study may not show what the run was trained on."""
-    trained_on = (
-        "nothing"
-        if run_path is None
-        else RunDirectory.open(run_path).read_json("options.json")["participants"]
-    )
+    trained_on = "nothing" if run_path is None else read_participants(RunDirectory.open(run_path)).kind
     allowed = json.loads(study.study_file).get("allow_simulated_advisor", False)
     require_participants(trained_on, study.participants, allowed)
 

@@ -11,9 +11,6 @@ import torch
 from advisor.drawing.rendering import Progress, read_percepts
 from advisor.response.fit_response import ResponseFit, fit_response, log_loss
 from advisor.response.response_tables import (
-    CALIBRATION_FILE,
-    FACE_READINGS_FILE,
-    IMPORTANCE_FILE,
     calibration_table,
     decision_losses,
     face_readings,
@@ -24,16 +21,21 @@ from advisor.response.response_tables import (
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig
 from advisor.runs.run_dir import RunDirectory
-from advisor.runs.run_participants import HELD_OUT_FILE
+from advisor.runs.run_tables import (
+    CALIBRATION_FILE,
+    FIGURES_FILE,
+    HELD_OUT_FILE,
+    IMPORTANCE_FILE,
+    READINGS_FILE,
+    RESPONSE_FILE,
+    damage_named,
+)
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
 from models.expression import EXPRESSION_AXES
 from models.perception import FacePerception
 from models.response import ResponseModel
-
-RESPONSE_FILE = "response.safetensors"
-FIGURES_FILE = "response_figures.json"
 
 
 def learn_response(
@@ -85,7 +87,7 @@ def learn_response(
             _named_columns(seen),
             np.random.default_rng([config.seed, 4]),
         ),
-        FACE_READINGS_FILE: face_readings(fit.model, percepts, images),
+        READINGS_FILE: face_readings(fit.model, percepts, images),
     }
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)
@@ -123,11 +125,12 @@ def _named_columns(seen: Standardiser) -> list[tuple[str, str, list[int]]]:
 
 
 def load_response(run: RunDirectory) -> ResponseModel:
-    """The run's ĥ, frozen."""
-    tensors, config = load_checkpoint(run.file(RESPONSE_FILE), "response")
-    signs = tuple(config.pop("monotone_signs"))
-    response = ResponseModel(**config, monotone_signs=signs)
-    load_into(response, tensors, run.file(RESPONSE_FILE))
+    """The run's ĥ, frozen. Raises TrainingError where its file is missing, damaged or of another network."""
+    with damage_named(run.file(RESPONSE_FILE)):
+        tensors, config = load_checkpoint(run.file(RESPONSE_FILE), "response")
+        signs = tuple(config.pop("monotone_signs"))
+        response = ResponseModel(**config, monotone_signs=signs)
+        load_into(response, tensors, run.file(RESPONSE_FILE))
     return response.eval().requires_grad_(False)
 
 

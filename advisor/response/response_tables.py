@@ -1,9 +1,4 @@
-"""What ĥ learned of people, as tables that analysts read without torch.
-
-response_calibration.csv     predicted, observed, n_decisions: approval on participants that ĥ never saw
-response_importance.csv      name, kind, importance, ci_low, ci_high: what people decide by
-face_readings.csv            image_sha256, approve_probability: each face beside an average application
-"""
+"""What ĥ learned of people, as tables that analysts read without torch (named in advisor/runs/run_tables.py)."""
 
 from __future__ import annotations
 
@@ -16,9 +11,6 @@ from torch import Tensor
 from advisor.response.fit_response import ResponseFit
 from models.response import ResponseModel
 
-CALIBRATION_FILE = "response_calibration.csv"
-IMPORTANCE_FILE = "response_importance.csv"
-FACE_READINGS_FILE = "face_readings.csv"
 PERCEPT_PREFIX = "percept_"
 N_BINS = 10
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor.runs.run_tables import OPTIONS_FILE, SUMMARY_FILE, damage_named
 from data.errors import TrainingError
 
 RUNS_FOLDER = Path("var/runs")
@@ -52,14 +53,14 @@ class RunDirectory:
         """
         run = cls(path)
         options = json.loads(json.dumps(options))
-        if run.has("options.json"):
-            if run.read_json("options.json") != options:
+        if run.has(OPTIONS_FILE):
+            if run.read_json(OPTIONS_FILE) != options:
                 raise TrainingError(f"{path} holds a run with other options; choose another --out.")
         elif path.exists() and any(path.iterdir()):
             raise TrainingError(f"{path} is not empty and no run; choose another --out.")
         path.mkdir(parents=True, exist_ok=True)
-        if not run.has("options.json"):
-            run.write_json("options.json", options)
+        if not run.has(OPTIONS_FILE):
+            run.write_json(OPTIONS_FILE, options)
             run.write_json("code.json", {"git_revision": git_revision()})
         return run
 
@@ -67,11 +68,11 @@ class RunDirectory:
     def open(cls, path: Path) -> RunDirectory:
         """Open a finished run; TrainingError if there is none or it was not finished."""
         run = cls(path)
-        if not run.has("options.json"):
+        if not run.has(OPTIONS_FILE):
             raise TrainingError(
                 f"There is no run at {path}; train one with `advisor train`, or correct the path."
             )
-        if not run.has("summary.json"):
+        if not run.has(SUMMARY_FILE):
             raise TrainingError(
                 f"The run {path} was not finished; give the same `advisor train` again to go on."
             )
@@ -86,8 +87,9 @@ class RunDirectory:
         return self.file(name).exists()
 
     def read_json(self, name: str) -> Any:
-        """Content of a JSON file of the run."""
-        return json.loads(self.file(name).read_text())
+        """Content of a JSON file of the run. Raises TrainingError where it is missing or damaged."""
+        with damage_named(self.file(name)):
+            return json.loads(self.file(name).read_text())
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file whole or not at all."""

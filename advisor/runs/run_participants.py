@@ -10,14 +10,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_tables import HELD_OUT_FILE, PARTICIPANTS_FILE
 from data.analysis_records import TrainingRun
 from data.errors import PublicationRefusedError, SetupError, StoreError, TrainingError
 from data.records import ParticipantKind, new_key
 from data.store.decision_store import DecisionStore
-
-PARTICIPANTS_FILE = "participants.json"
-# Single decisions of the run's people, as advisor.encoder.predict_outcome writes them.
-HELD_OUT_FILE = "held_out_decisions.csv"
 
 
 class RunParticipants(BaseModel):
@@ -67,7 +64,7 @@ def read_participants(run: RunDirectory) -> RunParticipants:
     """The run's list. Raises TrainingError where it has none that can be understood."""
     try:
         return RunParticipants.model_validate(run.read_json(PARTICIPANTS_FILE))
-    except (OSError, ValueError, ValidationError) as error:
+    except (TrainingError, ValidationError) as error:
         raise TrainingError(
             f"{run.path} does not say whose decisions it learned from ({PARTICIPANTS_FILE}); train again."
         ) from error

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
+from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE
 from data.analysis_records import TrainingRun
 from data.records import ParticipantKind
 
-READING_COLUMN = "approve_probability"
-READINGS_FILE = "face_readings.csv"
 NO_READING = "no response model has read these faces yet (train one on these decisions): nothing to follow"
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from advisor.runs.run_tables import CALIBRATION_FILE, IMPORTANCE_FILE
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation import finding_charts
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import percent
 
-CALIBRATION_FILE = "response_calibration.csv"
-IMPORTANCE_FILE = "response_importance.csv"
 NO_RUN = "no response model was trained on this study's decisions yet"
 N_SHOWN = 15
 

@@ -98,26 +98,19 @@ class PilotPopulation:
     """People as a pilot's response model ĥ describes them: each one of its members, with own heed and offset."""
 
     def __init__(self, run_path: Path, pool: TestPool) -> None:
-        """Raises TrainingError or CheckpointError where the run is not whole, TrainingError for another task's run."""
+        """Raises TrainingError where the run is not whole or of another task."""
         import torch
 
-        from advisor.encoder.learning_step import encoder_features, load_encoder
-        from advisor.encoder.risk_model import RiskModel
-        from advisor.response.learn_response import load_response
-        from advisor.runs.run_dir import RunDirectory
-        from data.tasks.applications import Standardiser
+        from advisor.encoder.trained_run import TrainedRun
 
-        run = RunDirectory.open(run_path)
-        if not pool.task.has_hash(run.read_json("options.json")["task_hash"]):
+        trained = TrainedRun.load(run_path)
+        if not pool.task.has_hash(trained.option("task_hash")):
             raise TrainingError(
                 f"The run {run_path} was trained on another task than {pool.task.name}; name a pilot of it."
             )
-        response = load_response(run)
-        seen = Standardiser.from_dict(run.read_json("seen_features.json"))
-        risk_model = RiskModel.from_dict(run.read_json("risk_model.json"))
-        features = torch.from_numpy(seen.transform(pool.frame))
+        response, features = trained.response, trained.seen_features(pool.frame)
+        expressions = trained.expressions(pool.frame)
         with torch.no_grad():
-            expressions = load_encoder(run)(torch.from_numpy(encoder_features(risk_model, pool.frame)))
             own, neutral = response.parts(torch.cat([torch.zeros_like(expressions), features], 1))
             _, shown = response.parts(torch.cat([expressions, features], 1))
             heed, log_shares = response.heed()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advisor.encoder.learning_step import load_encoder
+from advisor.encoder.trained_run import load_encoder
 from advisor.freed_memory import keep_freed_memory
 from advisor.runs.config import EncoderConfig, TrainConfig
 from tests.benchmarks.learning_cell import learn

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advisor.encoder.learning_step import load_encoder, train_advisor
+from advisor.encoder.learning_step import train_advisor
+from advisor.encoder.trained_run import TrainedRun, load_encoder
 from advisor.freed_memory import keep_freed_memory
 from advisor.publishing.bundle_faces import risk_to_smile
 from advisor.publishing.checks import advisor_checks
@@ -53,11 +54,8 @@ def learn(cell: Cell, decisions: pd.DataFrame, name: str) -> tuple[RunDirectory,
 def refusal(cell: Cell, run: RunDirectory) -> str:
     """Why the advisor would not be published, or ""."""
     checks = advisor_checks(
-        run,
-        run.read_json("summary.json"),
+        TrainedRun.load(run.path),
         cell.applications,
-        cell.risk_model,
-        load_encoder(run),
         cell.generator,
         cell.publish,
     )

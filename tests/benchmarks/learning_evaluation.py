@@ -9,13 +9,14 @@ from torch import Tensor
 
 from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import AdviceComposition
-from advisor.encoder.learning_step import encoder_data, load_encoder
+from advisor.encoder.learning_step import encoder_data
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.train_encoder import train_encoder
+from advisor.encoder.trained_run import load_encoder
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.run_dir import RunDirectory
-from advisor.runs.run_participants import HELD_OUT_FILE
+from advisor.runs.run_tables import HELD_OUT_FILE
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.expression import coupling_matrix
 from models.perception import FacePerception

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from advisor.encoder.composition import distilled_path, usable_bounds
-from advisor.encoder.learning_step import encoder_features, load_encoder
 from advisor.encoder.risk_model import RiskModel
+from advisor.encoder.trained_run import encoder_features, load_encoder
 from advisor.publishing.bundle_faces import draw_identities
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.response.learn_response import load_response

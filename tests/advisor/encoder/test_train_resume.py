@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from advisor.encoder.composition import DISTILLED_KIND
-from advisor.encoder.learning_step import DISTILLED_FILE, ENCODER_FILE
+from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.train_encoder import CHECKPOINT_FILE, CHECKPOINT_KIND
 from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_tables import ENCODER_FILE
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from tests.support.decided_round import DecidedRound
 

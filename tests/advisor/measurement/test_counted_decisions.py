@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from advisor.measurement.counted_decisions import paid_decisions
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.export import export_study
@@ -88,3 +89,16 @@ def test_the_run_learned_from_the_same_people_and_decisions(planted: Planted, an
     held_out = pd.read_csv(planted.run / "held_out_decisions.csv", dtype={"application_id": str})
     assert sorted(held_out["application_id"]) == sorted(learned["application_id"])
     assert held_out["approved"].sum() == learned["approved"].sum()
+
+
+def test_pay_is_for_the_main_trials_of_everybody_who_completed_excluded_or_not(planted: Planted) -> None:
+    with DecisionStore.open(planted.url) as store:
+        paid = paid_decisions(store, STUDY, "people")
+        people = store.participants_frame(STUDY, kind="people")
+    completed = set(people.loc[people["status"] == "completed", "participant_key"])
+    assert set(paid["participant_key"]) == completed
+    assert len(completed - planted.counting) == len(CONDITIONS) * ENDINGS.count(("completed", True))
+    assert len(paid) == PLAN.main * len(completed)
+    right = (paid["approved"] == paid["outcome"]).groupby(paid["participant_key"]).sum()
+    assert (right[list(completed - planted.counting)] == 0).all()
+    assert (right[list(completed & planted.counting)] > 0).all()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
+from advisor.encoder.trained_run import TrainedRun
 from advisor.publishing.evaluate import (
     evaluate_run,
     measured_accuracy,
@@ -93,16 +94,16 @@ def test_the_same_command_goes_on_where_it_was(simulation: Path, task: DecisionT
 
 def test_evaluation_predicts_and_measures(simulation: Path) -> None:
     run = simulation / "round_1" / "run"
-    predicted = evaluate_run(run)
+    predicted = evaluate_run(TrainedRun.load(run))
     assert predicted.predicted_accuracy > predicted.predicted_accuracy_neutral
     assert predicted.held_out_log_loss < predicted.application_alone_log_loss < 0.7
     with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
         measured = measured_accuracy(store, STUDY_NAME, "simulated").set_index(["round_number", "condition"])
-        loss = response_log_loss_on_study(run, store, STUDY_NAME, "simulated")
+        loss = response_log_loss_on_study(TrainedRun.load(run), store, STUDY_NAME, "simulated")
     assert abs(measured.at[(1, "face"), "accuracy"] - predicted.predicted_accuracy) < 0.08
     assert loss is not None
     assert 0.4 < loss < 0.7
-    both = prediction_and_outcome(run, measured.reset_index()).set_index("what")
+    both = prediction_and_outcome(TrainedRun.load(run), measured.reset_index()).set_index("what")
     assert (both["round_number"] == 1).all()
     assert both.at["measured after", "accuracy"] == measured.at[(1, "face"), "accuracy"]
     assert abs(both["accuracy"].diff().iloc[1]) < 0.1

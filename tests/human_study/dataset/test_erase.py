@@ -10,12 +10,11 @@ import pytest
 
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import (
-    HELD_OUT_FILE,
-    PARTICIPANTS_FILE,
     enter_participants,
     read_participants,
     require_nobody_erased,
 )
+from advisor.runs.run_tables import HELD_OUT_FILE, PARTICIPANTS_FILE
 from data.errors import (
     ErasedParticipantError,
     PublicationRefusedError,

@@ -11,11 +11,11 @@ import torch
 from scipy import stats
 from typer.testing import CliRunner
 
-from advisor.encoder.learning_step import ENCODER_FILE, encoder_features
 from advisor.encoder.risk_model import RiskModel
-from advisor.response.learn_response import RESPONSE_FILE
+from advisor.encoder.trained_run import encoder_features
 from advisor.runs.run_dir import RunDirectory
-from data.errors import StudyError
+from advisor.runs.run_tables import ENCODER_FILE, RESPONSE_FILE
+from data.errors import StudyError, TrainingError
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from human_study.analysis.contrasts import contrasts_table
@@ -261,3 +261,20 @@ def test_a_pilots_response_model_is_drawn_from_with_an_effect_of_its_own_or_a_pl
     assert own.exit_code == 0, own.output
     assert "people as the pilot" in own.output
     assert "choose an effect in between" in str(command(*words, "--effect", "0.9").exception)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["options.json", "risk_model.json", "seen_features.json", "response.safetensors", "encoder.safetensors"],
+)
+@pytest.mark.parametrize("damage", ["truncated", "missing", "another program's"])
+def test_a_damaged_pilot_is_one_sentence_that_names_the_file(tmp_path: Path, name: str, damage: str) -> None:
+    study = planned(tmp_path)
+    file = write_pilot(tmp_path / "run", tmp_path / "task" / "task.yaml") / name
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:20] if damage == "truncated" else b'{"kind": "something else"}')
+    run = command(str(study), "--pilot", str(file.parent), "--participants", "6", "--simulations", "50")
+    assert isinstance(run.exception, TrainingError)
+    assert name in str(run.exception) or (name, damage) == ("options.json", "missing")

@@ -1,0 +1,133 @@
+"""A finished run with all that its advisor consists of, read once for everything that uses one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from advisor.encoder.risk_model import RiskModel
+from advisor.response.learn_response import load_response
+from advisor.runs.run_dir import RunDirectory
+from advisor.runs.run_tables import (
+    ENCODER_FILE,
+    OPTIONS_FILE,
+    RESPONSE_FILE,
+    RISK_MODEL_FILE,
+    SEEN_FEATURES_FILE,
+    SUMMARY_FILE,
+    damage_named,
+)
+from data.errors import BundleError, TrainingError
+from data.tasks.applications import Standardiser
+from data.tasks.decision_task import DecisionTask, load_task
+from models.checkpoint import file_sha256, load_checkpoint, load_into, shipped_weights
+from models.encoder import FeatureEncoder
+from models.expression import EXPRESSION_BOUNDS
+from models.response import ResponseModel
+
+BOUND_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a learning step left, loaded.
+
+    Attributes:
+        run: the folder.
+        options, summary: its options.json and summary.json.
+        risk_model: the machine alone.
+        seen: standardises what ĥ is told of applications.
+        response: ĥ, frozen.
+        encoder: frozen.
+    """
+
+    run: RunDirectory
+    options: dict[str, Any]
+    summary: dict[str, Any]
+    risk_model: RiskModel
+    seen: Standardiser
+    response: ResponseModel
+    encoder: FeatureEncoder
+
+    @classmethod
+    def load(cls, path: Path) -> TrainedRun:
+        """Raises TrainingError where there is no finished run, or a file of it is missing, damaged or foreign."""
+        run = RunDirectory.open(path)
+        with damage_named(run.file(RISK_MODEL_FILE)):
+            risk_model = RiskModel.from_dict(run.read_json(RISK_MODEL_FILE))
+        with damage_named(run.file(SEEN_FEATURES_FILE)):
+            seen = Standardiser.from_dict(run.read_json(SEEN_FEATURES_FILE))
+        options, summary = run.read_json(OPTIONS_FILE), run.read_json(SUMMARY_FILE)
+        return cls(run, options, summary, risk_model, seen, load_response(run), load_encoder(run))
+
+    def option(self, name: str) -> Any:
+        """An option that every run has, such as `task_hash`; TrainingError where this one lacks it."""
+        with damage_named(self.run.file(OPTIONS_FILE)):
+            return self.options[name]
+
+    def figure(self, name: str) -> Any:
+        """A figure that every summary has, such as `response`; TrainingError where this one lacks it."""
+        with damage_named(self.run.file(SUMMARY_FILE)):
+            return self.summary[name]
+
+    def task(self) -> DecisionTask:
+        """The task that it was trained on. Raises BundleError where the task has changed since."""
+        task = load_task(self.option("task"))
+        if not task.has_hash(self.option("task_hash")):
+            raise BundleError(
+                f"The task {task.name} has changed since {self.run.path} was trained; train again."
+            )
+        return task
+
+    @torch.no_grad()
+    def expressions(self, frame: pd.DataFrame) -> Tensor:
+        """The advisor's expressions for applications (rows of the task's table), float [N, K]."""
+        advised: Tensor = self.encoder(torch.from_numpy(encoder_features(self.risk_model, frame)))
+        return advised
+
+    def seen_features(self, frame: pd.DataFrame) -> Tensor:
+        """What ĥ is told of applications (rows of the task's table), float [N, F]."""
+        return torch.from_numpy(self.seen.transform(frame))
+
+
+def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
+    """The encoder's input, float32 [N, F + 1]: standardised features and the machine's log odds."""
+    features = risk_model.standardiser.transform(frame)
+    return np.hstack([features, risk_model.logits(frame)[:, None]]).astype(np.float32)
+
+
+def weights_of_run(run: RunDirectory) -> dict[str, str]:
+    """Part → SHA-256 of every network that the advisor consists of."""
+    return {
+        "face_generator": file_sha256(shipped_weights("face_generator")),
+        "face_perception": file_sha256(shipped_weights("face_perception")),
+        "response": file_sha256(run.file(RESPONSE_FILE)),
+        "encoder": file_sha256(run.file(ENCODER_FILE)),
+    }
+
+
+def load_encoder(run: RunDirectory) -> FeatureEncoder:
+    """The run's encoder, frozen.
+
+    Raises TrainingError where its file is missing, damaged or of another network, or its expressions go further than
+    faces do in this version.
+    """
+    with damage_named(run.file(ENCODER_FILE)):
+        tensors, config = load_checkpoint(run.file(ENCODER_FILE), "feature_encoder")
+        low, high = torch.tensor(EXPRESSION_BOUNDS).T
+        if ((tensors["low"] < low - BOUND_TOLERANCE) | (tensors["high"] > high + BOUND_TOLERANCE)).any():
+            raise TrainingError(
+                f"{run.path} was trained when expressions went further than faces go now; train again."
+            )
+        couplings = torch.tensor(config.get("couplings", [])).reshape(-1, 2 * len(config["axis_bounds"]))
+        encoder = FeatureEncoder(
+            config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"], couplings
+        )
+        load_into(encoder, tensors, run.file(ENCODER_FILE))
+    return encoder.eval().requires_grad_(False)
