@@ -43,7 +43,7 @@ def analysed(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> pd.D
     """The export's analysis table, kept as its README says."""
     with DecisionStore.open(planted.url) as store:
         folder = export_study(store, STUDY, kind="people", out=tmp_path_factory.mktemp("out") / "export")
-    (file,) = (folder / "parquet").glob("*analysedDecision*.parquet")
+    (file,) = (folder / "parquet").glob("analysed*.parquet")
     table = pd.read_parquet(file)
     return table[(table["trial_kind"] == "main") & table["counts"]]
 
