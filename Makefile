@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test quick check lint format bench bench-learning
+.PHONY: setup chromium demo test quick check lint format bench bench-learning bench-calibration
 
 setup: .venv/installed
 
@@ -53,3 +53,7 @@ bench: setup
 # Resumable: cells that were run stand in var/learning. Writes docs/learning.md.
 bench-learning: setup
 	$(BIN)/python -m tests.benchmarks.learning
+
+# False positives and intervals on simulated studies. Writes docs/calibration.md.
+bench-calibration: setup
+	$(BIN)/python -m tests.benchmarks.bench_inference

@@ -122,7 +122,7 @@ def spread(
     n = np.bincount(where, minlength=n_clusters * n_cells).reshape(n_clusters, n_cells).astype(float)
     sums = np.bincount(where, residual, n_clusters * n_cells).reshape(n_clusters, n_cells)
     n_in = n.sum(axis=0)
-    factor = np.maximum(1 - n / n_in, 1e-300) ** -power * weights / n_in
+    factor = np.maximum(1 - n / n_in, 1e-9) ** -power * weights / n_in
     scores = np.where(n > 0, factor * sums, 0.0).sum(axis=1)
     noise = np.maximum(np.bincount(cells, residual**2, n_cells) / n_in, 1e-6)  # a cell in which all agree
     own, carried = (factor**2 * n * noise).sum(axis=1), factor * n * np.sqrt(noise)
