@@ -116,12 +116,24 @@ def adopt_faces(
     """Make a generator of a StyleGAN2 trained elsewhere: find the directions that move what can be read.
 
     COUNTENANCE_WEIGHTS=FOLDER makes every command use it."""
+    from advisor.encoder.composition import USABLE_AXIS_R2
     from advisor.faces.training.adopt import adopt_generator
 
     readable = adopt_generator(checkpoint, out / "face_generator.safetensors", identities, samples, seed)
     for axis, r_squared in readable.items():
         print(f"{axis}: R² {r_squared:.2f}")
-    print(f"{out}: use it with COUNTENANCE_WEIGHTS={out}")
+    unread = [axis for axis, r_squared in readable.items() if r_squared < USABLE_AXIS_R2]
+    if len(unread) == len(readable):
+        print(
+            f"{out}: no expression can be read in these faces; train the generator longer before you use it"
+        )
+    elif unread:
+        print(
+            f"{out}: COUNTENANCE_WEIGHTS={out} makes every command use it; {', '.join(unread)} cannot be read in "
+            "these faces"
+        )
+    else:
+        print(f"{out}: use it with COUNTENANCE_WEIGHTS={out}")
 
 
 @commands.command(

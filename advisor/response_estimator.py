@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
@@ -72,8 +73,9 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
             groups: [N], who decided; None means that every decision is another person's.
 
         Raises:
-            ValueError: fewer than two people or only one class, or anything that is no number.
+            ValueError: fewer than two people or only one class, missing values, or anything that is no number.
         """
+        _require_stated("y", y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, approved = np.unique(y, return_inverse=True)
@@ -82,7 +84,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
                 "Only binary classification is supported: HumanResponseEstimator needs decisions of exactly two"
                 f" classes, and these have {len(self.classes_)} class."
             )
-        people = np.arange(len(y)) if groups is None else np.asarray(groups)
+        people = np.arange(len(y)) if groups is None else _people(groups, len(y))
         if len(np.unique(people)) < 2:
             raise ValueError("HumanResponseEstimator needs decisions of at least two people in `groups`.")
         if not 0 <= self.n_advice <= X.shape[1]:
@@ -117,14 +119,17 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         return HistGradientBoostingClassifier(random_state=self.random_state, monotonic_cst=signs)
 
     def _fit_trees(self, fit: ResponseFit, X: np.ndarray, approved: np.ndarray, people: np.ndarray) -> None:
-        """Fit the trees, with the share that predicts held-out people best; none where that gains next to nothing."""
+        """Fit the trees, with the share that predicts held-out people best.
+
+        None where that gains next to nothing, or where so few people chose a class that some fold lacks it.
+        """
         self.boosting_share_, self.trees_ = 0.0, None
-        n_folds = min(N_FOLDS, len(np.unique(people)))
         if not self.boosting or len(X) < LEAST_DECISIONS_TO_BOOST:
             return
-        held_out = cross_val_predict(
-            self._trees(), X, approved, groups=people, cv=GroupKFold(n_folds), method="predict_proba"
-        )[:, 1]
+        folds = list(GroupKFold(min(N_FOLDS, len(np.unique(people)))).split(X, approved, people))
+        if any(len(np.unique(approved[learned])) < 2 for learned, _ in folds):
+            return
+        held_out = cross_val_predict(self._trees(), X, approved, cv=folds, method="predict_proba")[:, 1]
         shares = np.linspace(0, 1, 11)
         losses = [log_loss((1 - s) * fit.held_out_probabilities + s * held_out, approved) for s in shares]
         if min(losses) < losses[0] - LEAST_GAIN:
@@ -159,3 +164,25 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         tags.non_deterministic = False
         return tags
+
+
+def _require_stated(name: str, values: Any) -> None:
+    """Raise ValueError where `values` lacks entries; what is no sequence at all is left to scikit-learn's checks."""
+    entries = np.asarray(values, dtype=object)
+    n_missing = int(np.sum(pd.isna(entries))) if entries.ndim else 0
+    if n_missing:
+        raise ValueError(
+            f"Input {name} contains NaN or None {n_missing} times; leave these decisions out of X, y and groups."
+        )
+
+
+def _people(groups: Any, n_decisions: int) -> np.ndarray:
+    """Codes of who decided, int [N]. Raises ValueError where that is not said for every decision."""
+    _require_stated("groups", groups)
+    people = np.asarray(groups, dtype=object)
+    if people.shape != (n_decisions,):
+        raise ValueError(
+            f"groups has the shape {people.shape}, but names who took each of {n_decisions} decisions; "
+            f"give one entry a decision, ({n_decisions},)."
+        )
+    return np.asarray(pd.factorize(people)[0])

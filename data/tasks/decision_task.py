@@ -11,9 +11,9 @@ from data.nearest import nearest
 from data.tasks.table import read_table
 from data.tasks.task_file import TaskFile
 from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash
+from data.tasks.task_language import translated, words_path
 from data.tasks.task_problems import read_task_file
-
-NOT_STATED = "not stated"
+from data.tasks.value_format import number_text, value_word, with_unit
 
 
 class DecisionTask(TaskFile):
@@ -41,33 +41,42 @@ class DecisionTask(TaskFile):
         """What participants and analysts call a column."""
         return self.columns[column].label or column
 
+    @property
+    def nouns(self) -> str:
+        """What several cases are called."""
+        return self.case_noun_plural or f"{self.case_noun}s"
+
+    def in_language(self, language: str) -> "DecisionTask":
+        """The same task in the words of a language, from task.LANGUAGE.yaml where there is one.
+
+        Its `task_hash` is the same. Raises TaskError where that file is wrong.
+        """
+        if language == self.language:
+            return self
+        return DecisionTask(**translated(self, self.path, language), path=self.path)
+
+    def speaks(self, language: str) -> bool:
+        """Whether the task's words are known to be in a language, or in which they are is not said."""
+        return self.language in (None, language) or words_path(self.path, language).is_file()
+
     def display(self, column: str, value: Any) -> str:
-        """One value as people read it: with its unit, thousands apart, the category's label.
+        """One value as people read it in the task's language: with its unit, or the category's label.
 
         A missing value (None, NaN, NA) is "not stated".
         """
-        declared = self.columns[column]
+        declared, language = self.columns[column], self.language or "en"
         if pd.isna(value):
-            return NOT_STATED
+            return value_word("not_stated", language)
         if declared.kind == "category":
             return declared.categories.get(str(value)) or str(value)
         if declared.kind == "yes_no":
-            return "yes" if value else "no"
-        return _with_unit(_with_thousands(float(value)), declared.unit)
-
-
-def _with_thousands(number: float) -> str:
-    if number.is_integer():
-        return f"{number:,.0f}"
-    return f"{number:,.2f}".rstrip("0").rstrip(".") if abs(number) >= 0.01 else f"{number:.2g}"
-
-
-def _with_unit(number: str, unit: str) -> str:
-    if not unit:
-        return number
-    if number == "1" and unit in ("years", "months", "weeks", "days"):
-        unit = unit[:-1]
-    return f"{number}%" if unit == "%" else f"{number} {unit}"
+            return value_word("yes" if value else "no", language)
+        number = float(value) * declared.display_factor
+        is_grouped = declared.grouped
+        if is_grouped is None:
+            is_grouped = declared.kind != "integer" or bool(declared.unit) or abs(number) >= 10_000
+        text = number_text(number, language, is_grouped=is_grouped)
+        return with_unit(number, text, declared.unit, language)
 
 
 def shipped_tasks() -> list[str]:

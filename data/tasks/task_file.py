@@ -49,6 +49,10 @@ class Column(Section):
     unit: Text = ""
     help: Text = ""
     shown: bool = False
+    grouped: bool | None = Field(
+        default=None, description="thousands set apart; left out: not in four-digit integers without a unit"
+    )
+    display_factor: float = Field(default=1, gt=0, description="people read the value times this")
     categories: Annotated[dict[Text, Text], BeforeValidator(_trimmed_keys)] = Field(default_factory=dict)
     missing: tuple[Text, ...] = Field(
         default=(), description="words for a missing value, beyond the usual ones"
@@ -87,7 +91,11 @@ class TaskFile(Section):
     separator: Separator = "comma"
     encoding: str = "utf-8"
     decimal: Decimal | None = Field(default=None, description="of numbers: point or comma; left out: a point")
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = Field(
+        default=None, description="of the words in this file; others lie in task.LANGUAGE.yaml"
+    )
     case_noun: Text = "application"
+    case_noun_plural: Text = ""
     choices: Choices = Choices()
     outcome: Outcome
     use_price: bool = False

@@ -10,7 +10,7 @@ from data.records import Participant
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import forget_queue, link
 from human_study.participation.running_study import LiveStudy
-from human_study.study.payment import earned, shown_amount
+from human_study.study.payment import earned
 
 
 def completed(live: LiveStudy, participant: Participant) -> None:
@@ -30,7 +30,7 @@ def completed(live: LiveStudy, participant: Participant) -> None:
     st.markdown(text("debrief.result", n_correct=totals.n_correct, n_counted=totals.n_counted))
     payment = live.study.payment
     if payment.bonus_per_correct:
-        amount = shown_amount(earned(payment, totals.n_correct), payment.currency)
+        amount = live.messages.amount(earned(payment, totals.n_correct), payment.currency)
         floor = f" {text('debrief.floor')}" if len(live.study.conditions) > 1 else ""
         st.markdown(text("debrief.bonus", bonus=amount) + floor)
     st.header(text("debrief.about_title"))

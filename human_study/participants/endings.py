@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from data.records import Recruitment
 from human_study.participation.running_study import LiveStudy
-from human_study.study.payment import shown_amount
 from human_study.study.recruitment import filled_address
 
 _PAID_FOR_A_PART = ("screened_out", "returned", "timed_out")
@@ -27,7 +26,7 @@ def closing_words(live: LiveStudy, ending: str, known: Recruitment | None = None
         parts.append(text(f"ended.next.{study.recruitment.platform}"))
     if ending in _PAID_FOR_A_PART and (study.payment.base or study.payment.bonus_per_correct):
         amount = study.payment.for_a_part(ending)
-        is_paid = text("ended.partial", amount=shown_amount(amount, study.payment.currency))
+        is_paid = text("ended.partial", amount=live.messages.amount(amount, study.payment.currency))
         parts.append(is_paid if amount else text("ended.unpaid"))
     if study.ethics.contact:
         parts.append(text("ended.contact", contact=study.ethics.contact))

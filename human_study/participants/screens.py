@@ -14,7 +14,6 @@ from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
 from human_study.participation.player_trials import player_data, storage_id
 from human_study.participation.running_study import LiveStudy
-from human_study.study.payment import shown_amount
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
@@ -101,9 +100,11 @@ def consent(
         parts.append(text("consent.recruited"))
     payment = study.payment
     if payment.base or payment.bonus_per_correct:
-        parts.append(text("consent.payment", base=shown_amount(payment.base, payment.currency)))
+        parts.append(text("consent.payment", base=live.messages.amount(payment.base, payment.currency)))
     if payment.bonus_per_correct:
-        parts.append(text("consent.bonus", bonus=shown_amount(payment.bonus_per_correct, payment.currency)))
+        parts.append(
+            text("consent.bonus", bonus=live.messages.amount(payment.bonus_per_correct, payment.currency))
+        )
         if len(study.conditions) > 1:
             parts.append(text("consent.floor"))
     ethics = study.ethics

@@ -12,6 +12,7 @@ from typing import Any
 
 from data.records import Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
+from data.tasks.value_format import share_text
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
 
@@ -49,7 +50,7 @@ def playable_trial(
             for column in task.shown_columns
         ],
         "image": f"/faces/{trial.trial_key}" if trial.image else None,
-        "score": None if trial.score is None else f"{trial.score:.0%}",
+        "score": None if trial.score is None else share_text(trial.score, task.language or "en"),
         "stages": ["initial", "final"] if stage == "initial" else ["final"],
         "confidence": asks_confidence(trial, plan),
         "reason": trial.asks_reason,

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from advisor.bundles.bundle import load_bundle
+from data.errors import StudyError
 from data.records import (
     Answer,
     Event,
@@ -48,7 +49,7 @@ class LiveStudy:
         """Raises TaskError where the study's task is gone or wrong."""
         self.study = study
         self.store = store
-        self.task = load_task(study.task)
+        self.task = load_task(study.task).in_language(study.language)
         self.protocol = Protocol.of(study)
         self.messages = Messages(study.language, study_words(study, self.task))
         self.bundles = ServedBundles(study, store, self.task)
@@ -68,6 +69,11 @@ class LiveStudy:
         task, lacks a condition, or was trained on simulated people where the study does not allow it.
         """
         require_ethics(self.study)
+        if not load_task(self.study.task).speaks(self.study.language):
+            raise StudyError(
+                f"participants would read the task {self.task.name} in another language than {self.study.language}; "
+                f"write its words into task.{self.study.language}.yaml beside its task.yaml, or change the language"
+            )
         record = Study(
             name=self.study.name,
             task_name=self.task.name,

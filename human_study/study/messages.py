@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from data.tasks.decision_task import DecisionTask
+from data.tasks.value_format import amount_text, number_text
 from human_study.study.study_file import StudyFile
 
 CATALOGUES = Path(__file__).parent / "catalogues"
@@ -38,6 +39,10 @@ class Messages:
         assert isinstance(found, list), f"{name} is a single text"
         return [one.format(**self._words) for one in found]
 
+    def amount(self, amount: float, currency: str) -> str:
+        """An amount of money as people read it in this language, for example "1.50 GBP"."""
+        return amount_text(amount, currency, self.language)
+
     def section(self, name: str) -> dict[str, str]:
         """All single texts directly in one section, by the last part of their names."""
         prefix = name + "."
@@ -49,13 +54,14 @@ def study_words(study: StudyFile, task: DecisionTask) -> dict[str, Any]:
     """What the braces in the message catalogue stand for in one study."""
     return {
         "noun": task.case_noun,
+        "nouns": task.nouns,
         "approve": task.choices.approve,
         "deny": task.choices.deny,
         "positive": task.outcome.positive_label,
         "negative": task.outcome.negative_label,
         "n_trials": study.trials.main + study.trials.attention + study.trials.repeated,
         "n_practice": study.trials.practice,
-        "idle_minutes": f"{study.time_limits.idle_minutes:g}",
+        "idle_minutes": number_text(study.time_limits.idle_minutes, study.language),
     }
 
 

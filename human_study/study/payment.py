@@ -62,8 +62,3 @@ def bonuses(payment: Payment, completed: Iterable[Participant], n_correct: Mappi
         )
         for own, person in zip(cents, people, strict=True)
     ]
-
-
-def shown_amount(amount: float, currency: str) -> str:
-    """An amount as people read it, for example "1.50 GBP"."""
-    return f"{amount:.2f} {currency}"

@@ -65,6 +65,30 @@ def test_it_is_less_sure_where_it_has_seen_nothing() -> None:
     assert fitted.predict_spread(X * 4).mean() > fitted.predict_spread(X * 0.2).mean()
 
 
+@pytest.mark.parametrize("n_people", [2, 3, 6])
+def test_a_class_that_one_person_alone_chose_is_learned_without_trees(n_people: int) -> None:
+    person = np.repeat(np.arange(n_people), 240 // n_people)
+    X = np.random.default_rng(0).normal(size=(240, 2))
+    fitted = HumanResponseEstimator(n_advice=1, max_steps=20, n_members=2).fit(X, person == 0, groups=person)
+    assert fitted.boosting_share_ == 0
+    assert np.isfinite(fitted.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+@pytest.mark.parametrize("where", ["y", "groups"])
+@pytest.mark.parametrize("kind", [list, pd.Series])
+def test_missing_values_are_refused_with_what_to_do(missing: Any, where: str, kind: Any) -> None:
+    given: dict[str, list[Any]] = {"y": ["approve", "deny"] * 6, "groups": ["ann", "bob", "cleo"] * 4}
+    given[where][4] = missing
+    with pytest.raises(ValueError, match=f"{where} contains NaN or None 1 times; leave these decisions out"):
+        HumanResponseEstimator().fit(np.ones((12, 2)), kind(given["y"]), groups=kind(given["groups"]))
+
+
+def test_groups_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="names who took each of 12 decisions"):
+        HumanResponseEstimator().fit(np.ones((12, 2)), np.arange(12) % 2, groups=np.arange(11))
+
+
 @pytest.mark.parametrize(
     ("X", "y", "groups", "message"),
     [

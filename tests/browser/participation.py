@@ -29,7 +29,7 @@ WHOLE_STUDY = {
         {"id": "adult", "question": "Are you 18 or older?", "options": ["Yes", "No"], "accept": ["Yes"]}
     ],
 }
-_WORDS = {"noun": "application", "positive": "repaid", "negative": "defaulted"}
+_WORDS = {"noun": "application", "nouns": "applications", "positive": "repaid", "negative": "defaulted"}
 RIGHT_ANSWERS = {
     question.right
     for language in ("en", "de")

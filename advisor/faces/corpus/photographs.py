@@ -8,6 +8,7 @@ hair_makes_poor_surround`). A person whose pictures cannot be used is skipped, n
 
 import csv
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from advisor.faces.corpus.landmarks import (
     MARGIN,
@@ -28,6 +30,7 @@ from data.errors import FacesError, SetupError
 
 TEXTURE_SIZE = 384  # pixels of the canonical frame with its margin
 MIN_PEOPLE = 6
+MAX_PIXELS = 50_000_000  # of a picture, 150 MB once it is read
 MIN_LIKENESS = 0.4  # correlation with the mean face below which landmarks are held to be another picture's
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -107,13 +110,14 @@ def read_people(folder: Path) -> tuple[People, dict[str, str]]:
     strangers = _misfits(people)
     if strangers:
         skipped.update(dict.fromkeys(strangers, "its landmarks do not fit its pictures"))
+        del people  # before the others are laid out again, on the shape without the strangers
         people = _assemble({k: v for k, v in usable.items() if k not in strangers}, facts)
     return people, skipped
 
 
 @dataclass(frozen=True)
 class _Picture:
-    pixels: NDArray[np.uint8]  # BGR
+    path: Path  # pixels are read when they are laid out: all pictures together would fill the memory
     landmarks: NDArray[np.float64]  # in pixels
 
 
@@ -178,9 +182,8 @@ def _read_picture(
 ) -> _Picture:
     if stem not in pictures:
         raise FacesError(f"{stem} is missing")
-    pixels = cv2.imread(str(pictures[stem]))
-    if pixels is None:
-        raise FacesError(f"{pictures[stem].name} is not a readable picture")
+    _require_whole(pictures[stem])
+    pixels = _pixels(pictures[stem])
     if isinstance(landmarks, dict):
         if stem not in landmarks:
             raise FacesError(f"landmarks.npz has no {stem}")
@@ -190,7 +193,39 @@ def _read_picture(
     if points.shape != (N_LANDMARKS, 2) or not np.isfinite(points).all():
         raise FacesError(f"the landmarks of {stem} are not {N_LANDMARKS} finite points")
     height, width = pixels.shape[:2]
-    return _Picture(pixels, points * [width, height])
+    return _Picture(pictures[stem], points * [width, height])
+
+
+def _require_whole(path: Path) -> None:
+    """Raise FacesError for a picture that is damaged, transparent or too large; OpenCV would read on in silence."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is looked at here
+            picture = Image.open(path)
+        with picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise FacesError(
+                    f"{path.name} has {width:,} × {height:,} pixels; scale it down, below 50 million"
+                )
+            picture.load()  # a truncated one fails here
+            if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
+                raise FacesError(
+                    f"{path.name} has transparent pixels; lay it on a background and save it again"
+                )
+    except Image.DecompressionBombError:
+        raise FacesError(f"{path.name} has far too many pixels; scale it down, below 50 million") from None
+    except (OSError, ValueError, SyntaxError) as problem:
+        raise FacesError(
+            f"{path.name} is not a readable picture or is damaged ({problem}); copy it again"
+        ) from None
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise FacesError(f"{path.name} is not a readable picture")
+    return pixels
 
 
 def _assemble(usable: dict[str, tuple[_Picture, _Picture]], facts: dict[str, dict[str, str]]) -> People:
@@ -204,15 +239,10 @@ def _assemble(usable: dict[str, tuple[_Picture, _Picture]], facts: dict[str, dic
         points = [pair[kind].landmarks for pair in usable.values()]
         shapes.append(np.array([p @ m.T + t for p, (m, t) in zip(points, moves, strict=True)]))
     warp = Warp(canonical_shape(shapes[0], shapes[1]))
-    textures = [
-        np.stack(
-            [
-                _texture(pair[kind], shape, warp)
-                for pair, shape in zip(usable.values(), shapes[kind], strict=True)
-            ]
-        )
-        for kind in (0, 1)
-    ]
+    textures = np.empty((2, len(usable), TEXTURE_SIZE, TEXTURE_SIZE, 3), np.uint8)
+    for kind in (0, 1):
+        for n, pair in enumerate(usable.values()):
+            textures[kind, n] = _texture(pair[kind], shapes[kind][n], warp)
     return People(
         ids=list(usable),
         genders=[facts.get(person, {}).get("gender", "") for person in usable],
@@ -235,7 +265,7 @@ def _texture(picture: _Picture, shape: NDArray[np.float64], warp: Warp) -> NDArr
     )
     source = ((target - offset) @ np.linalg.inv(matrix).T).astype(np.float32)
     pixels_a_texel = (1 + 2 * MARGIN) / TEXTURE_SIZE / np.sqrt(abs(np.linalg.det(matrix)))
-    smoothed = cv2.GaussianBlur(picture.pixels, (0, 0), max(0.3, pixels_a_texel * 0.35))
+    smoothed = cv2.GaussianBlur(_pixels(picture.path), (0, 0), max(0.3, pixels_a_texel * 0.35))
     laid = cv2.remap(smoothed, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(laid[..., ::-1], dtype=np.uint8)
 

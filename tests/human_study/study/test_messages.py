@@ -9,7 +9,7 @@ from human_study.study.messages import CATALOGUES, Messages
 
 LANGUAGES = sorted(path.stem for path in CATALOGUES.glob("*.yaml"))
 # A language may leave out the task's noun where its grammar would need the noun's gender.
-OPTIONAL = {"{noun}"}
+OPTIONAL = {"{noun}", "{nouns}"}
 
 
 def flat(language: str) -> dict[str, object]:
@@ -43,7 +43,7 @@ def test_every_catalogue_has_the_same_texts_with_the_same_words(language: str) -
 
 
 def test_words_are_filled_in() -> None:
-    messages = Messages("en", {"noun": "loan", "approve": "Approve", "deny": "Deny"})
+    messages = Messages("en", {"noun": "loan", "nouns": "loans", "approve": "Approve", "deny": "Deny"})
     assert "loan" in messages.text("instructions.face")
     assert messages.text("page.step", step=2, n_steps=7) == "Step 2 of 7"
     with pytest.raises(KeyError):

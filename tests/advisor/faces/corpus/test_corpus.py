@@ -1,13 +1,16 @@
 """The corpus: who may be in a face, what an expression moves, and what is done with bad pictures."""
 
 import json
+import zlib
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from advisor.faces.corpus.blend import FaceRenderer
 from advisor.faces.corpus.corpus import (
@@ -251,6 +254,35 @@ def test_bad_pictures_are_skipped_and_named(tmp_path: Path) -> None:
     assert "478" in skipped["005"]
     assert "do not fit" in skipped["006"]
     assert len(people.ids) == 9
+
+
+def test_damaged_transparent_and_huge_pictures_are_skipped_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_people(tmp_path / "some", 14)
+    jpeg = (folder / "003_neutral.jpg").read_bytes()
+    (folder / "003_neutral.jpg").write_bytes(jpeg[: len(jpeg) // 3])
+    for person, alpha in (("004", 128), ("005", 255)):
+        picture = Image.open(folder / f"{person}_neutral.jpg").convert("RGBA")
+        picture.putalpha(alpha)
+        (folder / f"{person}_neutral.jpg").unlink()
+        picture.save(folder / f"{person}_neutral.png")
+    png = (folder / "005_neutral.png").read_bytes()
+    huge = bytearray(png)
+    huge[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height in the header
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (folder / "006_neutral.jpg").unlink()
+    (folder / "006_neutral.png").write_bytes(huge)
+    large = cv2.resize(cv2.imread(str(folder / "007_smiling.jpg")), (900, 900))
+    cv2.imwrite(str(folder / "007_smiling.jpg"), large)
+    monkeypatch.setattr("advisor.faces.corpus.photographs.MAX_PIXELS", 800_000)
+    people, skipped = read_people(folder)
+    assert sorted(skipped) == ["003", "004", "006", "007"]
+    assert "003_neutral.jpg is not a readable picture or is damaged" in skipped["003"]
+    assert "004_neutral.png has transparent pixels" in skipped["004"]
+    assert "006_neutral.png has far too many pixels" in skipped["006"]
+    assert "007_smiling.jpg has 900 × 900 pixels" in skipped["007"]
+    assert "005" in people.ids
 
 
 def test_folders_without_faces_are_refused_in_a_sentence(tmp_path: Path) -> None:

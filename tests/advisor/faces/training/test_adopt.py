@@ -111,6 +111,8 @@ def test_ones_own_weights_are_used_by_everything_and_unreadable_ones_are_refused
         ],
     )
     assert adopted.exit_code == 0, adopted.output
+    assert "no expression can be read in these faces" in adopted.output
+    assert "COUNTENANCE_WEIGHTS" not in adopted.output  # an untrained generator is not recommended
     shipped = FaceGenerator.load()
     monkeypatch.setenv("COUNTENANCE_WEIGHTS", str(mine))
     generator = FaceGenerator.load()

@@ -1,0 +1,93 @@
+"""A task's words in another language: `task.LANGUAGE.yaml` beside task.yaml, with labels, units and nouns only."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from data.errors import TaskError
+from data.nearest import nearest
+from data.tasks.task_file import Section, TaskFile, Text
+from data.yaml_text import read_yaml_text
+
+
+class ColumnWords(Section):
+    """What one column is called; `categories` maps the table's words to what people read."""
+
+    label: Text = ""
+    unit: Text = ""
+    help: Text = ""
+    categories: dict[Text, Text] = Field(default_factory=dict)
+
+
+class OutcomeWords(Section):
+    """What the two outcomes are called."""
+
+    positive_label: Text = ""
+    negative_label: Text = ""
+
+
+class ChoiceWords(Section):
+    """The labels of the two buttons."""
+
+    approve: Text = ""
+    deny: Text = ""
+
+
+class TaskWords(Section):
+    """All words of a task in one language; what is left out keeps the words of task.yaml."""
+
+    title: Text = ""
+    description: Text = ""
+    case_noun: Text = ""
+    case_noun_plural: Text = ""
+    choices: ChoiceWords = ChoiceWords()
+    outcome: OutcomeWords = OutcomeWords()
+    columns: dict[Text, ColumnWords] = Field(default_factory=dict)
+
+
+def words_path(task_path: Path, language: str) -> Path:
+    """Where the words of a task in a language lie."""
+    return task_path.with_name(f"{task_path.stem}.{language}.yaml")
+
+
+def translated(task: TaskFile, task_path: Path, language: str) -> dict[str, Any]:
+    """The content of a task file with the words of a language; its own where there is no file of them.
+
+    Raises TaskError where that file is wrong.
+    """
+    content = task.model_dump(exclude={"path"})
+    content["language"] = language
+    path = words_path(task_path, language)
+    if not path.is_file():
+        return content
+    try:
+        words = TaskWords.model_validate(read_yaml_text(path.read_text(encoding="utf-8-sig")) or {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise TaskError(f"{path} cannot be read ({reason}); write it as YAML in UTF-8") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise TaskError(
+            f"{path.name}: {where} is wrong; it may hold words only, as task.yaml does"
+        ) from error
+    for name, column in words.columns.items():
+        if name not in content["columns"]:
+            meant = nearest(name, content["columns"])
+            hint = f'did you mean "{meant}"?' if meant else "take it out"
+            raise TaskError(f"{path.name}: the task has no column {name}; {hint}")
+        unknown = sorted(set(column.categories) - set(content["columns"][name]["categories"]))
+        if unknown:
+            raise TaskError(f'{path.name}: column {name} has no category "{unknown[0]}"; take it out')
+    _replace_words(content, words.model_dump())
+    return content
+
+
+def _replace_words(content: dict[str, Any], words: dict[str, Any]) -> None:
+    for key, value in words.items():
+        if isinstance(value, dict):
+            _replace_words(content[key], value)
+        elif value:
+            content[key] = value
