@@ -33,6 +33,7 @@ from human_study.planning.power import (
 from human_study.planning.power_populations import PilotPopulation, TestPool
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.response import ResponseModel
 from tests.support.reviewed_study import write_reviewed_bundle
 from tests.support.tiny_study import write_study
@@ -234,12 +235,12 @@ def write_pilot(folder: Path, task_path: Path) -> Path:
     run = RunDirectory.start(folder, {"task": str(task_path), "task_hash": task.task_hash})
     run.write_json("risk_model.json", risk_model.to_dict())
     run.write_json("seen_features.json", seen.to_dict())
-    response = ResponseModel(1, seen.transform(train).shape[1], n_members=2)
-    encoder = FeatureEncoder(encoder_features(risk_model, train).shape[1], torch.tensor([[-1.0, 1.0]]), 4)
+    response = ResponseModel(len(EXPRESSION_AXES), seen.transform(train).shape[1], n_members=2)
+    encoder = FeatureEncoder(encoder_features(risk_model, train).shape[1], torch.tensor(EXPRESSION_BOUNDS), 4)
     with torch.no_grad():
-        response.linear[:, 0] = 2.0
+        response.linear[:, EXPRESSION_AXES.index("smile")] = 2.0
         encoder.linear.weight.zero_()
-        encoder.linear.weight[0, -1] = 1.0
+        encoder.linear.weight[EXPRESSION_AXES.index("smile"), -1] = 1.0
     save_checkpoint(run.file(RESPONSE_FILE), "response", response.state_dict(), response.config)
     save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
     run.write_json("summary.json", {})
