@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[3]
 ADVISOR = (
     "import advisor.encoder.composition as c; c.N_DISTILLED_FACES = 150; from advisor.cli import main; main()"
 )
-N_STEPS = 200
-SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=10")
+N_STEPS = 400
+SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=20")
 
 
 def started(words: tuple[object, ...], weights: Path) -> subprocess.Popen[str]:
