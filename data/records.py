@@ -5,6 +5,7 @@ declarations. Records are immutable; what is written is a record, what is read i
 random url-safe tokens and carry nothing; times are UTC.
 """
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,6 +103,12 @@ class Bundle(Record):
     registered_at: Annotated[AwareDatetime, Meaning("when it was registered", "UTC")] = Field(
         default_factory=now
     )
+
+    @property
+    def response_sha256(self) -> str | None:
+        """SHA-256 of the weights of the response model that its advisor was trained through, if there was one."""
+        sha256 = json.loads(self.manifest).get("weights", {}).get("response")
+        return None if sha256 is None else str(sha256)
 
 
 class StudyRound(Record):

@@ -71,7 +71,17 @@ def power(
     """Say how many participants a study needs, by simulating its planned analysis."""
     from human_study.planning.power_report import power_of_study, write_power
 
-    found = power_of_study(study, effect, population, pilot, target, participants, simulations, minutes, seed)
+    found = power_of_study(
+        study,
+        effect=effect,
+        population_name=population,
+        pilot=pilot,
+        target=target,
+        participants=participants,
+        n_simulations=simulations,
+        minutes=minutes,
+        seed=seed,
+    )
     for point in found.points:
         print(
             f"{point.n_each:5d} a condition, {point.n_total:5d} in all: power {point.power:6.1%} "

@@ -77,15 +77,15 @@ RULES = {
         uses="torch charts",
     ),
     "human_study.dataset": Rule(
-        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.analysis human_study.study"
+        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.analysis human_study.presentation "
+        "human_study.study"
     ),
     "human_study.report": Rule(
         "data data.store advisor.bundles human_study.analysis human_study.findings human_study.planning "
         "human_study.presentation human_study.study"
     ),
     "human_study.analysts.views": Rule(
-        f"{_DATA} advisor.bundles human_study.analysis human_study.dataset human_study.findings "
-        "human_study.presentation",
+        f"{_DATA} advisor.bundles human_study.analysis human_study.findings human_study.presentation",
         uses="streamlit charts",
     ),
     "human_study.analysts": Rule("data human_study.web human_study.analysts.views", uses="http streamlit"),

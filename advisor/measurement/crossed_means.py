@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.measurement.accuracy import NO_SPREAD, Estimate
+from advisor.measurement.estimate import NO_SPREAD, Estimate
 
 MIN_PEOPLE = 5
 TOO_FEW_PEOPLE = f"fewer than {MIN_PEOPLE} people in a group: no interval"

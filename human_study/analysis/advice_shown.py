@@ -15,20 +15,19 @@ import pandas as pd
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE
 from data.analysis_records import TrainingRun
-from data.records import ParticipantKind
 
 NO_READING = "no response model has read these faces yet (train one on these decisions): nothing to follow"
 
 
-def face_readings(runs: Sequence[TrainingRun], kind: ParticipantKind) -> pd.Series:
-    """What the study's runs of one kind of participant read off faces: P(approve) by SHA-256 of the picture.
+def face_readings(runs: Sequence[TrainingRun]) -> pd.Series:
+    """What runs read off faces: P(approve) by SHA-256 of the picture.
 
     Where several runs have read a face, the newest speaks. Runs whose folder is gone say nothing.
     """
     found: list[pd.Series] = []
     for run in runs:
         path = Path(run.run_path) / READINGS_FILE
-        if run.participants == kind and path.is_file():
+        if path.is_file():
             table = pd.read_csv(path, dtype={"image_sha256": str})
             found.append(table.set_index("image_sha256")[READING_COLUMN].astype(float))
     together = pd.concat(found) if found else pd.Series(dtype=float)

@@ -22,7 +22,7 @@ OTHER = "all others"
 
 
 @dataclass(frozen=True)
-class Cases:
+class StudyApplications:
     """The task and its applications, indexed by application id; or neither, and why."""
 
     task: DecisionTask | None
@@ -30,34 +30,34 @@ class Cases:
     reason: str = ""
 
 
-def read_cases(bundles: Iterable[Bundle]) -> Cases:
+def applications_of(bundles: Iterable[Bundle]) -> StudyApplications:
     """The applications that the bundles were published for."""
     newest = list(bundles)[-1:]
     if not newest:
-        return Cases(None, pd.DataFrame(), "the study has no round yet")
+        return StudyApplications(None, pd.DataFrame(), "the study has no round yet")
     manifest = newest[0].manifest
     try:
         task = load_task(manifest.task_path)
         if not task.has_hash(manifest.task_hash):
             changed = f"the task {manifest.task_name} has changed since the bundle was published"
-            return Cases(None, pd.DataFrame(), changed)
-        return Cases(task, read_applications(task).frame)
+            return StudyApplications(None, pd.DataFrame(), changed)
+        return StudyApplications(task, read_applications(task).frame)
     except TaskError as error:
-        return Cases(None, pd.DataFrame(), str(error).splitlines()[0].rstrip("."))
+        return StudyApplications(None, pd.DataFrame(), str(error).splitlines()[0].rstrip("."))
 
 
-def features_of(cases: Cases) -> pd.DataFrame:
+def features_of(applications: StudyApplications) -> pd.DataFrame:
     """What can be compared: a numeric column a feature, or a category, of what machine or people see.
 
     Index application id; columns are (label, direction) such as "Annual income" or "Term: 60 months"; numbers
     are ranks from 0 to 1, so that no outlier speaks for all, and missing ones are in the middle.
     """
-    assert cases.task is not None, "ask for the reason first"
+    assert applications.task is not None, "ask for the reason first"
     columns: dict[str, pd.Series] = {}
-    for name, column in cases.task.columns.items():
-        if column.role != "feature" or name not in cases.frame:
+    for name, column in applications.task.columns.items():
+        if column.role != "feature" or name not in applications.frame:
             continue
-        values, label = cases.frame[name], cases.task.label(name)
+        values, label = applications.frame[name], applications.task.label(name)
         if column.kind in ("number", "integer"):
             columns[label] = values.astype(float).rank(pct=True).fillna(0.5)
         elif column.kind == "yes_no":
@@ -65,33 +65,33 @@ def features_of(cases: Cases) -> pd.DataFrame:
         else:
             common = values.value_counts().index[:MAX_CATEGORIES]
             for value in common if len(common) > 2 else common[:1]:
-                shown = cases.task.display(name, value)
+                shown = applications.task.display(name, value)
                 columns[f"{label}: {shown}"] = (values == value).fillna(False).astype(float)
-    return pd.DataFrame(columns, index=cases.frame.index)
+    return pd.DataFrame(columns, index=applications.frame.index)
 
 
-def groups_or_reason(cases: Cases, task_name: str) -> dict[str, pd.Series] | str:
+def groups_or_reason(applications: StudyApplications, task_name: str) -> dict[str, pd.Series] | str:
     """`protected_groups`, or why there are none: no task, or it declares no protected attribute."""
-    if cases.task is None:
-        return cases.reason
-    return protected_groups(cases) or f"the task {task_name} declares no protected attribute"
+    if applications.task is None:
+        return applications.reason
+    return protected_groups(applications) or f"the task {task_name} declares no protected attribute"
 
 
-def protected_groups(cases: Cases) -> dict[str, pd.Series]:
+def protected_groups(applications: StudyApplications) -> dict[str, pd.Series]:
     """Label of each protected column → the group of each application, as text; missing is no group.
 
     Numbers are cut into thirds; of many categories the most frequent stand alone and the rest together.
     """
-    assert cases.task is not None, "ask for the reason first"
+    assert applications.task is not None, "ask for the reason first"
     groups = {}
-    for name, column in cases.task.columns.items():
-        if column.role != "protected" or name not in cases.frame:
+    for name, column in applications.task.columns.items():
+        if column.role != "protected" or name not in applications.frame:
             continue
-        values, label = cases.frame[name], cases.task.label(name)
+        values, label = applications.frame[name], applications.task.label(name)
         if column.kind in ("number", "integer"):
             groups[label] = _thirds(values.astype(float), column.unit)
         else:
-            shown = values.map(partial(cases.task.display, name)).astype(object)  # may be categories
+            shown = values.map(partial(applications.task.display, name)).astype(object)  # may be categories
             common = shown[values.notna()].value_counts().index[:MAX_CATEGORIES]
             groups[label] = shown.where(shown.isin(common), OTHER).where(values.notna())
     return groups
@@ -104,3 +104,23 @@ def _thirds(values: pd.Series, unit: str) -> pd.Series:
     names = [f"{low:g} to {high:g} {unit}".strip() for low, high in itertools.pairwise(edges)]
     place = np.clip(np.searchsorted(edges, values.to_numpy(), side="left") - 1, 0, len(names) - 1)
     return pd.Series(np.asarray(names, dtype=object)[place], index=values.index).where(values.notna())
+
+
+def application_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """A row an application, the one decided wrongly most often first.
+
+    Columns application_id, split, outcome, machine_score, n_decisions, share_wrong,
+    share_approved. `decisions` are main trials with outcomes.
+    """
+    table = decisions.assign(wrong=decisions["approved"] != decisions["outcome"])
+    grouped = table.groupby("application_id").agg(
+        split=("split", "first"),
+        outcome=("outcome", "first"),
+        machine_score=("machine_score", "first"),
+        n_decisions=("wrong", "size"),
+        share_wrong=("wrong", "mean"),
+        share_approved=("approved", "mean"),
+    )
+    return grouped.reset_index().sort_values(
+        ["share_wrong", "n_decisions", "application_id"], ascending=[False, False, True], ignore_index=True
+    )

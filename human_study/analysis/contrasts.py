@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import Estimate, t_quantile
 from advisor.measurement.crossed_means import NOTHING_TO_COMPARE, CrossedMeans, crossed_means
+from advisor.measurement.estimate import Estimate, t_quantile
 
 BASELINE = "none"
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
@@ -90,18 +90,18 @@ def _odds_ratio(
     return Estimate(float(np.exp(log_odds_ratio)), float(low), float(high))
 
 
-def contrasts_table(decisions: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
-    """Every condition against `baseline` within its round, p values Holm-corrected over the whole table.
+def contrasts_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Every condition against no advice within its round, p values Holm-corrected over the whole table.
 
     Columns: round_number, condition, n_participants (both groups), difference, ci_low, ci_high, odds_ratio,
-    odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. Empty where a round has no baseline.
+    odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. Empty where no round has both.
     """
     rows = []
     needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
     for round_number, in_round in decisions.groupby("round_number")[needed]:
-        for condition in [c for c in in_round["condition"].unique() if c != baseline]:
-            pair = in_round[in_round["condition"].isin([condition, baseline])]
-            if baseline not in set(pair["condition"]):
+        for condition in [c for c in in_round["condition"].unique() if c != BASELINE]:
+            pair = in_round[in_round["condition"].isin([condition, BASELINE])]
+            if BASELINE not in set(pair["condition"]):
                 continue
             result = contrast(pair, (pair["condition"] == condition).to_numpy())
             rows.append(

@@ -3,13 +3,13 @@
 Every function takes one row a decision, with `participant_key`, `round_number`, `condition`,
 `approved` (0 or 1) and `outcome` (1 = the good outcome, 0 = the bad one); response times need
 `response_time_ms` too. Which decisions belong into a frame (test applications, main trials, one kind of
-participant) is for the caller to say, see study_results.py.
+participants) is for the caller to say, see study_results.py.
 
 Decisions of one participant resemble each other, so that participants, not decisions, are what is
 independent: intervals come from leaving out one participant at a time, with t quantiles for the number of
 participants. Where a figure cannot be computed, the result holds None and a sentence that says why.
 Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how
-conditions compare with each other, in condition_contrasts.py.
+conditions compare with each other, in contrasts.py.
 """
 
 import numpy as np
@@ -19,27 +19,23 @@ from scipy import stats
 from advisor.measurement.accuracy import (
     COUNTS,
     NO_DECISIONS,
-    NO_SPREAD,
-    Estimate,
     balanced_accuracy,
     balanced_share,
     decision_counts,
-    jackknife,
-    t_quantile,
 )
+from advisor.measurement.estimate import Estimate, mean_estimate
+from advisor.measurement.jackknife import jackknife_figure
 
 
 def plain_accuracy(decisions: pd.DataFrame) -> Estimate:
     """The share of correct decisions, whatever the outcomes; interval as for `balanced_accuracy`."""
-    if len(decisions) == 0:
-        return Estimate(None, None, None, NO_DECISIONS)
-    return jackknife(decision_counts(decisions), _plain)
-
-
-def _plain(counts: np.ndarray) -> np.ndarray:
-    """Share of correct decisions of counts [..., 4]."""
-    n_positive, n_negative, n_hits, n_correct_rejections = np.moveaxis(counts.astype(float), -1, 0)
-    return (n_hits + n_correct_rejections) / (n_positive + n_negative)
+    return jackknife_figure(
+        decision_counts(decisions),
+        lambda s: (s["n_hits"] + s["n_correct_rejections"]) / (s["n_positive"] + s["n_negative"]),
+        low=0.0,
+        high=1.0,
+        nothing=NO_DECISIONS,
+    )
 
 
 def sensitivity_and_criterion(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
@@ -53,28 +49,18 @@ def sensitivity_and_criterion(decisions: pd.DataFrame) -> tuple[Estimate, Estima
     hit_z = stats.norm.ppf((counts["n_hits"] + 0.5) / (counts["n_positive"] + 1))
     n_false_alarms = counts["n_negative"] - counts["n_correct_rejections"]
     false_alarm_z = stats.norm.ppf((n_false_alarms + 0.5) / (counts["n_negative"] + 1))
-    return _mean_interval(hit_z - false_alarm_z), _mean_interval(-(hit_z + false_alarm_z) / 2)
-
-
-def _mean_interval(values: np.ndarray) -> Estimate:
-    """The mean of independent values and its t interval."""
-    if len(values) == 0:
-        return Estimate(None, None, None, "no participant has met both outcomes yet")
-    mean = float(np.mean(values))
-    if len(values) == 1:
-        return Estimate(mean, None, None, "one participant: no interval")
-    half_width = t_quantile(len(values) - 1) * float(stats.sem(values))
-    if half_width < 1e-12:
-        return Estimate(mean, None, None, NO_SPREAD)
-    return Estimate(mean, mean - half_width, mean + half_width)
+    nobody = "no participant has met both outcomes yet"
+    criterion = mean_estimate(-(hit_z + false_alarm_z) / 2, nobody)
+    return mean_estimate(hit_z - false_alarm_z, nobody), criterion
 
 
 def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.DataFrame:
     """Accuracy by round and condition: one row a cell, in the order given, those without decisions too.
 
-    Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced),
-    plain_accuracy, d_prime and criterion with their `_low` and `_high`, approval_rate, and why a figure is
-    missing: reason (of accuracy), signal_reason (of d_prime and criterion).
+    Columns: round_number, condition, n_participants, n_decisions; shares from 0 to 1: accuracy, ci_low, ci_high
+    (balanced), plain_accuracy with `_low` and `_high`, approval_rate; in standard deviations of the evidence:
+    d_prime and criterion with `_low` and `_high`; and why a figure is missing: reason (of accuracy), signal_reason
+    (of d_prime and criterion).
     """
     needed = decisions[["round_number", "condition", "participant_key", "approved", "outcome"]]
     groups = dict(list(needed.groupby(["round_number", "condition"])))

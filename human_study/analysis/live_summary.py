@@ -1,6 +1,6 @@
 """A study while it runs, as tables: who is where, what is left of the quotas, speed, attention checks, pauses.
 
-Not responsible for how they look (live_view.py), nor for what counts in the analysis (study_results.py).
+Not responsible for how they look (analysts/views/live.py), nor for what counts in the analysis (study_results.py).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import pandas as pd
 
 from data.records import ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
+from human_study.analysis.study_results import STATUSES
 
 PAUSE = timedelta(minutes=1)  # longer than this without a decision is called a pause
 RECENT = timedelta(minutes=10)
-_STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
 _KEY_LETTERS = 6
 FIRST_STEP = "not begun"
 
@@ -71,11 +71,13 @@ def _conditions(
     declared: list[StudyCondition], participants: pd.DataFrame, newest: int | None
 ) -> pd.DataFrame:
     of_round = participants[participants["round_number"] == newest]
-    counts = pd.crosstab(of_round["condition"], of_round["status"]).reindex(columns=_STATUSES, fill_value=0)
+    counts = pd.crosstab(of_round["condition"], of_round["status"]).reindex(
+        columns=list(STATUSES), fill_value=0
+    )
     known = {condition.condition: condition for condition in declared}
     rows = []
     for name in sorted({*known, *counts.index}):
-        row = counts.loc[name] if name in counts.index else pd.Series(0, index=_STATUSES)
+        row = counts.loc[name] if name in counts.index else pd.Series(0, index=list(STATUSES))
         quota = known[name].quota if name in known else None
         taken = int(row["completed"] + row["active"])
         rows.append(
@@ -84,10 +86,10 @@ def _conditions(
                 "state": known[name].status if name in known else "open",
                 "quota": quota,
                 "left": None if quota is None else max(0, quota - taken),
-                **{status: int(row[status]) for status in _STATUSES},
+                **{status: int(row[status]) for status in STATUSES},
             }
         )
-    return pd.DataFrame(rows, columns=["condition", "state", "quota", "left", *_STATUSES])
+    return pd.DataFrame(rows, columns=["condition", "state", "quota", "left", *STATUSES])
 
 
 def _steps(active: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,12 @@
 """What a study has shown so far, read from store and bundles once, for the analyst app and the report.
 
 Not responsible for which decisions count (advisor/measurement/counted_decisions.py), for the figures themselves
-(decision_statistics.py), nor for how they look.
+(decision_statistics.py, contrasts.py), nor for how they look.
 """
 
+import dataclasses
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,12 +16,13 @@ import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, registered_bundle
 from advisor.measurement.counted_decisions import counted, left_out
+from data.analysis_records import TrainingRun
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis import advice_shown, contrasts, decision_statistics
-from human_study.analysis.application_groups import Cases, read_cases
+from human_study.analysis.application_groups import StudyApplications, applications_of
 
-STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")
+STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")  # in the order of display
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip
@@ -32,34 +35,30 @@ _KEPT_COLUMNS = [
 
 @dataclass(frozen=True)
 class StudyResults:
-    """One study and one kind of participant, as analysed.
+    """One study and one kind of participant, as analysed. What is below the six frames is derived from them.
 
-    `rounds`: one row a round (round_number, started_at, advisor, trained_on, machine_accuracy, bundle_hash,
-    bundle_path). `participants`: one row a participant of this kind, whatever became of them. `excluded`:
-    participant key → why their decisions do not count.
-
-    `all_decisions`: every decision of every participant of this kind, with `outcome` (1 = the good one;
-    missing for practice), `machine_score` (the machine's probability of the good outcome), `advice` (see
-    advice_shown.py), `initial_approved` (0 or 1; missing where there was one stage) and `counts`, whether it
-    enters the analysis. `decisions`: those main trials that count. The other tables are as from
-    decision_statistics and condition_contrasts. `reason_codes`: codes that coders gave to reasons (trial_key,
-    coder, code). `readings` and `run_paths` are of the runs that learned from this study, see advice_shown.py.
+    Attributes:
+        study: as the store holds it, its study file included.
+        kind: people or simulated participants.
+        rounds: one row a round (round_number, started_at, advisor, trained_on, machine_accuracy, bundle_hash,
+            bundle_path).
+        participants: one row a participant of this kind, whatever became of them.
+        all_decisions: every decision of every participant of this kind, with `outcome` (1 = the good one;
+            missing for practice), `machine_score` (the machine's probability of the good outcome), `advice`
+            (see advice_shown.py) and `initial_approved` (0 or 1; missing where there was one stage).
+        reason_codes: codes that coders gave to reasons (trial_key, coder, code).
+        runs: the runs that learned from this study and kind, the oldest first.
+        conditions: those that are looked at; None without a filter.
     """
 
     study: Study
     kind: ParticipantKind
     rounds: pd.DataFrame
     participants: pd.DataFrame
-    excluded: pd.Series
     all_decisions: pd.DataFrame
-    decisions: pd.DataFrame
-    accuracy: pd.DataFrame
-    contrasts: pd.DataFrame
-    participant_accuracy: pd.DataFrame
-    response_times: pd.DataFrame
     reason_codes: pd.DataFrame
-    readings: pd.Series
-    run_paths: tuple[str, ...]
+    runs: tuple[TrainingRun, ...]
+    conditions: tuple[str, ...] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -67,25 +66,132 @@ class StudyResults:
         return self.kind == "simulated"
 
     @cached_property
+    def excluded(self) -> pd.Series:
+        """Participant key → why their decisions do not count."""
+        return left_out(self.study, self.participants, self.all_decisions)
+
+    @cached_property
+    def counted_people(self) -> pd.DataFrame:
+        """All decisions, on trials of every kind, by those who count."""
+        return self.all_decisions[~self.all_decisions["participant_key"].isin(self.excluded.index)]
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """The main trials that count."""
+        decisions = counted(self.all_decisions, self.excluded)
+        assert decisions["outcome"].notna().all(), (
+            "a decision on an application that is in no bundle of its study"
+        )
+        return decisions.astype({"outcome": "int8"})
+
+    @cached_property
     def test_decisions(self) -> pd.DataFrame:
         """The decisions that accuracy is measured on."""
         return self.decisions[self.decisions["split"] == "test"].reset_index(drop=True)
 
     @cached_property
+    def cells(self) -> list[tuple[int, str]]:
+        """Every (round, condition) that the study file declares or somebody was in, in the order of display."""
+        declared = json.loads(self.study.study_file).get("conditions", {})
+        seen = set(zip(self.participants["round_number"], self.participants["condition"], strict=True))
+        return [
+            (int(number), condition)
+            for number in self.rounds["round_number"]
+            for condition in CONDITIONS
+            if self.conditions is None or condition in self.conditions
+            if condition in declared or (number, condition) in seen
+        ]
+
+    @cached_property
+    def accuracy(self) -> pd.DataFrame:
+        """`decision_statistics.accuracy_table`; where nobody of a cell counts, that is the reason given."""
+        table = decision_statistics.accuracy_table(self.test_decisions, self.cells)
+        for (number, condition), (n_left_out, why) in self.left_out_whole(
+            ["round_number", "condition"]
+        ).items():
+            cell = (table["round_number"] == number) & (table["condition"] == condition)
+            said = f"all {n_left_out} participants are left out ({why})"
+            table.loc[cell, ["reason", "signal_reason"]] = said
+        return table
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """`contrasts.contrasts_table` of the test decisions."""
+        return contrasts.contrasts_table(self.test_decisions)
+
+    @cached_property
+    def participant_accuracy(self) -> pd.DataFrame:
+        """`decision_statistics.participant_table` of the test decisions."""
+        return decision_statistics.participant_table(self.test_decisions)
+
+    @cached_property
+    def response_times(self) -> pd.DataFrame:
+        """`decision_statistics.response_time_table` of the main trials."""
+        return decision_statistics.response_time_table(self.decisions)
+
+    @cached_property
+    def readings(self) -> pd.Series:
+        """What the runs read off faces, see `advice_shown.face_readings`."""
+        return advice_shown.face_readings(self.runs)
+
+    @cached_property
     def bundles(self) -> dict[str, Bundle]:
-        """Hash → the bundles that the rounds served."""
+        """Hash → the bundles that the rounds served. Raises BundleError where one is gone or altered."""
         served = self.rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
         return {str(row[1]): registered_bundle(str(row[0]), str(row[1])) for row in served.to_numpy()}
 
     @cached_property
-    def cases(self) -> Cases:
-        """The applications with their features and protected attributes, or why they cannot be had."""
-        return read_cases(self.bundles.values())
+    def applications(self) -> StudyApplications:
+        """The applications with their features and protected attributes, or why they cannot be had.
+
+        Raises BundleError where the newest bundle is gone or altered.
+        """
+        return applications_of(self.bundles.values())
 
     @property
     def machine_accuracy(self) -> dict[int, float]:
         """Round → balanced accuracy of the machine alone on the test split, as its bundle states it."""
         return dict(zip(self.rounds["round_number"], self.rounds["machine_accuracy"], strict=True))
+
+    def left_out_whole(self, by: list[str]) -> dict[Any, tuple[int, str]]:
+        """Group (a tuple) → how many are left out and why, of those groups of which nobody counts."""
+        because = self.participants["participant_key"].map(self.excluded)
+        groups = because.groupby([self.participants[name] for name in by])
+        return {key: (len(why), ", ".join(sorted(set(why)))) for key, why in groups if why.notna().all()}
+
+    def participant_flow(self) -> pd.DataFrame:
+        """How many participants became what: round_number, condition, then a column a status (see STATUSES)."""
+        groups = [self.participants["round_number"], self.participants["condition"]]
+        counts = pd.crosstab(groups, self.participants["status"]).reindex(
+            columns=list(STATUSES), fill_value=0
+        )
+        cells = pd.MultiIndex.from_tuples(self.cells, names=["round_number", "condition"])
+        return counts.reindex(cells, fill_value=0).rename_axis(columns=None).reset_index()
+
+    def narrowed(self, rounds: Collection[int] = (), conditions: Collection[str] = ()) -> "StudyResults":
+        """The results as if only these rounds and conditions had been run; empty means all of them.
+
+        Corrections are over what is left. The same object where nothing is left out.
+        """
+        kept_rounds = set(rounds or self.rounds["round_number"])
+        kept_conditions = set(conditions or CONDITIONS)
+        if all(number in kept_rounds and condition in kept_conditions for number, condition in self.cells):
+            return self
+
+        def kept(frame: pd.DataFrame) -> pd.DataFrame:
+            wanted = frame["round_number"].isin(kept_rounds) & frame["condition"].isin(kept_conditions)
+            return frame[wanted].reset_index(drop=True)
+
+        all_decisions = kept(self.all_decisions)
+        given = self.reason_codes["trial_key"].isin(all_decisions["trial_key"])
+        return dataclasses.replace(
+            self,
+            rounds=self.rounds[self.rounds["round_number"].isin(kept_rounds)].reset_index(drop=True),
+            participants=kept(self.participants),
+            all_decisions=all_decisions,
+            reason_codes=self.reason_codes[given].reset_index(drop=True),
+            conditions=tuple(condition for condition in CONDITIONS if condition in kept_conditions),
+        )
 
 
 def kinds_present(store: DecisionStore, study_name: str) -> list[ParticipantKind]:
@@ -96,40 +202,21 @@ def kinds_present(store: DecisionStore, study_name: str) -> list[ParticipantKind
 
 
 def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind) -> StudyResults:
-    """Read and analyse a study.
+    """Read a study.
 
     Raises StudyError where there is no such study, and BundleError where a bundle or its outcomes are gone.
     """
-    study = store.study(study_name)
     rounds = _rounds(store, study_name)
-    participants = store.participants_frame(study_name, kind=kind)
-    readings = advice_shown.face_readings(store.runs(study_name), kind)
-    everything = _with_machine_and_advice(
-        store.decisions_frame(study_name, kind=kind, columns=_KEPT_COLUMNS), rounds, readings
-    )
-    excluded = left_out(study, participants, everything)
-    decisions = counted(everything, excluded)
-    everything["counts"] = ~everything["participant_key"].isin(excluded.index)
-    assert decisions["outcome"].notna().all(), (
-        "a decision on an application that is in no bundle of its study"
-    )
-    decisions["outcome"] = decisions["outcome"].astype("int8")
-    on_test = decisions[decisions["split"] == "test"]
+    runs = tuple(run for run in store.runs(study_name) if run.participants == kind)
+    decisions = store.decisions_frame(study_name, kind=kind, columns=_KEPT_COLUMNS)
     return StudyResults(
-        study=study,
+        study=store.study(study_name),
         kind=kind,
         rounds=rounds,
-        participants=participants,
-        excluded=excluded,
-        all_decisions=everything,
-        decisions=decisions,
-        accuracy=accuracy_by_cell(on_test, _cells(study, rounds, participants), participants, excluded),
-        contrasts=contrasts.contrasts_table(on_test),
-        participant_accuracy=decision_statistics.participant_table(on_test),
-        response_times=decision_statistics.response_time_table(decisions),
+        participants=store.participants_frame(study_name, kind=kind),
+        all_decisions=_with_machine_and_advice(decisions, rounds, advice_shown.face_readings(runs)),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
-        readings=readings,
-        run_paths=tuple(run.run_path for run in store.runs(study_name) if run.participants == kind),
+        runs=runs,
     )
 
 
@@ -167,46 +254,3 @@ def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=_ROUND_COLUMNS)
-
-
-def _cells(study: Study, rounds: pd.DataFrame, participants: pd.DataFrame) -> list[tuple[int, str]]:
-    """Every (round, condition) that the study file declares or somebody was in, in the order of display."""
-    declared = json.loads(study.study_file).get("conditions", {})
-    seen = set(zip(participants["round_number"], participants["condition"], strict=True))
-    return [
-        (int(number), condition)
-        for number in rounds["round_number"]
-        for condition in CONDITIONS
-        if condition in declared or (number, condition) in seen
-    ]
-
-
-def accuracy_by_cell(
-    on_test: pd.DataFrame, cells: list[tuple[int, str]], participants: pd.DataFrame, excluded: pd.Series
-) -> pd.DataFrame:
-    """`decision_statistics.accuracy_table`; where everybody of a cell is left out, that is the reason given."""
-    table = decision_statistics.accuracy_table(on_test, cells)
-    whole = left_out_whole(participants, excluded, ["round_number", "condition"])
-    for (number, condition), (n_left_out, why) in whole.items():
-        cell = (table["round_number"] == number) & (table["condition"] == condition)
-        said = f"all {n_left_out} participants are left out ({why})"
-        table.loc[cell, ["reason", "signal_reason"]] = said
-    return table
-
-
-def left_out_whole(
-    participants: pd.DataFrame, excluded: pd.Series, by: list[str]
-) -> dict[Any, tuple[int, str]]:
-    """Group (a tuple) → how many are left out and why, of those groups of which nobody counts."""
-    because = participants["participant_key"].map(excluded)
-    groups = because.groupby([participants[name] for name in by])
-    return {key: (len(why), ", ".join(sorted(set(why)))) for key, why in groups if why.notna().all()}
-
-
-def participant_flow(results: StudyResults) -> pd.DataFrame:
-    """How many participants became what: round_number, condition, then a column a status (see STATUSES)."""
-    participants = results.participants
-    groups = [participants["round_number"], participants["condition"]]
-    counts = pd.crosstab(groups, participants["status"]).reindex(columns=list(STATUSES), fill_value=0)
-    cells = pd.MultiIndex.from_frame(results.accuracy[["round_number", "condition"]])
-    return counts.reindex(cells, fill_value=0).rename_axis(columns=None).reset_index()

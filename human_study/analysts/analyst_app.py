@@ -1,6 +1,6 @@
 """The analyst app: navigation between its pages, which are in `analysts/views`.
 
-Only shows: what counts is decided in study_results.py, computed in the findings, drawn in figures.py. Which
+Only shows: what counts is decided in analysis, computed in findings, drawn in presentation. Which
 database and study it opens with stands in the environment, set by `human-study serve`. Decisions of
 simulated participants are never shown without being named so.
 """

@@ -7,7 +7,6 @@ reached is named. Every step can be repeated: the same command again finishes on
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import take_out_erased
 from data.analysis_records import TrainingRun
 from data.errors import StudyError, TrainingError
-from data.records import Bundle
 from data.store.decision_store import DecisionStore
 from human_study.dataset.export import exported_study
 from human_study.dataset.psych_ds import read_table, table_names, write_table
@@ -115,7 +113,7 @@ def erase_participant(
         bundles=[
             Path(bundle.bundle_path)
             for bundle in store.bundles()
-            if _response_of(bundle) in paths.keys() - {None}
+            if bundle.response_sha256 in paths.keys() - {None}
         ],
         compacted=store.compact(),
         can_return=bool(n_rows) and "recruitment" not in n_rows,
@@ -170,8 +168,3 @@ def _mark_runs(store: DecisionStore, study_name: str) -> tuple[list[Path], list[
 
 def _suspect(store: DecisionStore, run: TrainingRun) -> None:
     store.set_run(run.run_key, n_erased=max(1, run.n_erased))
-
-
-def _response_of(bundle: Bundle) -> str | None:
-    weights = json.loads(bundle.manifest).get("weights", {})
-    return str(weights["response"]) if "response" in weights else None

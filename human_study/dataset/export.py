@@ -148,7 +148,8 @@ def _tables(rows: dict[str, list[dict[str, Any]]], results: StudyResults) -> lis
     study["study_file"] = json.dumps(
         {key: value for key, value in declared.items() if key not in WITHHELD_STUDY_KEYS}
     )
-    analysed = results.all_decisions[list(_ANALYSED_MEANINGS)].sort_values("trial_key")
+    counts = ~results.all_decisions["participant_key"].isin(results.excluded.index)
+    analysed = results.all_decisions.assign(counts=counts)[list(_ANALYSED_MEANINGS)].sort_values("trial_key")
     cells: Any = analysed.astype(object).where(analysed.notna(), None).to_dict("records")
     fields = tuple(
         StoredField(ANALYSED, name, kind, kind is float, (), Meaning(text, unit))

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.codebook import StoredField
+from human_study.presentation.csv_cells import safe_cell
 
 SCHEMA_VERSION = "Psych-DS 1.5.1"
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), the full-width ones too.
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _ARROW_TYPES: dict[type, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
@@ -46,25 +45,6 @@ class DataTable:
         """The table with its declared types."""
         schema = pa.schema([(field.name, _ARROW_TYPES[field.python_type]) for field in self.fields])
         return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in self.rows], schema)
-
-
-def safe_cell(value: object) -> str:
-    """A value as a CSV cell: text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, str):
-        return f"'{value}" if value.lstrip("'").startswith(_FORMULA_STARTS) else value
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def plain_cell(cell: str) -> str:
-    """The text that `safe_cell` was given."""
-    bare = cell.lstrip("'")
-    return cell[1:] if cell.startswith("'") and bare.startswith(_FORMULA_STARTS) else cell
 
 
 def camel_case(name: str) -> str:

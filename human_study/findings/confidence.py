@@ -5,10 +5,9 @@ Confidence is read as the stated probability of being right, 0 to 1.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from advisor.measurement.accuracy import Estimate
-from human_study.analysis.jackknife import jackknife_figure, participant_sums
+from advisor.measurement.estimate import Estimate, mean_estimate
+from advisor.measurement.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
     Column,
@@ -19,8 +18,8 @@ from human_study.findings.finding import (
     estimate_words,
     not_computed,
 )
-from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
+from human_study.presentation.labels import condition_label
 
 N_BINS = 10
 NO_CONFIDENCE = "no decision came with a confidence"
@@ -55,24 +54,18 @@ def discrimination(decisions: pd.DataFrame) -> Estimate:
     n_right, n_wrong = both["right"].to_numpy(), both["wrong"].to_numpy()
     # Mann and Whitney's U of the right decisions, as a share of all pairs of a right and a wrong one.
     areas = (both["ranks"].to_numpy() - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
-    if len(areas) == 0:
-        nothing = "nobody with a stated confidence was both right and wrong"
-        return Estimate(None, None, None, NO_CONFIDENCE if stated.empty else nothing)
-    if len(areas) == 1:
-        return Estimate(float(areas[0]), None, None, "one participant: no interval")
-    half_width = float(stats.sem(areas) * stats.t.ppf(0.975, len(areas) - 1))
-    mean = float(areas.mean())
-    return Estimate(mean, max(0.0, mean - half_width), min(1.0, mean + half_width))
+    nothing = NO_CONFIDENCE if stated.empty else "nobody with a stated confidence was both right and wrong"
+    return mean_estimate(areas, nothing, low=0.0, high=1.0)
 
 
-def calibration_table(decisions: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataFrame:
+def calibration_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """Confidence in equal bins of [0, 1] against the share correct, a row a bin that anybody used.
 
     Columns bin_low, bin_high, n_decisions, confidence (mean), correct with its interval columns.
     """
     stated = decisions.dropna(subset=["confidence"])
     correct = (stated["approved"] == stated["outcome"]).to_numpy(bool)
-    place = np.minimum((stated["confidence"].to_numpy(float) * n_bins).astype(int), n_bins - 1)
+    place = np.minimum((stated["confidence"].to_numpy(float) * N_BINS).astype(int), N_BINS - 1)
     rows = []
     for k in np.unique(place):
         in_bin = place == k
@@ -82,8 +75,8 @@ def calibration_table(decisions: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataF
         share = jackknife_figure(sums, lambda s: s["correct"] / s["all"], 0.0, 1.0)
         rows.append(
             {
-                "bin_low": k / n_bins,
-                "bin_high": (k + 1) / n_bins,
+                "bin_low": k / N_BINS,
+                "bin_high": (k + 1) / N_BINS,
                 "n_decisions": int(in_bin.sum()),
                 "confidence": float(stated["confidence"].to_numpy(float)[in_bin].mean()),
                 **estimate_cells("correct", share),
@@ -92,9 +85,9 @@ def calibration_table(decisions: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def calibration_error(decisions: pd.DataFrame, n_bins: int = N_BINS) -> float | None:
+def calibration_error(decisions: pd.DataFrame) -> float | None:
     """Expected calibration error: the mean distance of confidence and share correct over decisions, binned."""
-    bins = calibration_table(decisions, n_bins)
+    bins = calibration_table(decisions)
     if bins.empty:
         return None
     distance = (bins["confidence"] - bins["correct"]).abs()

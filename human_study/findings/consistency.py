@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import Estimate
-from human_study.analysis.jackknife import jackknife_figure, participant_sums, pooled_share
+from advisor.measurement.estimate import Estimate
+from advisor.measurement.jackknife import pooled_share
+from human_study.analysis.kappa import cohens_kappa
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
     Column,
@@ -22,7 +23,7 @@ from human_study.findings.finding import (
     estimate_words,
     not_computed,
 )
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import percent
 
 NO_PAIRS = "nobody decided on an application twice"
@@ -64,29 +65,17 @@ def retest_agreement(pairs: pd.DataFrame) -> Consistency:
     agrees = first == second
     everywhere = np.ones(len(pairs), dtype=bool)
     agreement = pooled_share(pairs["participant_key"], agrees, everywhere, NO_PAIRS)
-    sums = participant_sums(
-        pairs["participant_key"], agrees=agrees, first=first, second=second, all=everywhere
-    )
-
-    def kappa(s: pd.Series | pd.DataFrame) -> pd.Series:
-        a, b = s["first"] / s["all"], s["second"] / s["all"]
-        by_chance = a * b + (1 - a) * (1 - b)
-        return (s["agrees"] / s["all"] - by_chance) / (1 - by_chance)
-
-    kappa_value = jackknife_figure(
-        sums, kappa, -1.0, 1.0, NO_PAIRS if pairs.empty else "all answers are alike"
-    )
+    kappa = cohens_kappa(pairs["participant_key"], first, second, NO_PAIRS)
     if agreement.value is None:
-        return Consistency(0, agreement, kappa_value, None, None)
+        return Consistency(0, agreement, kappa, None, None)
     high = (1 + float(np.sqrt(max(0.0, 2 * agreement.value - 1)))) / 2
-    return Consistency(len(pairs), agreement, kappa_value, min(max(0.5, agreement.value), high), high)
+    return Consistency(len(pairs), agreement, kappa, min(max(0.5, agreement.value), high), high)
 
 
 def consistency_findings(results: StudyResults) -> Finding:
     """Test-retest agreement by condition, and the ceiling of any model of these people."""
     name, title = "consistency", "Consistency of people with themselves"
-    counted = results.all_decisions[results.all_decisions["counts"]]
-    pairs = repeated_pairs(counted)
+    pairs = repeated_pairs(results.counted_people)
     if pairs.empty:
         return not_computed(name, title, NO_PAIRS)
     overall = retest_agreement(pairs)

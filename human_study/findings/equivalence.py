@@ -5,15 +5,17 @@ lies within the margin, which is the same as both one-sided tests being below .0
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 from scipy import stats
 
 from advisor.bundles.bundle import CONDITIONS
+from advisor.measurement.estimate import t_quantile
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 
 MARGIN = 0.05
 _COLUMNS = [
@@ -40,24 +42,19 @@ def equivalence_test(
     assert margin > 0, "a margin is positive"
     below = stats.t.sf((difference + margin) / standard_error, degrees_of_freedom)
     above = stats.t.cdf((difference - margin) / standard_error, degrees_of_freedom)
-    half_width = stats.t.ppf(0.95, degrees_of_freedom) * standard_error
+    half_width = t_quantile(degrees_of_freedom, 0.9) * standard_error
     return Equivalence(difference, difference - half_width, difference + half_width, float(max(below, above)))
 
 
-def equivalence_table(
-    decisions: pd.DataFrame, margin: float = MARGIN, pairs: tuple[tuple[str, str], ...] | None = None
-) -> pd.DataFrame:
-    """Every pair of conditions of a round in balanced accuracy, or only `pairs` (condition, against).
+def equivalence_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Every pair of conditions of a round in balanced accuracy, within ± MARGIN.
 
     Columns as _COLUMNS says; `difference_low` and `difference_high` are of the 90 % interval.
     """
     rows = []
     for round_number, in_round in decisions.groupby("round_number"):
         present = [c for c in CONDITIONS if c in set(in_round["condition"])]
-        wanted = pairs or tuple((a, b) for k, b in enumerate(present) for a in present[k + 1 :])
-        for condition, against in wanted:
-            if not {condition, against} <= set(present):
-                continue
+        for against, condition in combinations(present, 2):
             pair = in_round[in_round["condition"].isin([condition, against])]
             result = contrast(pair, (pair["condition"] == condition).to_numpy())
             if result.standard_error is None or result.degrees_of_freedom is None:
@@ -65,11 +62,11 @@ def equivalence_table(
             else:
                 assert result.difference.value is not None
                 test = equivalence_test(
-                    result.difference.value, result.standard_error, result.degrees_of_freedom, margin
+                    result.difference.value, result.standard_error, result.degrees_of_freedom, MARGIN
                 )
             rows.append(
                 [
-                    round_number, condition, against, margin, test.difference, test.ci_low, test.ci_high,
+                    round_number, condition, against, MARGIN, test.difference, test.ci_low, test.ci_high,
                     test.p_value, None if test.p_value is None else test.p_value < 0.05, test.reason,
                 ]
             )  # fmt: skip
@@ -77,10 +74,10 @@ def equivalence_table(
     return pd.DataFrame(rows, columns=_COLUMNS).astype(dict.fromkeys(figures, float))
 
 
-def equivalence_findings(results: StudyResults, margin: float = MARGIN) -> Finding:
-    """Which conditions are shown to be alike in accuracy, within ± `margin`."""
+def equivalence_findings(results: StudyResults) -> Finding:
+    """Which conditions are shown to be alike in accuracy, within ± MARGIN."""
     name, title = "equivalence", "Are conditions alike?"
-    table = equivalence_table(results.test_decisions, margin)
+    table = equivalence_table(results.test_decisions)
     if table.empty:
         return not_computed(name, title, "no round has test decisions in two conditions")
     labelled = table.assign(
@@ -100,10 +97,10 @@ def equivalence_findings(results: StudyResults, margin: float = MARGIN) -> Findi
         Column("p_value", "p", "p_value"),
         Column("verdict", "Verdict"),
     )
-    shown = FindingTable(name, f"Equivalence within {100 * margin:g} points.", labelled, columns)
+    shown = FindingTable(name, f"Equivalence within {100 * MARGIN:g} points.", labelled, columns)
     n_alike = int((table["equivalent"] == True).sum())  # noqa: E712  (an object column with None)
     sentence = (
         f"{n_alike} of {len(table)} pairs of conditions are shown to differ by less than "
-        f"{100 * margin:g} points of balanced accuracy (two one-sided tests at 5%, not corrected)."
+        f"{100 * MARGIN:g} points of balanced accuracy (two one-sided tests at 5%, not corrected)."
     )
     return Finding(name, title, (sentence,), (shown,))

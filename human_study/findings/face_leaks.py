@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from advisor.bundles.bundle import Bundle
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.estimate import Estimate
 from data.errors import BundleError
 from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.study_results import StudyResults
@@ -49,7 +49,7 @@ def probe(pixels: np.ndarray, belongs: np.ndarray, rng: np.random.Generator) -> 
     dealt = np.column_stack([belongs, *(rng.permutation(belongs) for _ in range(N_PERMUTATIONS))]).astype(
         float
     )
-    areas = _areas(guess @ (dealt - dealt.mean(axis=0)), dealt.astype(bool))
+    areas = areas_under_curve(guess @ (dealt - dealt.mean(axis=0)), dealt.astype(bool))
     area = float(areas[0])
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (n_in - 1) * (q1 - area**2) + (n_out - 1) * (q2 - area**2)
@@ -71,7 +71,7 @@ def _cross_validated(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return guess
 
 
-def _areas(guesses: np.ndarray, belongs: np.ndarray) -> np.ndarray:
+def areas_under_curve(guesses: np.ndarray, belongs: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of each column, both [N, C]."""
     ranks = stats.rankdata(guesses, axis=0)
     n_in = belongs.sum(axis=0)
@@ -113,7 +113,7 @@ def leak_table(bundle: Bundle, groups: dict[str, pd.Series], rng: np.random.Gene
 def leak_findings(results: StudyResults) -> Finding:
     """What a probe reads off the newest faces of each protected attribute."""
     name, title = "leaks", "Do faces leak a protected attribute?"
-    groups = groups_or_reason(results.cases, results.study.task_name)
+    groups = groups_or_reason(results.applications, results.study.task_name)
     if isinstance(groups, str):
         return not_computed(name, title, groups)
     bundle = results.bundles[str(results.rounds["bundle_hash"].iloc[-1])]

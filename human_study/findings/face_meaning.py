@@ -5,14 +5,13 @@ not what the encoder computes. An exploratory bundle's expressions are drawn at 
 """
 
 import altair as alt
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.presentation import palette
 from human_study.presentation.charts import finished
 from human_study.presentation.numbers import two_decimals
 
@@ -41,16 +40,9 @@ def meaning_table(expressions: pd.DataFrame, features: pd.DataFrame) -> pd.DataF
     """
     known = features.loc[expressions.index]
     moving = [axis for axis in expressions if expressions[axis].std() > MIN_SPREAD]
-    ranks_axes = stats.rankdata(expressions[moving].to_numpy(), axis=0)
-    ranks_features = stats.rankdata(known.to_numpy(float), axis=0)
-
-    def standard(ranks: np.ndarray) -> np.ndarray:
-        centred = ranks - ranks.mean(axis=0)
-        return centred / np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
-
-    correlation = pd.DataFrame(
-        standard(ranks_axes).T @ standard(ranks_features), index=moving, columns=known.columns
-    ).reindex(expressions.columns)
+    both = pd.concat([expressions[moving], known.set_axis(range(known.shape[1]), axis=1)], axis=1)
+    ranked = both.corr("spearman").loc[moving, list(range(known.shape[1]))]
+    correlation = ranked.set_axis(known.columns, axis=1).reindex(expressions.columns)
     long = (
         correlation.rename_axis("axis")
         .reset_index()
@@ -90,7 +82,9 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     )
     x = alt.X("axis:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, grid=False, orient="top"))
     y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=260))
-    scale = alt.Scale(domain=[-1, 0, 1], range=["#0072b2", "#ffffff", "#c44e00"], interpolate="rgb")
+    scale = alt.Scale(
+        domain=[-1, 0, 1], range=[palette.BLUE, palette.WHITE, palette.ORANGE], interpolate="rgb"
+    )
     base = alt.Chart(shown)
     layers = [
         base.mark_rect(stroke="white").encode(
@@ -100,7 +94,7 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
             x=x,
             y=y,
             text="text:N",
-            color=alt.condition("abs(datum.correlation) > 0.75", alt.value("white"), alt.value("#1d252b")),
+            color=alt.condition("abs(datum.correlation) > 0.75", alt.value("white"), alt.value(palette.INK)),
         ),
     ]
     return finished(layers, 52 * shown["axis"].nunique(), 24 * shown["feature"].nunique(), simulated)
@@ -118,9 +112,9 @@ def meaning_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "the newest faces are exploratory: expressions were drawn at random")
     if expressions.empty:
         return not_computed(name, title, "the newest bundle has no faces")
-    if results.cases.task is None:
-        return not_computed(name, title, results.cases.reason)
-    features = features_of(results.cases).reindex(expressions.index)
+    if results.applications.task is None:
+        return not_computed(name, title, results.applications.reason)
+    features = features_of(results.applications).reindex(expressions.index)
     if features.isna().all(axis=None):
         return not_computed(name, title, "the task's table holds none of the bundle's applications")
     features.insert(0, SCORE_LABEL, bundle.applications["score"].reindex(expressions.index))

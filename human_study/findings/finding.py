@@ -7,14 +7,14 @@ column `reason` speaks for the whole row).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.estimate import Estimate
 from human_study.presentation import numbers
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
@@ -81,7 +81,6 @@ class Finding:
     charts: tuple[FindingChart, ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
-    figures: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 def not_computed(name: str, title: str, reason: str) -> Finding:

@@ -7,12 +7,13 @@ have decided by itself, is what a team is for (complementary performance, Bansal
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.accuracy import approves
 from advisor.measurement.crossed_means import crossed_means
+from advisor.measurement.estimate import Estimate
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 
 _NO_OUTCOME = "not both outcomes have been decided on yet"
 
@@ -24,7 +25,7 @@ def gain_over_machine(decisions: pd.DataFrame) -> Estimate:
     both vary: the machine too would be right on other applications.
     """
     outcome = decisions["outcome"].to_numpy(bool)
-    machine = decisions["machine_score"].to_numpy(float) >= 0.5
+    machine = approves(decisions["machine_score"])
     more = (decisions["approved"].to_numpy(bool) == outcome).astype(float) - (machine == outcome)
     people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
     found = crossed_means(
@@ -88,13 +89,11 @@ def gain_findings(results: StudyResults) -> Finding:
     )
     table["label"] = table["condition"].map(condition_label)
     known = table["over_better_low"].dropna()
-    better = (
-        "people with advice were better than both the machine alone and people without advice, beyond chance"
-    )
+    better = "people with advice were better than both the machine alone and people without advice"
     sentence = (
-        f"In {int((known > 0).sum())} of {len(known)} rounds and conditions {better}."
+        f"In {int((known > 0).sum())} of {len(known)} rounds and conditions {better}, beyond chance."
         if len(known)
-        else f"Whether {better}, cannot be said; the table says why."
+        else f"It cannot be determined whether {better}; see the table."
     )
     caption = "Gains in balanced accuracy, in points, with 95% intervals (not corrected)."
     notes = ("The machine alone is its score on the very trials that people decided, approving from 50%.",)

@@ -1,42 +1,28 @@
 """Whether decisions treat protected groups alike, and whether advice moved groups differently.
 
 Protected attributes reach neither machine nor participants; they are joined here, by application. Figures by
-group are fairlearn's metrics (Weerts et al. 2023), their intervals are over participants.
+group are named as in fairlearn (Weerts et al. 2023); their intervals are over participants.
 """
 
 import numpy as np
 import pandas as pd
-from fairlearn.metrics import (
-    MetricFrame,
-    demographic_parity_difference,
-    equalized_odds_difference,
-    false_negative_rate,
-    false_positive_rate,
-    selection_rate,
-)
-from sklearn.metrics import balanced_accuracy_score
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.estimate import Estimate
+from advisor.measurement.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.contrasts import BASELINE
-from human_study.analysis.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import points
 
 # Below this a group's figures are chance, and its rows say so.
 MIN_DECISIONS = 20
-METRICS = {
-    "accuracy": balanced_accuracy_score,
-    "approval_rate": selection_rate,
-    "bad_approved": false_positive_rate,
-    "good_denied": false_negative_rate,
-}
+METRICS = ("accuracy", "approval_rate", "bad_approved", "good_denied")
 
 
 def group_estimates(decisions: pd.DataFrame) -> dict[str, Estimate]:
-    """The METRICS of one group's decisions: the value as fairlearn has it, the interval over participants.
+    """The METRICS of one group's decisions, with intervals over participants.
 
     `accuracy` is balanced; `bad_approved` and `good_denied` are the error rates on either outcome.
     """
@@ -83,44 +69,27 @@ def _too_little(part: pd.DataFrame) -> str:
     return "" if part["outcome"].nunique() == 2 else "only one outcome was decided on"
 
 
-def disparity_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """fairlearn's disparities by condition: the largest difference between any two groups.
+def disparity_table(by_group: pd.DataFrame) -> pd.DataFrame:
+    """Disparities by condition, from `group_table`: the largest difference between any two groups, a share.
 
-    Columns condition, n_groups, accuracy_difference, demographic_parity, equalized_odds, reason. Groups with too
-    few decisions are left out. Differences between the largest and the smallest are above 0 by chance alone.
+    Columns condition, n_groups, accuracy_difference, demographic_parity (of approval rates), equalized_odds (the
+    larger of the differences of both error rates), reason. Groups with too few decisions are left out. Differences
+    between the largest and the smallest are above 0 by chance alone.
     """
     rows = []
-    for condition, part in decisions.groupby("condition"):
-        kept = [group for _, group in part.groupby("group") if not _too_little(group)]
-        row: dict[str, object] = {"condition": str(condition), "n_groups": len(kept), "reason": ""}
-        if len(kept) < 2:
-            rows.append(row | {"reason": "fewer than two groups with enough decisions"})
-            continue
-        rows.append(row | _disparities(pd.concat(kept)))
-    columns = [
-        "condition",
-        "n_groups",
-        "accuracy_difference",
-        "demographic_parity",
-        "equalized_odds",
-        "reason",
-    ]
-    return pd.DataFrame(rows).reindex(columns=columns)
-
-
-def _disparities(kept: pd.DataFrame) -> dict[str, float]:
-    outcome, approved = kept["outcome"].to_numpy(int), kept["approved"].to_numpy(int)
-    groups = kept["group"].to_numpy(str)
-    frame = MetricFrame(
-        metrics=METRICS["accuracy"], y_true=outcome, y_pred=approved, sensitive_features=groups
-    )
-    return {
-        "accuracy_difference": float(frame.difference()),
-        "demographic_parity": float(
-            demographic_parity_difference(outcome, approved, sensitive_features=groups)
-        ),
-        "equalized_odds": float(equalized_odds_difference(outcome, approved, sensitive_features=groups)),
-    }
+    for condition, part in by_group.groupby("condition"):
+        kept = part[part["reason"] == ""]
+        gaps = kept[list(METRICS)].max() - kept[list(METRICS)].min()
+        found = {
+            "accuracy_difference": gaps["accuracy"],
+            "demographic_parity": gaps["approval_rate"],
+            "equalized_odds": gaps[["bad_approved", "good_denied"]].max(),
+        }
+        too_few = len(kept) < 2
+        reason = "fewer than two groups with enough decisions" if too_few else ""
+        cells = dict.fromkeys(found, np.nan) if too_few else found
+        rows.append({"condition": str(condition), "n_groups": len(kept), **cells, "reason": reason})
+    return pd.DataFrame(rows)
 
 
 def moved_table(decisions: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +145,7 @@ def _difference_in_differences(
 def group_findings(results: StudyResults) -> Finding:
     """Accuracy, approval and error rates by protected group, their disparities, and whether advice moved them."""
     name, title = "groups", "Protected groups"
-    groups = groups_or_reason(results.cases, results.study.task_name)
+    groups = groups_or_reason(results.applications, results.study.task_name)
     if isinstance(groups, str):
         return not_computed(name, title, groups)
     decisions = results.test_decisions
@@ -203,7 +172,8 @@ def group_findings(results: StudyResults) -> Finding:
 
 def _tables_of(label: str, known: pd.DataFrame) -> list[FindingTable]:
     slug = "".join(letter if letter.isalnum() else "_" for letter in label.lower())
-    by_group, disparity, moved = group_table(known), disparity_table(known), moved_table(known)
+    by_group, moved = group_table(known), moved_table(known)
+    disparity = disparity_table(by_group)
     condition = Column("label", "Condition")
     for table in (by_group, disparity, moved):
         table["label"] = table["condition"].map(condition_label) if len(table) else []

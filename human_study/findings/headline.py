@@ -1,25 +1,13 @@
-"""Results in words: how numbers and the main result are written, alike in the app and the report."""
+"""The main result in words, and what a reader must know of the study to read it rightly."""
 
-from collections.abc import Callable
-
-import pandas as pd
-
-from human_study.analysis.study_results import StudyResults, left_out_whole
-from human_study.presentation.charts import CONDITION_LABELS
-from human_study.presentation.numbers import MISSING, is_missing, p_value, percent, points, two_decimals
-
-ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
-TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}
-
-
-def condition_label(condition: str) -> str:
-    """What readers call a condition."""
-    return {str(key): label for key, label in CONDITION_LABELS.items()}.get(condition, condition)
+from human_study.analysis.study_results import StudyResults
+from human_study.presentation.labels import condition_label
+from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
 
 
 def nobody_counts(results: StudyResults) -> str:
     """Of which conditions nobody counts, and why: "all 3 participants of Face are left out (withdrew)", or ""."""
-    whole = left_out_whole(results.participants, results.excluded, ["condition"])
+    whole = results.left_out_whole(["condition"])
     if whole and len(results.excluded) == len(results.participants):
         why = ", ".join(sorted(set(results.excluded)))
         return f"all {len(results.excluded)} participants are left out ({why})"
@@ -61,13 +49,12 @@ def headline(results: StudyResults) -> list[str]:
             *sentences,
             f"The gain over no advice is {points(gain['difference'])} points; {gain['reason']}.",
         ]
-    verdict = "" if gain["p_holm"] < 0.05 else " A gain of nothing is compatible with these data."
+    verdict = "" if gain["p_holm"] < 0.05 else " The data are compatible with no gain."
     return [
         *sentences,
         f"Against no advice in the same round that is {points(gain['difference'])} points "
         f"(95% interval {points(gain['ci_low'])} to {points(gain['ci_high'])}; "
-        f"p = {p_value(gain['p_holm'])}, Holm-corrected).".replace("= <", "<")
-        + verdict,
+        f"{p_value_equals(gain['p_holm'])}, Holm-corrected)." + verdict,
     ]
 
 
@@ -93,81 +80,3 @@ def sheet_caption(advisor: str) -> str:
         each + "its rows are the same expression on identities drawn at random, which carry nothing about "
         "the application."
     )
-
-
-def accuracy_table(results: StudyResults) -> pd.DataFrame:
-    """Accuracy by round and condition as people read it, why in place of what cannot be computed."""
-    rows = []
-    for row in results.accuracy.to_dict("records"):
-        machine = results.machine_accuracy.get(row["round_number"])
-        rows.append(
-            {
-                "Round": row["round_number"],
-                "Condition": condition_label(row["condition"]),
-                "Participants": row["n_participants"],
-                "Decisions": f"{row['n_decisions']:,}",
-                "Balanced accuracy": percent(row["accuracy"]),
-                "95% interval": _interval(row["ci_low"], row["ci_high"], row["reason"], percent),
-                "Against machine": MISSING if machine is None else points(row["accuracy"] - machine),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def contrasts_table(results: StudyResults) -> pd.DataFrame:
-    """Gains over no advice as people read them."""
-    rows = []
-    for row in results.contrasts.to_dict("records"):
-        odds = (row["odds_ratio_low"], row["odds_ratio_high"], row["reason"], two_decimals)
-        rows.append(
-            {
-                "Round": row["round_number"],
-                "Condition": condition_label(row["condition"]),
-                "Points": points(row["difference"]),
-                "95% interval": _interval(row["ci_low"], row["ci_high"], row["reason"], points),
-                "Odds ratio": two_decimals(row["odds_ratio"]),
-                "95% interval ": _interval(*odds),
-                "p": p_value(row["p_value"]),
-                "p (Holm)": p_value(row["p_holm"]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def signal_table(results: StudyResults) -> pd.DataFrame:
-    """d′, c and the share approved as people read them."""
-    rows = []
-    for row in results.accuracy.to_dict("records"):
-        d_prime = (row["d_prime_low"], row["d_prime_high"], row["signal_reason"], two_decimals)
-        criterion = (row["criterion_low"], row["criterion_high"], row["signal_reason"], two_decimals)
-        rows.append(
-            {
-                "Round": row["round_number"],
-                "Condition": condition_label(row["condition"]),
-                "d′": two_decimals(row["d_prime"]),
-                "95% interval": _interval(*d_prime),
-                "c": two_decimals(row["criterion"]),
-                "95% interval ": _interval(*criterion),
-                "Approved": percent(row["approval_rate"]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def rounds_table(results: StudyResults) -> pd.DataFrame:
-    """The rounds as people read them."""
-    return pd.DataFrame(
-        {
-            "Round": row["round_number"],
-            "Started (UTC)": f"{row['started_at']:%Y-%m-%d %H:%M}",
-            "Advisor": ADVISOR_WORDS[row["advisor"]],
-            "Trained on": TRAINED_ON_WORDS[row["trained_on"]],
-            "Machine alone": percent(row["machine_accuracy"]),
-            "Bundle": row["bundle_hash"][:12],
-        }
-        for row in results.rounds.to_dict("records")
-    )
-
-
-def _interval(low: float, high: float, reason: str, form: Callable[[float | None], str]) -> str:
-    return reason if is_missing(low) else f"{form(low)} to {form(high)}"

@@ -2,11 +2,16 @@
 
 import pandas as pd
 
-from human_study.analysis.study_results import STATUSES, StudyResults, participant_flow
+from human_study.analysis.study_results import STATUSES, StudyResults
 from human_study.findings import headline
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
-from human_study.findings.headline import ADVISOR_WORDS, TRAINED_ON_WORDS, condition_label
 from human_study.presentation import charts
+from human_study.presentation.labels import (
+    ADVISOR_WORDS,
+    STATUS_LABELS,
+    TRAINED_ON_WORDS,
+    condition_label,
+)
 
 _ROUND = Column("round_number", "Round", "integer")
 _CONDITION = Column("label", "Condition")
@@ -126,7 +131,7 @@ def response_time_findings(results: StudyResults) -> Finding:
 
 
 def design_findings(results: StudyResults) -> Finding:
-    """What became of participants by round and condition, and which advisor each round served."""
+    """Participants by status, round and condition, and which advisor each round served."""
     n_analysed = results.decisions["participant_key"].nunique()
     who = "simulated participants" if results.simulated else "participants"
     sentence = (
@@ -134,11 +139,11 @@ def design_findings(results: StudyResults) -> Finding:
         f"who neither withdrew nor were screened out. They took {len(results.decisions):,} decisions on main trials, "
         f"{len(results.test_decisions):,} of them on test applications, of which half have each outcome by design."
     )
-    statuses = tuple(Column(status, status.replace("_", " ").capitalize(), "integer") for status in STATUSES)
+    statuses = tuple(Column(status, STATUS_LABELS[status], "integer") for status in STATUSES)
     flow = FindingTable(
         "participants",
-        "Participants by what became of them.",
-        _labelled(participant_flow(results)),
+        "Participants by status. Those who withdrew or were screened out count in no analysis.",
+        _labelled(results.participant_flow()),
         (_ROUND, _CONDITION, *statuses),
     )
     rounds = results.rounds.assign(

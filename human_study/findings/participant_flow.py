@@ -9,8 +9,8 @@ import pandas as pd
 from advisor.measurement.exclusion_rules import REASONS, failed_checks
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
-from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
+from human_study.presentation.labels import condition_label
 
 FAST_MS = 300.0
 NOTHING_DECIDED = "decided nothing"
@@ -19,7 +19,7 @@ NOTHING_DECIDED = "decided nothing"
 def flow_table(results: StudyResults) -> pd.DataFrame:
     """The flow, a row a condition (all rounds) and one for all: counts of participants.
 
-    Columns condition, began, one a reason of declared_exclusions, "decided nothing" (of the rest), analysed, and of
+    Columns condition, began, one a reason of exclusion_rules, "decided nothing" (of the rest), analysed, and of
     those analysed completed, timed_out, active.
     """
     people = results.participants
@@ -47,9 +47,10 @@ def flow_table(results: StudyResults) -> pd.DataFrame:
 def people_table(results: StudyResults) -> pd.DataFrame:
     """One row a participant: how far, how fast, how attentive, and whether and why not analysed.
 
-    Columns participant_key, round_number, condition, status, n_decisions, median_time_ms, share_fast (of
-    decisions under 300 ms), share_approved, longest_run (of equal answers in a row), attention_failed and
-    attention_shown, time_drift (log response time of the last third less the first third), analysed, excluded_because.
+    Columns participant_key, round_number, condition, status, n_decisions, median_time_ms, share_fast (of decisions
+    under 300 ms), share_approved, accuracy (balanced, on test applications), longest_run (of equal answers in a row),
+    attention_failed and attention_shown, time_drift (log response time of the last third less the first third),
+    analysed, excluded_because.
     """
     decisions = results.all_decisions
     main = decisions[decisions["trial_kind"] == "main"]
@@ -62,6 +63,7 @@ def people_table(results: StudyResults) -> pd.DataFrame:
     fast = (main["response_time_ms"] < FAST_MS).where(main["response_time_ms"].notna()).astype(float)
     table["share_fast"] = fast.groupby(main["participant_key"]).mean()
     table["share_approved"] = grouped["approved"].mean()
+    table["accuracy"] = results.participant_accuracy.set_index("participant_key")["accuracy"]
     table["longest_run"] = _longest_run(main)
     checks = decisions[(decisions["trial_kind"] == "attention") & decisions["asked_choice"].notna()]
     table["attention_shown"] = checks.groupby("participant_key").size().reindex(table.index, fill_value=0)
@@ -107,9 +109,9 @@ def exclusion_findings(results: StudyResults) -> Finding:
             "began": "Began",
             **{reason: reason.capitalize() for reason in (*REASONS, NOTHING_DECIDED) if flow[reason].any()},
             "analysed": "Analysed",
-            "completed": "of them: completed",
-            "timed_out": "timed out",
-            "active": "under way",
+            "completed": "Analysed: completed",
+            "timed_out": "Analysed: timed out",
+            "active": "Analysed: under way",
         }.items()
     )
     people = people_table(results)

@@ -1,7 +1,8 @@
 """Reasons in words: a code book, what it suggests for a text, and how well two coders agree.
 
 Coding is transparent: a suggestion is nothing but the code book's keywords found in the text, and the figures are
-of what people coded, never of suggestions. Agreement is Cohen's (1960) kappa for each code, with statsmodels.
+of what people coded, never of suggestions. Agreement is Cohen's kappa for each code; its
+interval leaves out one text at a time.
 """
 
 import re
@@ -11,14 +12,14 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.inter_rater import cohens_kappa
 
-from advisor.measurement.accuracy import Estimate
-from human_study.analysis.jackknife import pooled_share
+from advisor.measurement.jackknife import pooled_share
+from human_study.analysis.kappa import cohens_kappa
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 
+NOT_BOTH = "no text was coded by both"
 NO_REASONS = "nobody has given a reason in words yet"
 _KAPPA_COLUMNS = ["code", "coders", "n_texts", "n_first", "n_second", "agreement"]
 
@@ -103,22 +104,8 @@ def coder_agreement(codes: pd.DataFrame) -> pd.DataFrame:
             row = {"code": code, "coders": f"{first} and {second}", "n_texts": len(both)}
             row |= {"n_first": int(one.sum()), "n_second": int(other.sum())}
             row["agreement"] = float((one == other).mean()) if len(both) else np.nan
-            rows.append(row | estimate_cells("kappa", _kappa(one, other)))
+            rows.append(row | estimate_cells("kappa", cohens_kappa(both.to_series(), one, other, NOT_BOTH)))
     return pd.DataFrame(rows, columns=None if rows else [*_KAPPA_COLUMNS, "kappa"])
-
-
-def _kappa(one: np.ndarray, other: np.ndarray) -> Estimate:
-    if len(one) == 0:
-        return Estimate(None, None, None, "no text was coded by both")
-    if len(set(one)) == len(set(other)) == 1:
-        return Estimate(None, None, None, "both gave the code to every text, or to none")
-    table = np.array(
-        [[(one & other).sum(), (one & ~other).sum()], [(~one & other).sum(), (~one & ~other).sum()]]
-    )
-    found = cohens_kappa(table)
-    if not np.isfinite(found.std_kappa) or found.std_kappa < 1e-12:
-        return Estimate(float(found.kappa), None, None, "the coders agree on every text: no interval")
-    return Estimate(float(found.kappa), max(-1.0, float(found.kappa_low)), min(1.0, float(found.kappa_upp)))
 
 
 def code_table(decisions: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
@@ -140,10 +127,23 @@ def code_table(decisions: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def reasons_given(decisions: pd.DataFrame) -> pd.DataFrame:
+    """The decisions that came with a reason in words."""
+    return decisions[decisions["reason"].fillna("").str.strip() != ""]
+
+
+def not_yet_coded(given: pd.DataFrame, codes: pd.DataFrame, coder: str) -> pd.DataFrame:
+    """Of the decisions with a reason those that a coder has not coded, in an order that reveals nothing."""
+    done = set(codes.loc[codes["coder"] == coder, "trial_key"])
+    return given[~given["trial_key"].isin(done)].sort_values(
+        "trial_key"
+    )  # neither by person nor by condition
+
+
 def reason_findings(results: StudyResults) -> Finding:
     """How often which reason was given, and whether coders agree. Counts suggestions only where nobody coded."""
     name, title = "reasons", "Reasons in words"
-    given = results.decisions[results.decisions["reason"].fillna("").str.strip() != ""]
+    given = reasons_given(results.decisions)
     if given.empty:
         return not_computed(name, title, NO_REASONS)
     codes = results.reason_codes

@@ -10,12 +10,13 @@ without advice agree with what it would have told them.
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.accuracy import approves
+from advisor.measurement.estimate import Estimate
+from advisor.measurement.jackknife import pooled_share
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
-from human_study.analysis.jackknife import pooled_share
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 
 NOT_WRONG_FIRST = "nobody was wrong at first with advice that was right"
 NOT_RIGHT_FIRST = "nobody was right at first with advice that was wrong"
@@ -31,7 +32,7 @@ def appropriate_reliance(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
     known = decisions.dropna(subset=["advice", "initial_approved"])
     outcome = known["outcome"].to_numpy(bool)
     first_right = known["initial_approved"].to_numpy(bool) == outcome
-    advice_right = (known["advice"].to_numpy(float) >= 0.5) == outcome
+    advice_right = approves(known["advice"]) == outcome
     finally_right = known["approved"].to_numpy(bool) == outcome
     people = known["participant_key"]
     rair = pooled_share(people, finally_right, ~first_right & advice_right, NOT_WRONG_FIRST)
@@ -42,7 +43,7 @@ def appropriate_reliance(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
 def switching(decisions: pd.DataFrame) -> Estimate:
     """Of two-stage decisions whose advice disagreed with the first answer, the share that went over to it."""
     known = decisions.dropna(subset=["advice", "initial_approved"])
-    advised = known["advice"].to_numpy(float) >= 0.5
+    advised = approves(known["advice"])
     disagrees = known["initial_approved"].to_numpy(bool) != advised
     follows = known["approved"].to_numpy(bool) == advised
     return pooled_share(
@@ -53,7 +54,7 @@ def switching(decisions: pd.DataFrame) -> Estimate:
 def advice_following(decisions: pd.DataFrame) -> dict[str, Estimate]:
     """How often decisions agree with the advice: `all`, where it is `right`, and where it is `wrong`."""
     known = decisions.dropna(subset=["advice"])
-    advised = known["advice"].to_numpy(float) >= 0.5
+    advised = approves(known["advice"])
     right = advised == known["outcome"].to_numpy(bool)
     agrees = known["approved"].to_numpy(bool) == advised
     people, everywhere = known["participant_key"], np.ones(len(known), dtype=bool)
@@ -67,7 +68,7 @@ def advice_following(decisions: pd.DataFrame) -> dict[str, Estimate]:
 def advice_accuracy(decisions: pd.DataFrame) -> float | None:
     """The balanced accuracy of the advice itself on the decisions shown; None where an outcome is absent."""
     known = decisions.dropna(subset=["advice"])
-    right = (known["advice"].to_numpy(float) >= 0.5) == known["outcome"].to_numpy(bool)
+    right = approves(known["advice"]) == known["outcome"].to_numpy(bool)
     shares = [right[(known["outcome"] == outcome).to_numpy()] for outcome in (0, 1)]
     return float(np.mean([share.mean() for share in shares])) if all(map(len, shares)) else None
 
@@ -85,13 +86,13 @@ def reliance_findings(results: StudyResults) -> Finding:
     two_stage = advised.dropna(subset=["initial_approved", "advice"])
     if two_stage.empty:
         sentences = [
-            "This study has one stage: nobody answered before the advice, so that reliance (RAIR, RSR) "
-            "cannot be computed and agreement with the advice stands in its place."
+            "This study has one stage: nobody answered before the advice, so reliance (RAIR, RSR) "
+            "cannot be computed; agreement with the advice is shown instead."
         ]
     else:
         tables.insert(0, _reliance_table(two_stage))
         sentences = [
-            "RAIR is the share of wrong first answers mended where the advice was right, RSR the share of "
+            "RAIR is the share of wrong first answers corrected where the advice was right, RSR the share of "
             "right first answers kept where it was wrong."
         ]
     notes = (
@@ -121,7 +122,7 @@ def _reliance_table(two_stage: pd.DataFrame) -> FindingTable:
         Column("n_decisions", "Decisions", "integer"),
         Column("rair", "RAIR", "percent"),
         Column("rsr", "RSR", "percent"),
-        Column("switching", "Went over to disagreeing advice", "percent"),
+        Column("switching", "Switched to the advice when it disagreed", "percent"),
     )
     caption = "Reliance in two stages, test applications, with 95% intervals."
     return FindingTable("reliance_two_stages", caption, pd.DataFrame(rows), columns)

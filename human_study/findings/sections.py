@@ -74,5 +74,6 @@ SECTIONS: tuple[Section, ...] = (
     Section("response", "The response model", (calibration_findings, importance_findings)),
     Section("reasons", "Reasons", (reason_findings,)),
     Section("audits", "Audits", (group_findings, steering_findings, leak_findings)),
-    Section("people", "People", (exclusion_findings, design_findings, consistency_findings)),
+    Section("design", "Design", (design_findings,)),
+    Section("people", "People", (exclusion_findings, consistency_findings)),
 )

@@ -18,8 +18,8 @@ from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.face_meaning import expressions_of
 from human_study.findings.finding import Column, Finding, FindingTable, not_computed
-from human_study.findings.headline import condition_label
-from human_study.presentation.numbers import p_value, two_decimals
+from human_study.presentation.labels import condition_label
+from human_study.presentation.numbers import p_value_equals, two_decimals
 
 N_NEIGHBOURS = 5
 N_PERMUTATIONS = 999
@@ -118,8 +118,7 @@ def analogy_table(
     bundle: Bundle,
     decisions: pd.DataFrame,
     application_id: str,
-    condition: str = "face",
-    n: int = N_NEIGHBOURS,
+    condition: str,
 ) -> pd.DataFrame:
     """An application and the decided ones whose faces are nearest, with what became of them and what was said.
 
@@ -132,7 +131,9 @@ def analogy_table(
     shown = decisions[
         (decisions["bundle_hash"] == bundle.bundle_hash) & (decisions["condition"] == condition)
     ]
-    near = nearest_by_face(expressions, application_id, n, pd.Index(shown["application_id"].unique()))
+    near = nearest_by_face(
+        expressions, application_id, N_NEIGHBOURS, pd.Index(shown["application_id"].unique())
+    )
     pictures = bundle.images[bundle.images["condition"] == condition].drop_duplicates("application_id")
     images: dict[str, str] = dict(zip(pictures["application_id"], pictures["image"], strict=True))
     outcomes = bundle.outcomes().to_dict()
@@ -159,9 +160,9 @@ def likeness_findings(results: StudyResults) -> Finding:
     shown = results.decisions[results.decisions["condition"].isin(FACE_CONDITIONS)]
     if shown.empty:
         return not_computed(name, title, "nobody has decided with a face yet")
-    if results.cases.task is None:
-        return not_computed(name, title, results.cases.reason)
-    features = features_of(results.cases)
+    if results.applications.task is None:
+        return not_computed(name, title, results.applications.reason)
+    features = features_of(results.applications)
     rows = []
     for (number, condition), group in shown.groupby(["round_number", "condition"]):
         bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
@@ -200,5 +201,5 @@ def _sentence(row: dict[Any, Any]) -> str:
     return (
         f"Round {row['round_number']}, {row['condition'].lower()}: decisions on the {N_NEIGHBOURS} nearest faces "
         f"{'are alike beyond' if alike else 'are not shown to be alike beyond'} what features explain "
-        f"(Moran's I {two_decimals(row['moran'])}, p = {p_value(row['p_value'])}).".replace("= <", "<")
+        f"(Moran's I {two_decimals(row['moran'])}, {p_value_equals(row['p_value'])})."
     )

@@ -7,10 +7,11 @@ too. Compared with people without advice, apart for applications that the machin
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.accuracy import approves
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
-from human_study.findings.headline import condition_label
+from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import points
 
 
@@ -20,7 +21,7 @@ def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
     `decisions` need machine_score (0.5 and above approves). Columns round_number, condition, machine ("right",
     "wrong"), n_decisions, difference (balanced accuracy) with interval, p_value.
     """
-    right = (decisions["machine_score"].to_numpy(float) >= 0.5) == decisions["outcome"].to_numpy(bool)
+    right = approves(decisions["machine_score"]) == decisions["outcome"].to_numpy(bool)
     labelled = decisions.assign(machine=np.where(right, "right", "wrong"))
     rows = []
     for number, in_round in labelled.groupby("round_number"):

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import NO_SPREAD, Estimate, balanced_accuracy
+from advisor.measurement.accuracy import balanced_accuracy
+from advisor.measurement.estimate import NO_SPREAD, Estimate
 from human_study.analysis.clustered_regression import fit_clustered
 from human_study.analysis.contrasts import ONE_CARRIES, contrast
 from human_study.analysis.study_results import StudyResults
@@ -16,15 +17,15 @@ from human_study.findings.finding import (
     estimate_words,
     not_computed,
 )
-from human_study.findings.headline import condition_label
 from human_study.presentation import finding_charts
+from human_study.presentation.labels import condition_label
 
 PER_TRIALS = 10
 N_BLOCKS = 8
 
 
-def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray, rescale: float = PER_TRIALS) -> Estimate:
-    """How `outcome` (float [n_decisions]) changes over `rescale` trials within a participation.
+def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray) -> Estimate:
+    """How `outcome` (float [n_decisions]) changes over PER_TRIALS trials within a participation.
 
     Linear GEE on position, with an intercept for each of the application's outcomes, bias-reduced, t with
     n_participants - 2 degrees of freedom. `decisions` need participant_key, position and outcome.
@@ -37,7 +38,7 @@ def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray, rescale: flo
         return Estimate(None, None, None, "all trials stand at the same place: no trend")
     good = decisions["outcome"].to_numpy(bool)
     intercepts = [column for column in (good, ~good) if column.any()]
-    design = np.column_stack([*intercepts, position / rescale]).astype(float)
+    design = np.column_stack([*intercepts, position / PER_TRIALS]).astype(float)
     try:
         fit = fit_clustered(outcome, design, decisions["participant_key"].to_numpy())
     except np.linalg.LinAlgError:
@@ -72,7 +73,7 @@ def practice_table(decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def block_table(decisions: pd.DataFrame, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
+def block_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """Balanced accuracy over the course of a participation: by condition and block of trials, all rounds.
 
     Columns condition, block (from 1), first_trial, last_trial, n_decisions, accuracy with interval columns.
@@ -80,7 +81,7 @@ def block_table(decisions: pd.DataFrame, n_blocks: int = N_BLOCKS) -> pd.DataFra
     if decisions.empty:
         return pd.DataFrame()
     n_trials = int(decisions["position"].max()) + 1
-    size = max(1, -(-n_trials // n_blocks))
+    size = max(1, -(-n_trials // N_BLOCKS))
     block = decisions["position"].to_numpy(int) // size
     rows = []
     for key, group in decisions.groupby(["condition", block]):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import altair as alt
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -18,12 +17,12 @@ from scipy import stats
 from advisor.measurement.crossed_means import MIN_PEOPLE, CrossedMeans
 from data.errors import StudyError
 from human_study.analysis.contrasts import balanced_difference, holm
-from human_study.presentation.charts import finished
 
 ALPHA = 0.05
 BANK_SIZE = 600
 MIN_PARTICIPANTS = MIN_PEOPLE
 MAX_PARTICIPANTS = 2000
+N_SIMULATIONS_TO_FIND_SIZES = 100
 _STRONGEST = 64.0
 
 
@@ -77,14 +76,12 @@ class PeopleBank:
         return self.accuracy(True) - self.accuracy(False)
 
 
-def draw_bank(
-    population: DecidingPopulation, effect: float | None, rng: np.random.Generator, size: int = BANK_SIZE
-) -> PeopleBank:
+def draw_bank(population: DecidingPopulation, effect: float | None, rng: np.random.Generator) -> PeopleBank:
     """Draw people, and set the strength of advice so that it adds `effect`; None: as strong as it is (1).
 
     Raises StudyError where no strength of this advice adds so much for these people.
     """
-    log_odds, added, lapse = population.draw(size, rng)
+    log_odds, added, lapse = population.draw(BANK_SIZE, rng)
 
     def approval(strength: float) -> np.ndarray:
         p = 1 / (1 + np.exp(-np.clip(log_odds + strength * added, -40, 40)))
@@ -235,13 +232,11 @@ def _priced(bank: PeopleBank, plan: PlannedStudy, n_each: int, power: float, err
     )
 
 
-def sizes_to_try(
-    bank: PeopleBank, plan: PlannedStudy, target: float, rng: np.random.Generator, n_simulations: int = 100
-) -> list[int]:
+def sizes_to_try(bank: PeopleBank, plan: PlannedStudy, target: float, rng: np.random.Generator) -> list[int]:
     """Sample sizes around the target, found by doubling; eight at most."""
     n_each = MIN_PARTICIPANTS
     while n_each < MAX_PARTICIPANTS:
-        found = share_found(simulated_p_values(bank, plan, n_each, n_simulations, rng), plan)
+        found = share_found(simulated_p_values(bank, plan, n_each, N_SIMULATIONS_TO_FIND_SIZES, rng), plan)
         if found.mean() > target + 0.1:
             break
         n_each = min(MAX_PARTICIPANTS, n_each * 2)
@@ -280,25 +275,3 @@ def sample_size(
 def power_table(points: Sequence[PowerPoint]) -> pd.DataFrame:
     """The curve as a table, a row a sample size; column names as PowerPoint's."""
     return pd.DataFrame([vars(point) for point in points])
-
-
-def power_chart(points: Sequence[PowerPoint], target: float) -> alt.LayerChart:
-    """Power by participants a condition, with 95 % Monte Carlo intervals. Always simulated, and says so."""
-    table = power_table(points)
-    half_width = 1.96 * table["monte_carlo_error"]
-    table = table.assign(
-        low=(table["power"] - half_width).clip(0), high=(table["power"] + half_width).clip(upper=1)
-    )
-    x = alt.X(
-        "n_each:Q", title="Participants a condition", scale=alt.Scale(zero=False, nice=False, padding=20)
-    )
-    scale = alt.Scale(domain=[0, 1], nice=False)
-    y = alt.Y("power:Q", title="Power", scale=scale, axis=alt.Axis(format=".0%", tickCount=6))
-    base, level = alt.Chart(table), alt.Chart(pd.DataFrame({"target": [target]}))
-    layers = [
-        level.mark_rule(strokeDash=[6, 3], color="#55616a").encode(y=alt.Y("target:Q", scale=scale)),
-        base.mark_line(color="#0072b2", strokeWidth=2).encode(x=x, y=y),
-        base.mark_rule(color="#0072b2").encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q"),
-        base.mark_circle(color="#0072b2", size=60, opacity=1).encode(x=x, y=y),
-    ]
-    return finished(layers, 520, 300, True)

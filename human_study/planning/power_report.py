@@ -17,7 +17,6 @@ from human_study.planning.power import (
     PlannedStudy,
     PowerPoint,
     draw_bank,
-    power_chart,
     power_curve,
     power_table,
     sample_size,
@@ -25,6 +24,7 @@ from human_study.planning.power import (
 )
 from human_study.planning.power_populations import PilotPopulation, SimulatedPopulation, TestPool
 from human_study.presentation.charts import chart_svg
+from human_study.presentation.finding_charts import power_chart
 from human_study.study.study_file import load_study_file
 
 PLACEBO: Condition = "shuffled"
@@ -122,6 +122,7 @@ def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStud
 
 def power_of_study(
     study_path: str,
+    *,
     effect: float | None,
     population_name: str,
     pilot: Path | None,
@@ -200,7 +201,7 @@ def write_power(report: PowerReport, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     table = power_table(report.points)
     table.to_csv(out / "power.csv", index=False)
-    (out / "power.svg").write_text(chart_svg(power_chart(report.points, report.target)), encoding="utf-8")
+    (out / "power.svg").write_text(chart_svg(power_chart(table, report.target)), encoding="utf-8")
     lines = [f"# Power of {report.study_name}", "", *(f"{sentence}\n" for sentence in report.sentences())]
     lines += [
         "| participants a condition | in all | power | Monte Carlo error | cost | hours |",

@@ -16,7 +16,7 @@ import advisor
 import human_study
 from data.errors import StudyError
 
-ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "fairlearn")
+ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 # What turns decisions into figures. How figures are worded and drawn may change without changing the analysis.
 ANALYSIS_ROOMS = ("advisor/measurement", "human_study/analysis", "human_study/findings")
 
@@ -112,9 +112,9 @@ def still_matches(registered: Registered, study_name: str, study_hash: str) -> l
     )
     sentences = [f"Preregistered on {registered.registered_at}, {known}."]
     if registered.study_hash == study_hash:
-        sentences.append("The study file is the one that was registered.")
+        sentences.append("The study file is the one registered.")
     else:
-        sentences.append("THE STUDY FILE IS ANOTHER one than was registered.")
+        sentences.append("THE STUDY FILE DIFFERS from the one registered.")
     now = analysis_hashes()
     changed = sorted(
         name for name in now.keys() | registered.analysis if now.get(name) != registered.analysis.get(name)
@@ -122,7 +122,7 @@ def still_matches(registered: Registered, study_name: str, study_hash: str) -> l
     if changed:
         sentences.append(f"THE ANALYSIS CODE HAS CHANGED since: {', '.join(changed)}.")
     else:
-        sentences.append("The analysis code is the one that was registered.")
+        sentences.append("The analysis code is the one registered.")
     newer = [
         f"{name} {version(name)} (was {old})"
         for name, old in registered.packages.items()

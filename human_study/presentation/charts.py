@@ -13,19 +13,9 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Condition
+from human_study.presentation import palette
+from human_study.presentation.labels import CONDITION_LABELS
 
-CONDITION_LABELS: dict[Condition, str] = {
-    "none": "No advice",
-    "score": "Score",
-    "face": "Face",
-    "shuffled": "Shuffled face",
-    "risk_to_smile": "Risk as smile",
-}
-# After Okabe and Ito, told apart by colour-blind readers, darkened to be read on white; shapes for print.
-_COLOURS = ("#4d5860", "#0072b2", "#c44e00", "#a6508c", "#00795a")
-_SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
-_INK, _MUTED, _GRID, _WARNING = "#1d252b", "#55616a", "#e6eaed", "#a3360a"
-_FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _MAX_PARTICIPANT_DOTS = 1000
 _WIDTH = 600
 
@@ -138,7 +128,10 @@ def condition_encodings(conditions: Sequence[Condition]) -> tuple[alt.Color, alt
     places = [CONDITIONS.index(condition) for condition in conditions]
     labels = [CONDITION_LABELS[condition] for condition in conditions]
     legend = alt.Legend(title=None, orient="top", columns=3, symbolOpacity=1, symbolSize=90)
-    colours, shapes = [_COLOURS[place] for place in places], [_SHAPES[place] for place in places]
+    colours, shapes = (
+        [palette.CONDITION_COLOURS[place] for place in places],
+        [palette.CONDITION_SHAPES[place] for place in places],
+    )
     return (
         alt.Color("label:N", scale=alt.Scale(domain=labels, range=colours), legend=legend),
         alt.Shape("label:N", scale=alt.Scale(domain=labels, range=shapes), legend=legend),
@@ -157,10 +150,10 @@ def _reference_line(
     last = rows.iloc[[-1]].assign(text=f"{name} {rows['level'].iloc[-1]:.0%}")
     return [
         alt.Chart(rows)
-        .mark_rule(strokeDash=dash, color=_MUTED, strokeWidth=1.3)
+        .mark_rule(strokeDash=dash, color=palette.MUTED, strokeWidth=1.3)
         .encode(x=x, x2="x_end:Q", y=y("level")),
         alt.Chart(last)
-        .mark_text(dx=6, align="left", fontSize=12, color=_MUTED)
+        .mark_text(dx=6, align="left", fontSize=12, color=palette.MUTED)
         .encode(x=alt.X("x_end:Q"), y=y("level"), text="text:N"),
     ]
 
@@ -172,29 +165,31 @@ def finished(layers: list[alt.Chart], width: int, height: int, simulated: bool) 
         chart.title = alt.TitleParams(
             "SIMULATED participants",
             subtitle="No person took these decisions.",
-            color=_WARNING,
-            subtitleColor=_WARNING,
+            color=palette.WARNING,
+            subtitleColor=palette.WARNING,
             fontSize=13,
             subtitleFontSize=12,
             anchor="start",
             offset=10,
         )
     return (
-        chart.configure(font=_FONT, background="white", padding=6)
+        chart.configure(font=palette.SANS, background="white", padding=6)
         .configure_view(stroke=None)
         .configure_axis(
-            labelColor=_INK,
-            titleColor=_INK,
+            labelColor=palette.INK,
+            titleColor=palette.INK,
             labelFontSize=12,
             titleFontSize=12,
             titleFontWeight="normal",
             titlePadding=12,
             labelPadding=6,
-            gridColor=_GRID,
-            domainColor=_MUTED,
-            tickColor=_MUTED,
+            gridColor=palette.GRID,
+            domainColor=palette.MUTED,
+            tickColor=palette.MUTED,
         )
-        .configure_legend(labelFontSize=12, labelColor=_INK, labelLimit=200, columnPadding=18, offset=8)
+        .configure_legend(
+            labelFontSize=12, labelColor=palette.INK, labelLimit=200, columnPadding=18, offset=8
+        )
     )
 
 

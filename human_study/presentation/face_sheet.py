@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from advisor.bundles.bundle import Bundle
+from human_study.presentation import palette
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def face_sheet_html(columns: list[FaceColumn]) -> str:
     cells = [_cell(f"{column.score:.0%}") for column in columns]
     for row in range(max(len(column.pictures) for column in columns)):
         cells += [_picture(column, row) for column in columns]
-    small = "font: 13px/1.9 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; color: #55616a"
+    small = f"font: 13px/1.9 {palette.SANS}; color: {palette.MUTED}"
     return (
         '<div style="overflow-x: auto"><div style="min-width: 34rem">'
         f'<div style="display: flex; justify-content: space-between; {small}">'
@@ -67,9 +68,7 @@ def face_sheet_png(columns: list[FaceColumn]) -> bytes:
 
 
 def _cell(text: str) -> str:
-    style = (
-        "font: 600 12px/1.6 Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif; text-align: center"
-    )
+    style = f"font: 600 12px/1.6 {palette.SANS}; text-align: center"
     return f'<div style="{style}">{escape(text)}</div>'
 
 

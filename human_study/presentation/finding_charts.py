@@ -1,13 +1,13 @@
-"""Figures of single findings: curves over rounds and trials, calibration, the flow of participants."""
+"""Figures of single findings: curves over rounds and trials, calibration, the flow of participants, power."""
 
 import altair as alt
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Condition
+from human_study.presentation import palette
 from human_study.presentation.charts import condition_encodings, finished
 
 _WIDTH, _HEIGHT = 600, 300
-_INK, _MUTED, _SOFT = "#1d252b", "#55616a", "#f4f6f7"
 
 
 def course_chart(table: pd.DataFrame, x: str, title: str, *, simulated: bool) -> alt.LayerChart:
@@ -27,7 +27,7 @@ def course_chart(table: pd.DataFrame, x: str, title: str, *, simulated: bool) ->
     base = alt.Chart(shown)
     chance = alt.Chart(pd.DataFrame({"level": [0.5]}))
     layers = [
-        chance.mark_rule(strokeDash=[2, 3], color=_MUTED).encode(y=alt.Y("level:Q", scale=scale)),
+        chance.mark_rule(strokeDash=[2, 3], color=palette.MUTED).encode(y=alt.Y("level:Q", scale=scale)),
         base.mark_line(strokeWidth=2).encode(x=across, y=up, color=colour),
         base.mark_rule(strokeWidth=1.4, opacity=0.7).encode(
             x=across, y=alt.Y("accuracy_low:Q", scale=scale), y2="accuracy_high:Q", color=colour
@@ -48,14 +48,16 @@ def calibration_chart(
     diagonal = pd.DataFrame({stated: [0.0, 1.0], observed: [0.0, 1.0]})
     base = alt.Chart(table)
     layers = [
-        alt.Chart(diagonal).mark_line(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.2).encode(x=x, y=y)
+        alt.Chart(diagonal)
+        .mark_line(strokeDash=[4, 4], color=palette.MUTED, strokeWidth=1.2)
+        .encode(x=x, y=y)
     ]
     if f"{observed}_low" in table:
         low = alt.Y(f"{observed}_low:Q", scale=scale)
-        layers.append(base.mark_rule(color="#0072b2").encode(x=x, y=low, y2=f"{observed}_high:Q"))
+        layers.append(base.mark_rule(color=palette.BLUE).encode(x=x, y=low, y2=f"{observed}_high:Q"))
     layers += [
-        base.mark_line(color="#0072b2", strokeWidth=1.2, opacity=0.5).encode(x=x, y=y),
-        base.mark_circle(color="#0072b2", opacity=1).encode(
+        base.mark_line(color=palette.BLUE, strokeWidth=1.2, opacity=0.5).encode(x=x, y=y),
+        base.mark_circle(color=palette.BLUE, opacity=1).encode(
             x=x,
             y=y,
             size=alt.Size("n_decisions:Q", title="Decisions", legend=None, scale=alt.Scale(range=[30, 260])),
@@ -67,8 +69,8 @@ def calibration_chart(
 def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     """The flow of participants as CONSORT draws it: began, left out and why, conditions, analysed.
 
-    `flow` is as from `exclusions.flow_table` with `label`: its first row counts all, and the columns between `began`
-    and `analysed` are the reasons to be left out.
+    `flow` is as from `participant_flow.flow_table` with `label`: its first row counts all, and the columns between
+    `began` and `analysed` are the reasons to be left out.
     """
     total, arms = flow.iloc[0], flow.iloc[1:].reset_index(drop=True)
     width = 1 / max(1, len(arms))
@@ -117,7 +119,7 @@ def _boxes(boxes: list[tuple[float, float, float, list[str]]]) -> list[alt.Chart
     )
     return [
         alt.Chart(rows)
-        .mark_rect(fill=_SOFT, stroke=_MUTED, cornerRadius=3)
+        .mark_rect(fill=palette.SOFT, stroke=palette.MUTED, cornerRadius=3)
         .encode(
             x=alt.X("x:Q", scale=x_scale, axis=None),
             x2="x2",
@@ -125,7 +127,7 @@ def _boxes(boxes: list[tuple[float, float, float, list[str]]]) -> list[alt.Chart
             y2="y2",
         ),
         alt.Chart(words)
-        .mark_text(fontSize=12, color=_INK)
+        .mark_text(fontSize=12, color=palette.INK)
         .encode(x=alt.X("x:Q", scale=x_scale), y=alt.Y("y:Q", scale=y_scale), text="text:N"),
     ]
 
@@ -134,6 +136,30 @@ def _lines(lines: list[tuple[float, float, float, float]]) -> list[alt.Chart]:
     rows = pd.DataFrame(lines, columns=["x", "y", "x2", "y2"])
     return [
         alt.Chart(rows)
-        .mark_rule(color=_MUTED, strokeWidth=1.2)
+        .mark_rule(color=palette.MUTED, strokeWidth=1.2)
         .encode(x=alt.X("x:Q", axis=None), x2="x2", y=alt.Y("y:Q", axis=None), y2="y2")
     ]
+
+
+def power_chart(table: pd.DataFrame, target: float) -> alt.LayerChart:
+    """Power by participants a condition, with 95 % Monte Carlo intervals. Always simulated, and says so.
+
+    `table` is as from `planning.power.power_table`; `target` is the power that is wanted.
+    """
+    half_width = 1.96 * table["monte_carlo_error"]
+    table = table.assign(
+        low=(table["power"] - half_width).clip(0), high=(table["power"] + half_width).clip(upper=1)
+    )
+    x = alt.X(
+        "n_each:Q", title="Participants a condition", scale=alt.Scale(zero=False, nice=False, padding=20)
+    )
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    y = alt.Y("power:Q", title="Power", scale=scale, axis=alt.Axis(format=".0%", tickCount=6))
+    base, level = alt.Chart(table), alt.Chart(pd.DataFrame({"target": [target]}))
+    layers = [
+        level.mark_rule(strokeDash=[6, 3], color=palette.MUTED).encode(y=alt.Y("target:Q", scale=scale)),
+        base.mark_line(color=palette.BLUE, strokeWidth=2).encode(x=x, y=y),
+        base.mark_rule(color=palette.BLUE).encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+        base.mark_circle(color=palette.BLUE, size=60, opacity=1).encode(x=x, y=y),
+    ]
+    return finished(layers, 520, 300, True)

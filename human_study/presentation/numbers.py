@@ -42,6 +42,12 @@ def p_value(value: float | None) -> str:
     return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")  # type: ignore[operator]
 
 
+def p_value_equals(value: float | None) -> str:
+    """A p value in a sentence: "p = .032", "p < .001"; a dash where it is missing."""
+    written = p_value(value)
+    return f"p {written}" if written.startswith(("<", MISSING)) else f"p = {written}"
+
+
 def is_missing(value: object) -> bool:
     """Whether a cell of a table holds no number (None or NaN)."""
     return bool(pd.isna(value))  # type: ignore[call-overload]

@@ -92,9 +92,6 @@ def write_report(
     *,
     kind: ParticipantKind,
     out: Path,
-    machine_accuracy: float | None = None,
-    title: str | None = None,
-    how_to_go_on: str = HOW_TO_GO_ON,
     registered: Path | None = None,
 ) -> Path:
     """Write the report of one study and one kind of participant; returns `out`.
@@ -102,21 +99,15 @@ def write_report(
     Args:
         store: where the study is.
         study_name: the study.
-        kind: whose decisions; the title names simulated ones as such, whatever `title` says.
+        kind: whose decisions; the title names simulated ones as such.
         out: the file to write, Markdown where its name ends in .md, else HTML; its folder is made.
-        machine_accuracy: balanced accuracy of the machine alone, in place of what the bundles state.
-        title: in place of the study's name.
-        how_to_go_on: paragraphs parted by empty lines; those indented by four spaces are commands.
         registered: the JSON record of a preregistration that the report is held against.
 
     Raises StudyError where there is no such study or registration, BundleError where a bundle's tables are gone or
     altered.
     """
     results = collect_results(store, study_name, kind)
-    if machine_accuracy is not None:
-        results.rounds["machine_accuracy"] = machine_accuracy
-    heading = title or f"Study {study_name}: do people decide better?"
-    report = compose_report(results, heading, how_to_go_on, registered)
+    report = compose_report(results, registered)
     content = report_markdown(report) if out.suffix == ".md" else report_html(report)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(content, encoding="utf-8")
@@ -155,11 +146,10 @@ def _decisions_already(content: dict[str, Any], database_url: str | None) -> int
         return 0
 
 
-def compose_report(
-    results: StudyResults, title: str, how_to_go_on: str = HOW_TO_GO_ON, registered: Path | None = None
-) -> Report:
+def compose_report(results: StudyResults, registered: Path | None = None) -> Report:
     """Compute everything that a report says. Raises StudyError where `registered` is no record."""
     faces, caption, no_faces_reason = _faces(results)
+    title = f"Study {results.study.name}: do people decide better?"
     study, written_at = results.study, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Report(
         title=f"{title} (SIMULATED participants)" if results.simulated else title,
@@ -178,7 +168,7 @@ def compose_report(
         methods=_METHODS,
         limits=(*([_SIMULATED_LIMIT] if results.simulated else []), *_LIMITS),
         preregistration=tuple(_registration(results, registered)),
-        how_to_go_on=_blocks(how_to_go_on),
+        how_to_go_on=_blocks(HOW_TO_GO_ON),
         versions=_versions(results),
     )
 

@@ -5,7 +5,6 @@ Text from databases and files is escaped in both, and the HTML page's own policy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from human_study.findings.finding import Finding, FindingChart, FindingTable
 from human_study.presentation.charts import chart_svg
 from human_study.presentation.failures import why_missing
+from human_study.presentation.markdown import escaped
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,12 @@ def report_markdown(report: Report) -> str:
 
 
 def _markdown_lines(report: Report) -> Iterator[str]:
-    yield from (f"# {escape_markdown(report.title)}", "", escape_markdown(report.meta), "")
+    yield from (f"# {escaped(report.title)}", "", escaped(report.meta), "")
     if report.label:
-        yield from (f"> **{escape_markdown(report.label)}**", "")
-    yield from (escape_markdown(report.introduction), "")
+        yield from (f"> **{escaped(report.label)}**", "")
+    yield from (escaped(report.introduction), "")
     for section in report.sections:
-        yield from (f"## {escape_markdown(section.title)}", "")
+        yield from (f"## {escaped(section.title)}", "")
         for finding in section.findings:
             yield from _markdown_finding(finding, report.of_whom)
     for title, sentences in (
@@ -106,37 +106,29 @@ def _markdown_lines(report: Report) -> Iterator[str]:
         ("Preregistration", report.preregistration),
     ):
         yield from (f"## {title}", "")
-        yield from (f"- {escape_markdown(sentence)}" for sentence in sentences)
+        yield from (f"- {escaped(sentence)}" for sentence in sentences)
         yield ""
     yield from ("## How to go on", "")
     for is_code, text in report.how_to_go_on:
         indented = "\n".join(f"    {line}" for line in text.splitlines())
-        yield from (indented if is_code else escape_markdown(" ".join(text.split())), "")
+        yield from (indented if is_code else escaped(" ".join(text.split())), "")
     yield from ("## Versions and hashes", "")
-    yield from (
-        f"- {escape_markdown(name)}: {escape_markdown(value)}" for name, value in report.versions.items()
-    )
+    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in report.versions.items())
 
 
 def _markdown_finding(finding: Finding, of_whom: str) -> Iterator[str]:
-    yield from (f"### {escape_markdown(finding.title)}", "")
+    yield from (f"### {escaped(finding.title)}", "")
     if finding.reason:
-        yield from (f"*Not computed: {escape_markdown(finding.reason)}.*", "")
+        yield from (f"*Not computed: {escaped(finding.reason)}.*", "")
     for sentence in finding.sentences:
-        yield from (escape_markdown(sentence), "")
+        yield from (escaped(sentence), "")
     for table in finding.tables:
-        yield from (f"**{escape_markdown(table.caption.rstrip('.'))}{of_whom}.**", "")
+        yield from (f"**{escaped(table.caption.rstrip('.'))}{of_whom}.**", "")
         shown = table.shown()
-        yield "| " + " | ".join(map(escape_markdown, shown.columns)) + " |"
+        yield "| " + " | ".join(map(escaped, shown.columns)) + " |"
         yield "|" + "|".join("---" if column.form == "text" else "---:" for column in table.columns) + "|"
         for row in shown.itertuples(index=False, name=None):
-            yield "| " + " | ".join(map(escape_markdown, row)) + " |"
+            yield "| " + " | ".join(map(escaped, row)) + " |"
         yield ""
     for note in finding.notes:
-        yield from (f"*{escape_markdown(note)}*", "")
-
-
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: neither markup nor HTML nor table bars of its own."""
-    one_line = " ".join(str(text).split())
-    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;")
+        yield from (f"*{escaped(note)}*", "")

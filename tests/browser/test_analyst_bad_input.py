@@ -75,7 +75,7 @@ SAYS: dict[str, dict[str, str]] = {
         "Audits": ALL_LEFT_OUT,
     },
     "one_erased": {
-        "Overview": "1 participants were erased at their wish",
+        "Overview": "1 participants were erased at their request",
         "Accuracy": "a group has one participant: no interval",
         "People": "3 began, 3 are analysed",
         "Audits": "a group has one participant: no interval",

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 from data.analysis_records import CodeBookEntry
 from data.records import Answer
 from data.store.decision_store import DecisionStore
-from human_study.dataset.psych_ds import plain_cell
+from human_study.presentation.csv_cells import plain_cell
 from human_study.report.report import write_report
 from tests.browser.analyst_visit import ServedAnalysts, entered, rows, settled, turn_to
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from advisor.measurement.accuracy import Estimate, balanced_accuracy
+from advisor.measurement.accuracy import balanced_accuracy
+from advisor.measurement.estimate import Estimate
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.decision_statistics import plain_accuracy, sensitivity_and_criterion
 from human_study.findings.gains import gain_over_machine

@@ -1,4 +1,4 @@
-"""Page: the applications, which of them are got wrong, with their facts and faces."""
+"""Page: the applications, those most often decided wrongly first, with their facts and faces."""
 
 import base64
 from html import escape
@@ -7,22 +7,24 @@ import pandas as pd
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
+from human_study.analysis.application_groups import application_table
 from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table
 from human_study.analysts.views.selection import Choice
-from human_study.findings.headline import condition_label
+from human_study.presentation import palette
+from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import percent
 
 N_SHOWN = 200
-_BADGE = "font: 14px/1.5 'Source Sans', sans-serif; color: #4a5968"
+_BADGE = f"font: 14px/1.5 'Source Sans', sans-serif; color: {palette.MUTED}"
 
 
 def draw(choice: Choice) -> None:
     """Applications by how often they were decided wrongly; one of them in full."""
     results = choice.results()
     left_out_notice(results)
-    st.subheader("Which applications are got wrong", anchor=False)
-    wrong = application_table(results)
+    st.subheader("Applications most often decided wrongly", anchor=False)
+    wrong = application_table(results.decisions)
     if wrong.empty:
         st.info("Not shown: no main trial was decided yet.")
         return
@@ -56,28 +58,8 @@ _HEADINGS = {
 _SHARES = ("machine_score", "share_wrong", "share_approved")
 
 
-def application_table(results: StudyResults) -> pd.DataFrame:
-    """A row an application, the one decided wrongly most often first.
-
-    Columns application_id, split, outcome, machine_score, n_decisions, share_wrong, share_approved.
-    """
-    decisions = results.decisions
-    table = decisions.assign(wrong=decisions["approved"] != decisions["outcome"])
-    grouped = table.groupby("application_id").agg(
-        split=("split", "first"),
-        outcome=("outcome", "first"),
-        machine_score=("machine_score", "first"),
-        n_decisions=("wrong", "size"),
-        share_wrong=("wrong", "mean"),
-        share_approved=("approved", "mean"),
-    )
-    return grouped.reset_index().sort_values(
-        ["share_wrong", "n_decisions", "application_id"], ascending=[False, False, True], ignore_index=True
-    )
-
-
 def _outcome_words(results: StudyResults) -> dict[int, str]:
-    task = results.cases.task
+    task = results.applications.task
     if task is None:
         return {1: "good", 0: "bad"}
     return {1: task.outcome.positive_label, 0: task.outcome.negative_label}
@@ -94,7 +76,7 @@ def _one_application(results: StudyResults, wrong: pd.DataFrame) -> None:
             f" {percent(row['machine_score'])}."
         )
     )
-    cases = results.cases
+    cases = results.applications
     if cases.task is None or chosen not in cases.frame.index:
         st.info(f"Its facts are not shown: {plain(cases.reason or 'the table lacks it')}.")
     else:

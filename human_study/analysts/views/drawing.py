@@ -3,7 +3,6 @@
 Text from databases and files goes through `plain`, so that Markdown in it neither formats nor loads anything.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -14,23 +13,19 @@ import streamlit as st
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Finding, FindingTable
 from human_study.findings.headline import nobody_counts
-from human_study.presentation import charts
+from human_study.presentation import charts, palette
+from human_study.presentation.csv_cells import safe_cell
 from human_study.presentation.failures import why_missing
+from human_study.presentation.markdown import escaped
 
 _AROUND_PLOT_PX = 130
 _METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
 PERCENT = st.column_config.NumberColumn(format="%.1f%%")  # of figures from 0 to 100
-_WITHOUT_WIDTH = "\u2060"
-# Addresses, icons and arrows are made of text after its backslashes are gone: before these places it must be parted.
-_MADE_OF_TEXT = re.compile(
-    r"(?<=:)(?=[/+a-z_])|(?<=@)(?=\w)|(?<=www)(?=\.)|(?<=[<>=~-])(?=[<>=-])", re.IGNORECASE
-)
 
 
 def plain(text: str) -> str:
     """Text from a database or file, so that Markdown shows it as it is."""
-    parted = _MADE_OF_TEXT.sub(_WITHOUT_WIDTH, text)
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$~:])", r"\\\1", parted)
+    return escaped(text, streamlit=True)
 
 
 def chart(name: str, draw: Callable[[], alt.LayerChart], description: str) -> None:
@@ -85,7 +80,7 @@ def page_style() -> None:
     """
     st.html(
         "<style>[data-testid=stCaptionContainer], [data-testid=stTable] th"
-        " { color: #4a5968 !important; opacity: 1 !important; }"
+        f" {{ color: {palette.MUTED} !important; opacity: 1 !important; }}"
         '[data-testid=stElementToolbar] button[aria-label^="Download"] { display: none; }</style>'
     )
 
@@ -105,8 +100,6 @@ def download(file_name: str, label: str, content: "partial[bytes] | partial[str]
 
 
 def _csv(raw: pd.DataFrame) -> bytes:
-    from human_study.dataset.psych_ds import safe_cell
-
     text = raw.select_dtypes(exclude="number").columns
     safe = raw.copy()
     for column in text:
@@ -146,8 +139,3 @@ def finding_table(held: FindingTable) -> None:
     else:
         table(held.name, held.frame, shown)
     st.caption(plain(held.caption))
-
-
-def heading(column: str) -> str:
-    """A column's name as a heading: `timed_out` is "Timed out"."""
-    return column.removesuffix("_number").replace("_", " ").capitalize()

@@ -13,15 +13,8 @@ from data.records import ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.live_summary import LiveSummary, summarise
 from human_study.analysts.views.drawing import metrics, plain
+from human_study.presentation.labels import STATUS_LABELS
 from human_study.presentation.numbers import MISSING, is_missing, percent, seconds, whole
-
-_STATUS_HEADINGS = {
-    "completed": "Completed",
-    "active": "Under way",
-    "timed_out": "Timed out",
-    "returned": "Returned",
-    "screened_out": "Screened out",
-}
 
 
 def draw(store: DecisionStore, study_name: str, participant_kind: ParticipantKind) -> None:
@@ -43,7 +36,7 @@ def draw(store: DecisionStore, study_name: str, participant_kind: ParticipantKin
         _table(summary.steps.rename(columns={"step": "Step", "n_participants": "Participants"}))
         _table(_people(summary.under_way))
         st.caption(
-            "Participants by the first letters of their random key, who was seen last first. A pause is more than"
+            "Participants are listed by the start of their random key, most recently seen first. A pause is more than"
             " a minute between two decisions; “Left the page” counts how often it lost the focus; “Moves” how"
             " often they went on in another tab or on another device."
         )
@@ -67,9 +60,7 @@ def _figures(summary: LiveSummary) -> None:
 
 def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> None:
     st.caption(f"Round {summary.round_number}. A quota counts who is under way or has completed.")
-    shown = summary.conditions.rename(
-        columns={**_STATUS_HEADINGS, "condition": "Condition", "state": "State"}
-    )
+    shown = summary.conditions.rename(columns={**STATUS_LABELS, "condition": "Condition", "state": "State"})
     for column, heading in (("quota", "Quota"), ("left", "Left")):
         shown[column] = [whole(value) for value in shown[column]]
         shown = shown.rename(columns={column: heading})

@@ -3,8 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from human_study.analysis.study_results import participant_flow
-from human_study.analysts.views.drawing import heading, left_out_notice, metrics, plain, table
+from human_study.analysts.views.drawing import finding, left_out_notice, metrics, plain
 from human_study.analysts.views.selection import Choice
 from human_study.findings import headline
 
@@ -34,15 +33,10 @@ def draw(choice: Choice) -> None:
     else:
         last = pd.Timestamp(results.decisions["decided_at"].max())
         st.caption(f"Last decision {last:%Y-%m-%d %H:%M:%S} UTC")
-    st.subheader("Participants", anchor=False)
-    flow = participant_flow(results)
-    flow["condition"] = flow["condition"].map(headline.condition_label)
-    table("participants", flow, flow.rename(columns=heading))
-    st.caption(
-        "Whoever returned (withdrew) or was screened out is counted here and left out of every analysis."
-    )
+    for found in choice.findings("design"):
+        finding(found)
     n_erased = len(choice.store.erasures(choice.study_name))
     if n_erased:
-        st.caption(f"{n_erased} participants were erased at their wish; nothing of them is in any figure.")
-    st.subheader("Rounds", anchor=False)
-    table("rounds", results.rounds.drop(columns="bundle_path"), headline.rounds_table(results))
+        st.caption(
+            f"{n_erased} participants were erased at their request; nothing of theirs is in any figure."
+        )

@@ -1,12 +1,11 @@
 """Page: the participants, one by one: speed, attention, drift, exclusions and why."""
 
-import pandas as pd
 import streamlit as st
 
 from human_study.analysts.views.drawing import PERCENT, download_csv, finding
 from human_study.analysts.views.selection import Choice
-from human_study.findings.headline import condition_label
 from human_study.findings.participant_flow import people_table
+from human_study.presentation.labels import condition_label
 
 _HEADINGS = {
     "participant_key": "Participant",
@@ -36,12 +35,13 @@ def draw(choice: Choice) -> None:
     if people.empty:
         st.info("Not shown: nobody has begun yet.")
         return
-    accuracy = results.participant_accuracy.set_index("participant_key")["accuracy"]
-    people["accuracy"] = accuracy.reindex(people["participant_key"]).to_numpy()
     shown = people.assign(
         condition=people["condition"].map(condition_label),
         median_time_ms=people["median_time_ms"] / 1000,
-        attention=_failed_of_shown(people),
+        attention=[
+            f"{failed} of {n}" if n else "none shown"
+            for failed, n in zip(people["attention_failed"], people["attention_shown"], strict=True)
+        ],
         **{name: 100 * people[name] for name in _SHARES},
     )
     st.dataframe(
@@ -61,10 +61,3 @@ def draw(choice: Choice) -> None:
         "Accuracy is balanced accuracy on test applications. Keys are random; `human-study erase STUDY"
         " --participant KEY` deletes a person for good."
     )
-
-
-def _failed_of_shown(people: pd.DataFrame) -> list[str]:
-    return [
-        f"{int(failed)} of {int(shown)}" if shown else "none shown"
-        for failed, shown in zip(people["attention_failed"], people["attention_shown"], strict=True)
-    ]

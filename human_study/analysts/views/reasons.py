@@ -13,12 +13,19 @@ from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.applications import picture_html
 from human_study.analysts.views.drawing import download_csv, finding, left_out_notice, plain
 from human_study.analysts.views.selection import Choice
-from human_study.findings.headline import condition_label
-from human_study.findings.reason_codes import DEFAULT_CODE_BOOK, Code, suggest_codes
+from human_study.findings.reason_codes import (
+    DEFAULT_CODE_BOOK,
+    Code,
+    not_yet_coded,
+    reasons_given,
+    suggest_codes,
+)
 from human_study.findings.similar_faces import analogy_table
+from human_study.presentation import palette
+from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import percent
 
-_CARD = "font: 14px/1.45 'Source Sans', sans-serif; color: #17212b"
+_CARD = f"font: 14px/1.45 'Source Sans', sans-serif; color: {palette.INK}"
 _CARD_WIDTH_PX = 165  # two in a row on a phone
 _BOOK_COLUMNS = ["code", "definition", "keywords"]
 
@@ -30,7 +37,7 @@ def draw(choice: Choice) -> None:
     for found in choice.findings("reasons"):
         finding(found)
     _analogies(results)
-    given = results.decisions[results.decisions["reason"].fillna("").str.strip() != ""]
+    given = reasons_given(results.decisions)
     st.subheader("Code the reasons", anchor=False)
     if given.empty:
         st.info("Nothing to code: nobody has given a reason in words yet.")
@@ -104,9 +111,7 @@ def _coding(choice: Choice, results: StudyResults, given: pd.DataFrame) -> None:
     """One reason after the other, coded by whoever is named; the first one that they have not coded yet."""
     coder = st.text_input("Your name as coder", key="coder", max_chars=40).strip()
     codes = choice.store.reason_codes_frame(choice.study_name, kind=choice.kind)
-    done = set(codes.loc[codes["coder"] == coder, "trial_key"])
-    given = given.sort_values("trial_key")  # in no telling order: neither by person nor by condition
-    waiting = given[~given["trial_key"].isin(done)]
+    waiting = not_yet_coded(given, codes, coder)
     st.caption(f"{len(given) - len(waiting)} of {len(given)} coded by {plain(coder) or 'you'}.")
     if not coder:
         st.info("Enter your name: every coder codes alone, and agreement is computed between them.")

@@ -10,7 +10,7 @@ from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.applications import picture_html
 from human_study.analysts.views.drawing import download_csv, finding, plain
 from human_study.analysts.views.selection import Choice
-from human_study.findings.learned_rounds import face_readings, learned_rounds, loss_sentence
+from human_study.findings.response_model import faces_read, learned_rounds, loss_sentence
 from human_study.findings.sections import SECTIONS
 
 N_FACES_EACH = 6
@@ -36,19 +36,20 @@ def draw(choice: Choice) -> None:
     trained_on = results.rounds.set_index("round_number").loc[number, "trained_on"]
     if bool(trained_on == "simulated"):
         st.warning("This ĥ was trained on SIMULATED decisions.", icon=":material/smart_toy:")
-    if shown.run_path is None:
+    if shown.run is None:
         st.info(f"Not shown: {plain(shown.reason)}.")
         return
-    st.write(plain(loss_sentence(shown.run_path)))
+    run_path = Path(shown.run.run_path)
+    st.write(plain(loss_sentence(run_path)))
     (section,) = [one for one in SECTIONS if one.name == "response"]
-    for found in section.findings(replace(results, run_paths=(str(shown.run_path),))):
+    for found in section.findings(replace(results, runs=(shown.run,))):
         finding(found)
-    _faces(shown.run_path, results)
+    _faces(run_path, results)
 
 
 def _faces(run_path: Path, results: StudyResults) -> None:
     st.subheader("Faces it would approve most and least", anchor=False)
-    readings = face_readings(run_path)
+    readings = faces_read(run_path)
     if isinstance(readings, str):
         st.info(f"Not shown: {plain(readings)}.")
         return

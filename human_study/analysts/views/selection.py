@@ -19,16 +19,14 @@ from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import CountenanceError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
-from human_study.analysis.study_filter import narrowed
 from human_study.analysis.study_results import StudyResults, collect_results, kinds_present
 from human_study.analysts.views.drawing import plain
 from human_study.analysts.views.environment import DATABASE_VARIABLE, STUDY_VARIABLE
 from human_study.findings.finding import Finding
-from human_study.findings.headline import condition_label
 from human_study.findings.sections import SECTIONS
+from human_study.presentation.labels import KIND_LABELS, condition_label
 
 REFRESH_EVERY_S = 15
-_KIND_LABELS = {"people": "People", "simulated": "SIMULATED participants"}
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,7 @@ class Choice:
         if not self.rounds and not self.conditions:
             return collect_results(self.store, self.study_name, self.kind)
         everything = Choice(self.url, self.study_name, self.kind)._results(state)
-        rounds = self.rounds or tuple(everything.rounds["round_number"])
-        conditions = self.conditions or tuple(everything.accuracy["condition"].unique())
-        return narrowed(everything, rounds, conditions)
+        return everything.narrowed(self.rounds, self.conditions)
 
 
 class _Shelf:
@@ -157,9 +153,7 @@ def choose() -> Choice | None:
     index = names.index(wanted) if wanted in names else len(names) - 1
     name = st.sidebar.selectbox("Study", names, index=index, key="study")
     kinds = kinds_present(store, name)
-    kind = st.sidebar.radio(
-        "Participants", kinds, format_func=_KIND_LABELS.__getitem__, key=f"kind of {name}"
-    )
+    kind = st.sidebar.radio("Participants", kinds, format_func=KIND_LABELS.__getitem__, key=f"kind of {name}")
     rounds = [one.round_number for one in store.rounds(name)]
     counts = store.status_counts(name, kind=kind)
     conditions = list(dict.fromkeys(counts["condition"]))

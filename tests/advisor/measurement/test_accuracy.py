@@ -63,7 +63,7 @@ def test_the_interval_covers_the_truth_95_percent_of_the_time_with_24_participan
         (
             [(5, 0, 2, 3), (4, 1, 0, 0)],
             0.75,
-            "all decisions on one outcome are one participant's: no interval",
+            "one participant alone carries this figure: no interval",
         ),
     ],
 )

@@ -8,17 +8,13 @@ import pytest
 import statsmodels.genmod.tests as published
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.genmod.families import Binomial, Gaussian
+from statsmodels.genmod.families import Gaussian
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from human_study.analysis.clustered_regression import fit_clustered
 
 RESULTS = Path(published.__file__).parent / "results"
 # coefficients and robust standard errors that R's gee(..., corstr = "independence") prints
-R_LOGISTIC = (
-    [0.0167272965285882, 1.13038654425893, -1.86896345082962, 1.09397608331333],
-    [0.127291720283049, 0.166725808326067, 0.192430061340865, 0.173141068839597],
-)
 R_LINEAR = (
     [-0.01850226507491, 0.81436304278962, -1.56167635393184, 0.794239361055003],
     [0.0440733554189401, 0.0479993639119261, 0.0496045952071308, 0.0479467597161284],
@@ -30,58 +26,37 @@ def read(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return table[:, 1], np.column_stack([np.ones(len(table)), table[:, 2:]]), table[:, 0]
 
 
-@pytest.mark.parametrize(
-    ("name", "link", "expected"),
-    [("gee_logistic_1.csv", "logit", R_LOGISTIC), ("gee_linear_1.csv", "identity", R_LINEAR)],
-)
-def test_estimates_and_robust_errors_equal_those_of_r(name, link, expected) -> None:
-    fit = fit_clustered(*read(name), link)
-    np.testing.assert_allclose(fit.parameters, expected[0], atol=1e-6)
-    np.testing.assert_allclose(np.sqrt(np.diag(fit.robust_covariance)), expected[1], atol=1e-6)
+def test_estimates_and_robust_errors_equal_those_of_r() -> None:
+    fit = fit_clustered(*read("gee_linear_1.csv"))
+    np.testing.assert_allclose(fit.parameters, R_LINEAR[0], atol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.robust_covariance)), R_LINEAR[1], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("name", "link", "family"),
-    [("gee_logistic_1.csv", "logit", Binomial()), ("gee_linear_1.csv", "identity", Gaussian())],
-)
-def test_the_bias_reduced_covariance_equals_statsmodels(name, link, family) -> None:
-    outcome, design, clusters = read(name)
-    theirs = GEE(outcome, design, groups=clusters, family=family).fit(cov_type="bias_reduced", ctol=1e-12)
-    np.testing.assert_allclose(
-        fit_clustered(outcome, design, clusters, link).covariance, theirs.cov_params(), atol=1e-9
-    )
+def test_the_bias_reduced_covariance_equals_statsmodels() -> None:
+    outcome, design, clusters = read("gee_linear_1.csv")
+    theirs = GEE(outcome, design, groups=clusters, family=Gaussian()).fit(cov_type="bias_reduced", ctol=1e-12)
+    found = fit_clustered(outcome, design, clusters).covariance
+    np.testing.assert_allclose(found, theirs.cov_params(), atol=1e-9)
 
 
 @settings(max_examples=20)
-@given(
-    st.integers(0, 2**32 - 1),
-    st.integers(4, 9),
-    st.sampled_from([("identity", Gaussian), ("logit", Binomial)]),
-)
-def test_clusters_of_any_size_equal_statsmodels(seed: int, n_clusters: int, model) -> None:
-    link, family = model
+@given(st.integers(0, 2**32 - 1), st.integers(4, 9))
+def test_clusters_of_any_size_equal_statsmodels(seed: int, n_clusters: int) -> None:
     rng = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(n_clusters), rng.integers(6, 20, n_clusters))
     group = (clusters % 2).astype(float)
     design = np.column_stack([np.ones(len(clusters)), group, rng.normal(size=len(clusters))])
     outcome = (rng.random(len(clusters)) < 0.3 + 0.3 * rng.random(n_clusters)[clusters]).astype(float)
-    outcome[:2], outcome[-2:] = (0, 1), (0, 1)  # both answers occur in both groups, so nothing is separated
     shuffled = rng.permutation(len(clusters))
-    try:
-        fit = fit_clustered(outcome[shuffled], design[shuffled], clusters[shuffled], link)
-    except np.linalg.LinAlgError:
-        return  # separated by chance
-    theirs = GEE(outcome, design, groups=clusters, family=family()).fit(cov_type="bias_reduced", ctol=1e-13)
+    fit = fit_clustered(outcome[shuffled], design[shuffled], clusters[shuffled])
+    theirs = GEE(outcome, design, groups=clusters, family=Gaussian()).fit(cov_type="bias_reduced", ctol=1e-13)
     np.testing.assert_allclose(fit.covariance, theirs.cov_params(), rtol=1e-5, atol=1e-9)
 
 
-def test_separated_groups_and_a_design_without_full_rank_are_refused() -> None:
+def test_a_design_without_full_rank_is_refused() -> None:
     clusters = np.repeat(np.arange(4), 5)
-    group = (clusters < 2).astype(float)
-    with pytest.raises(np.linalg.LinAlgError, match="separated|Singular"):
-        fit_clustered(group, np.column_stack([np.ones(20), group]), clusters, "logit")
     with pytest.raises(np.linalg.LinAlgError, match="full rank"):
-        fit_clustered(group, np.column_stack([np.ones(20), np.ones(20)]), clusters)
+        fit_clustered((clusters < 2).astype(float), np.column_stack([np.ones(20), np.ones(20)]), clusters)
 
 
 def test_a_parameter_that_one_cluster_alone_carries_has_no_error() -> None:

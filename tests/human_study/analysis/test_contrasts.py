@@ -10,8 +10,8 @@ from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.multitest import multipletests
 
-from advisor.measurement.accuracy import NO_SPREAD
 from advisor.measurement.crossed_means import TOO_FEW_PEOPLE
+from advisor.measurement.estimate import NO_SPREAD
 from human_study.analysis import contrasts
 from tests.support.analysed_study import Counts, decisions_of
 

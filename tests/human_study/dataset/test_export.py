@@ -21,7 +21,8 @@ from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.export import export_study
 from human_study.dataset.import_data_set import import_data_set
-from human_study.dataset.psych_ds import plain_cell, read_table, safe_cell, table_names
+from human_study.dataset.psych_ds import read_table, table_names
+from human_study.presentation.csv_cells import plain_cell, safe_cell
 from tests.support.analysed_study import (
     CORRECT_OF_TEN,
     STUDY,

@@ -3,14 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fairlearn.metrics import MetricFrame
+from fairlearn.metrics import (
+    MetricFrame,
+    demographic_parity_difference,
+    equalized_odds_difference,
+    false_negative_rate,
+    false_positive_rate,
+    selection_rate,
+)
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 
-from human_study.findings.face_leaks import _areas, probe
+from human_study.findings.face_leaks import areas_under_curve, probe
 from human_study.findings.face_meaning import meaning_sentences, meaning_table
 from human_study.findings.group_audits import (
-    METRICS,
     disparity_table,
     group_estimates,
     group_table,
@@ -39,20 +45,32 @@ def random_decisions(seed: int = 0, n_people: int = 20, n_trials: int = 30) -> p
 
 def test_figures_by_group_are_those_of_fairlearn() -> None:
     decisions = random_decisions()
+    metrics = {
+        "accuracy": balanced_accuracy_score,
+        "approval_rate": selection_rate,
+        "bad_approved": false_positive_rate,
+        "good_denied": false_negative_rate,
+    }
     theirs = MetricFrame(
-        metrics=METRICS,
+        metrics=metrics,
         y_true=decisions["outcome"],
         y_pred=decisions["approved"],
         sensitive_features=decisions["group"],
         control_features=decisions["condition"],
     ).by_group
     table = group_table(decisions).set_index(["condition", "group"])
-    for name in METRICS:
+    for name in metrics:
         for key, value in theirs[name].items():
             assert table.loc[key, name] == pytest.approx(value)
-    face = disparity_table(decisions).set_index("condition").loc["face"]
-    rates = theirs.loc["face", "approval_rate"]
-    assert face["demographic_parity"] == pytest.approx(rates.max() - rates.min())
+    face = decisions[decisions["condition"] == "face"]
+    told = {"sensitive_features": face["group"]}
+    found = disparity_table(group_table(decisions)).set_index("condition").loc["face"]
+    expected = {
+        "demographic_parity": demographic_parity_difference(face["outcome"], face["approved"], **told),
+        "equalized_odds": equalized_odds_difference(face["outcome"], face["approved"], **told),
+        "accuracy_difference": theirs.loc["face", "accuracy"].max() - theirs.loc["face", "accuracy"].min(),
+    }
+    assert found[list(expected)].to_dict() == pytest.approx(expected)
 
 
 def test_a_group_with_few_decisions_or_one_outcome_says_so() -> None:
@@ -62,7 +80,9 @@ def test_a_group_with_few_decisions_or_one_outcome_says_so() -> None:
     reasons = group_table(decisions).set_index(["condition", "group"])["reason"]
     assert reasons["none", "old"] == "only one outcome was decided on"
     assert reasons["none", "rare"] == "fewer than 20 decisions"
-    assert (disparity_table(decisions)["reason"] == "fewer than two groups with enough decisions").all()
+    assert (
+        disparity_table(group_table(decisions))["reason"] == "fewer than two groups with enough decisions"
+    ).all()
 
 
 def test_how_advice_moved_a_group_is_a_difference_in_differences() -> None:
@@ -111,7 +131,7 @@ def test_areas_are_scikit_learns() -> None:
     rng = np.random.default_rng(2)
     guess, belongs = rng.normal(size=(50, 3)).round(1), rng.random((50, 3)) < 0.5
     expected = [roc_auc_score(belongs[:, k], guess[:, k]) for k in range(3)]
-    np.testing.assert_allclose(_areas(guess, belongs), expected)
+    np.testing.assert_allclose(areas_under_curve(guess, belongs), expected)
 
 
 def test_axes_say_which_features_they_carry() -> None:

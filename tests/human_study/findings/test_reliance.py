@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.estimate import Estimate
 from human_study.findings.confidence import (
     calibration_error,
     calibration_table,

@@ -17,11 +17,11 @@ from human_study.findings.finding import Finding, FindingChart
 from human_study.findings.main_results import accuracy_findings
 from human_study.findings.sections import SECTIONS, Section
 from human_study.planning.preregistration import analysis_hashes
+from human_study.presentation.markdown import escaped
 from human_study.report.report import compose_report, write_report
 from human_study.report.report_page import (
     Report,
     ReportSection,
-    escape_markdown,
     report_html,
     report_markdown,
 )
@@ -53,7 +53,7 @@ def findings_of(url: str, kind="people") -> dict:
 def test_html_and_markdown_hold_every_finding_and_every_number(store_url: str, tmp_path: Path) -> None:
     build_reviewed_study(store_url, tmp_path)
     with DecisionStore.open(store_url) as store:
-        report = compose_report(collect_results(store, STUDY, "people"), "A study")
+        report = compose_report(collect_results(store, STUDY, "people"))
     html, markdown = report_html(report), report_markdown(report)
     text, plain = words(html).replace("&#39;", "'"), markdown.replace("\\", "")
     computed = [found for section in report.sections for found in section.findings if not found.reason]
@@ -252,7 +252,7 @@ def test_a_figure_that_cannot_be_drawn_costs_the_report_nothing_else(
 
 
 def test_what_people_wrote_is_never_markup_in_markdown() -> None:
-    assert escape_markdown("<b>|*x*_y_\n[z](u)") == "&lt;b>\\|\\*x\\*\\_y\\_ \\[z\\](u)"
+    assert escaped("<b>|*x*_y_\n[z](u)") == "&lt;b>\\|\\*x\\*\\_y\\_ \\[z\\](u)"
 
 
 def test_a_preregistration_is_written_before_the_study_and_compared_afterwards(tmp_path: Path) -> None:
@@ -287,11 +287,11 @@ def test_the_report_says_whether_study_file_and_code_are_as_registered(database:
     def says(**changes: object) -> str:
         path.write_text(json.dumps(record | changes))
         with DecisionStore.open(database) as store:
-            report = compose_report(collect_results(store, STUDY, "people"), "t", registered=path)
+            report = compose_report(collect_results(store, STUDY, "people"), path)
         return " ".join(report.preregistration)
 
-    assert "study file is the one that was registered. The analysis code is the one" in says()
-    assert "THE STUDY FILE IS ANOTHER" in says(study_hash="other")
+    assert "study file is the one registered. The analysis code is the one" in says()
+    assert "THE STUDY FILE DIFFERS" in says(study_hash="other")
     changed = says(analysis=analysis_hashes() | {"human_study/findings/gains.py": "0"}, n_decisions=7)
     assert "THE ANALYSIS CODE HAS CHANGED since: human_study/findings/gains.py." in changed
     assert "after 7 decisions" in changed
@@ -300,4 +300,4 @@ def test_the_report_says_whether_study_file_and_code_are_as_registered(database:
         pytest.raises(StudyError, match="no record of a preregistration"),
         DecisionStore.open(database) as store,
     ):
-        compose_report(collect_results(store, STUDY, "people"), "t", registered=path)
+        compose_report(collect_results(store, STUDY, "people"), path)

@@ -1,7 +1,7 @@
-"""Shares of decisions pooled over participants, with intervals from leaving out one participant at a time.
+"""Figures of decisions pooled over participants, with intervals from leaving out one participant at a time.
 
 A share is a sum over decisions divided by another; a figure may be any function of several such sums. One row
-of sums a participant is all that is needed, so that nothing here slows down with the number of decisions.
+of sums per participant is all that is needed, so nothing here slows down with the number of decisions.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.accuracy import NO_SPREAD, Estimate, t_quantile
+from advisor.measurement.estimate import ONE_PARTICIPANT, Estimate, t_interval
 
 NOTHING_TO_COUNT = "no decision of this kind yet"
 
@@ -29,7 +29,8 @@ def jackknife_figure(
 ) -> Estimate:
     """A figure of the total sums with its delete-one-participant jackknife t interval, cut to [low, high].
 
-    `figure` takes the sums by name and must give not a number where there is nothing to divide by.
+    Efron and Tibshirani (1993, eq. 11.5) with n - 1 degrees of freedom. `figure` takes the sums by name and must
+    give NaN where there is nothing to divide by; `nothing` is then the reason.
     """
     if len(sums) == 0:
         return Estimate(None, None, None, nothing)
@@ -41,16 +42,13 @@ def jackknife_figure(
         return Estimate(None, None, None, nothing)
     n = int((sums != 0).any(axis=1).sum())
     if n <= 1:
-        return Estimate(value, None, None, "one participant: no interval")
+        return Estimate(value, None, None, ONE_PARTICIPANT)
     if not np.isfinite(left_out).all():
         return Estimate(value, None, None, "one participant alone carries this figure: no interval")
     # Who has no decision of the kind in question changes nothing and counts for no degree of freedom.
     changed = left_out[(sums != 0).any(axis=1).to_numpy()]
     error = float(np.sqrt((n - 1) / n * ((changed - changed.mean()) ** 2).sum()))
-    if error < 1e-12:
-        return Estimate(value, None, None, NO_SPREAD)
-    half_width = t_quantile(n - 1) * error
-    return Estimate(value, max(low, value - half_width), min(high, value + half_width))
+    return t_interval(value, error, n - 1, low, high)
 
 
 def pooled_share(participants: pd.Series, is_so: np.ndarray, among: np.ndarray, nothing: str) -> Estimate:
