@@ -31,6 +31,21 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
         print(f"Read as missing: {counts}.")
 
 
+@commands.command(epilog="Example: advisor draft-task my_loans/loans.csv --outcome repaid")
+def draft_task(
+    table: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file")],
+    outcome: Annotated[str, typer.Option(help="the column that says how a case ended")],
+) -> None:
+    """Write a first task.yaml beside a table, with questions where you must decide."""
+    from data.tasks.decision_task import check_task as problems_of
+    from data.tasks.draft_task import draft_task as draft
+
+    path = draft(table, outcome)
+    print(f"{path}: read it, and answer the lines that begin with # ?")
+    for problem in problems_of(path):
+        print(f"still to decide: {problem}")
+
+
 @commands.command(
     epilog="Example: advisor export-trials var/bundles/round_0 --participants 40 --trials 30 --out var/export"
 )

@@ -13,7 +13,7 @@ from data.tasks.task_file import TaskFile
 from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash
 from data.tasks.task_language import translated, words_path
 from data.tasks.task_problems import read_task_file
-from data.tasks.value_format import number_text, value_word, with_unit
+from data.value_format import number_text, value_word, with_unit
 
 
 class DecisionTask(TaskFile):

@@ -12,7 +12,7 @@ from typing import Any
 
 from data.records import Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
-from data.tasks.value_format import share_text
+from data.value_format import share_text
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
 

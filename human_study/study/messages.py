@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from data.tasks.decision_task import DecisionTask
-from data.tasks.value_format import amount_text, number_text
+from data.value_format import amount_text, number_text
 from human_study.study.study_file import StudyFile
 
 CATALOGUES = Path(__file__).parent / "catalogues"

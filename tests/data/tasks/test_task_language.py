@@ -8,7 +8,7 @@ import yaml
 from data.errors import TaskError
 from data.tasks.decision_task import load_task, shipped_tasks
 from data.tasks.task_language import words_path
-from data.tasks.value_format import amount_text, share_text
+from data.value_format import amount_text, share_text
 from tests.data.tasks.test_decision_task import change_task
 
 

@@ -1,0 +1,123 @@
+"""What a column of a table probably is: its kind, its role, and what only a person can say about it."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+
+from data.tasks.table import NO_TEXTS, YES_TEXTS
+from data.tasks.task_file import Kind, Role
+from data.tasks.written_numbers import numbers_of
+
+MOST_CATEGORIES = 40
+LEAKS_ABOVE = 0.97  # area under the curve of one column alone, on rows that its rates were not taken from
+N_SAMPLED = 20_000
+N_BINS = 20
+_PROTECTED = re.compile(
+    r"\b(age|sex|gender|race|ethnic\w*|nation\w*|religion|marital|birth\w*|born|dob|disab\w*|pregnan\w*|foreign\w*|"
+    r"zip|postcode|alter|geschlecht|familienstand|herkunft|staatsang\w*|geburt\w*)\b"
+)
+_PRICE = re.compile(r"\b(int rate|interest\w*|apr|sub grade|grade|zins\w*)\b")
+_SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
+
+
+@dataclass
+class ColumnDraft:
+    """One column as it is proposed; `questions` are for a person."""
+
+    name: str
+    role: Role = "feature"
+    kind: Kind | None = None
+    categories: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    n_distinct: int = 0
+    n_missing: int = 0
+    told: float = 0.5  # area under the curve of the outcome by this column alone
+    shown: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name in words: "loanAmount_total" as "Loan amount total"."""
+        words = words_of(self.name)
+        return words[:1].upper() + words[1:]
+
+
+def words_of(name: str) -> str:
+    """A column's name as words in small letters."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return " ".join(re.sub(r"[\W_]+", " ", parted).lower().split()) or name
+
+
+def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> ColumnDraft:
+    """Kind and role of one column (text, null where missing), by its values and its name."""
+    distinct = texts.unique().drop_null()
+    draft = ColumnDraft(name, n_distinct=len(distinct), n_missing=texts.null_count)
+    if len(distinct) < 2:
+        draft.role = "ignored"
+        draft.questions.append(
+            "it never holds anything" if not len(distinct) else "it is the same in every row"
+        )
+        return draft
+    numbers = numbers_of(pa.chunked_array([distinct]), decimal)
+    words = {str(text).lower() for text in distinct[:3].to_pylist()}
+    if len(distinct) == 2 and not texts.null_count and words <= {*YES_TEXTS, *NO_TEXTS}:
+        draft.kind = "yes_no"
+    elif np.isfinite(numbers).all():
+        is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
+        draft.kind = "integer" if is_whole and not texts.null_count else "number"
+        sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
+        if sentinels:
+            draft.questions.append(
+                f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
+            )
+    elif len(distinct) <= MOST_CATEGORIES:
+        draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
+    else:
+        draft.role = "ignored"
+        draft.questions.append(
+            f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
+        )
+        return draft
+    if _PROTECTED.search(words_of(name)):
+        draft.role = "protected"
+        draft.questions.append(
+            "by its name, a protected attribute: kept for audits, and reaches nobody; is it one?"
+        )
+    elif _PRICE.search(words_of(name)):
+        draft.role = "price"
+        draft.questions.append("by its name, the lender's own price or grade; is it?")
+    return draft
+
+
+def may_be_id(name: str, draft: ColumnDraft, n_rows: int) -> int:
+    """How much speaks for a column as the id: 0 (nothing) to 2 (its values and its name)."""
+    if draft.n_missing or draft.n_distinct != n_rows or draft.kind == "number":
+        return 0
+    return 2 if re.search(r"\b(id|key|nr|no|number|nummer|index)\b|id$", words_of(name)) else 1
+
+
+def told_by(texts: pa.ChunkedArray, kind: Kind, decimal: str | None, is_positive: np.ndarray) -> float:
+    """Area under the curve with which one column alone tells the outcome (bool [N]), 0.5 to 1.
+
+    Rates of the outcome in bins or categories are taken from one half of a sample and tried on the other.
+    """
+    rows = np.random.default_rng(0).permutation(len(texts))[:N_SAMPLED]
+    sampled, outcome = texts.take(pa.array(rows)), is_positive[rows]
+    if kind in ("number", "integer"):
+        ranks = pd.Series(numbers_of(sampled, decimal)).rank(pct=True).to_numpy()
+        cells = np.nan_to_num(np.ceil(ranks * N_BINS))  # 0: missing
+    else:
+        cells = pd.factorize(sampled.to_pandas())[0]
+    learned = np.arange(len(rows)) % 2 == 0
+    rates = pd.Series(outcome[learned]).groupby(cells[learned]).mean()
+    score = pd.Series(cells[~learned]).map(rates).fillna(outcome[learned].mean())
+    good = outcome[~learned]
+    if not good.any() or good.all():
+        return 0.5
+    places = score.rank().to_numpy()
+    n_good, n_bad = int(good.sum()), int((~good).sum())
+    area = (places[good].sum() - n_good * (n_good + 1) / 2) / (n_good * n_bad)
+    return float(max(area, 1 - area))

@@ -1,0 +1,202 @@
+"""A first task.yaml for a table: what can be told from the table, and questions where a person must decide."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from data.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
+from data.errors import TaskError
+from data.nearest import nearest
+from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by
+from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts
+from data.tasks.task_file import TaskFile
+from data.tasks.written_numbers import numbers_of
+
+MOST_SHOWN = 10
+_GOOD = re.compile(
+    r"yes|y|true|1|good|repaid|paid.*|fully paid|approved|ok|success|ja|gut|no default|current", re.I
+)
+
+
+def draft_task(table: Path, outcome: str) -> Path:
+    """Write task.yaml beside a table; returns its path.
+
+    Raises TaskError where the table cannot be read, has no such column or not two outcomes, or where a task.yaml is
+    there already.
+    """
+    path = table.with_name("task.yaml")
+    if path.exists():
+        raise TaskError(f"{path} is there already; move it away, or give the table a folder of its own")
+    texts, file_keys = _read(table, outcome)
+    positive, negative = _outcomes(texts[outcome], outcome)
+    is_positive = pa.compute.equal(texts[outcome], positive).fill_null(False).to_numpy()
+    decimal = "comma" if _writes_decimal_commas(texts) else None
+    if decimal:
+        file_keys["decimal"] = decimal
+    drafts = [draft_column(name, texts[name], decimal) for name in texts.column_names if name != outcome]
+    _choose_id(drafts, texts.num_rows)
+    for draft in drafts:
+        if draft.role == "feature" and draft.kind:
+            draft.told = told_by(texts[draft.name], draft.kind, decimal, is_positive)
+            if draft.told > LEAKS_ABOVE:
+                draft.role = "ignored"
+                draft.questions.append(
+                    f"it tells the outcome by itself (AUC {draft.told:.2f}); is it known only afterwards? "
+                    "Left out until you say role: feature"
+                )
+    features = sorted((d for d in drafts if d.role == "feature"), key=lambda d: -d.told)
+    for draft in features[:MOST_SHOWN]:
+        draft.shown = True
+    text = _written(table, outcome, (positive, negative), texts[outcome].null_count, file_keys, drafts)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _read(table: Path, outcome: str) -> tuple[pa.Table, dict[str, str]]:
+    """All columns of a table as trimmed text, and what task.yaml must say of its file."""
+    if not table.is_file():
+        raise TaskError(f"there is no table {table}; name a .csv, .csv.gz or .parquet file")
+    file_keys: dict[str, str] = {}
+    try:
+        if table.name.lower().endswith(".parquet"):
+            header = pa.parquet.read_schema(table).names
+        else:
+            head = head_of(table)
+            encoding = marked_encoding(head) or ("utf-8" if is_utf8(head) else "cp1252")
+            if encoding == "cp1252":
+                file_keys["encoding"] = encoding
+            text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+            separator = separator_of(text, [outcome])
+            if separator != ",":
+                file_keys["separator"] = WORD_OF_SEPARATOR[separator]
+            header = cells_of_header(text, separator)
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise TaskError(
+            f"{table} cannot be read ({error}); export it again, as UTF-8 CSV or Parquet"
+        ) from error
+    if header.count(outcome) != 1:
+        meant = nearest(outcome, header)
+        hint = f'did you mean "{meant}"?' if meant else f"its columns are {', '.join(header[:12])}"
+        found = "has several columns" if outcome in header else "has no column"
+        raise TaskError(f"{table.name} {found} {outcome}; {hint}")
+    names = [name for name in header if name and header.count(name) == 1]
+    for keys in (file_keys, {**file_keys, "encoding": "cp1252"}):
+        texts, problems = read_texts(_all_columns(table, outcome, names, keys), table)
+        if texts is not None and not problems:
+            return texts, keys
+        if not any("not written in UTF-8" in problem for problem in problems):
+            break
+    raise TaskError("\n".join(problems))
+
+
+def _all_columns(table: Path, outcome: str, names: list[str], file_keys: dict[str, str]) -> TaskFile:
+    columns = {name: {"role": "feature", "kind": "category"} for name in names if name != outcome}
+    return TaskFile.model_validate(
+        {
+            "name": "draft",
+            "title": "draft",
+            "table": table.name,
+            **file_keys,
+            "outcome": {"column": outcome, "positive": "yes", "negative": "no"},
+            "columns": columns,
+        }
+    )
+
+
+def _outcomes(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str]:
+    """The good outcome and the other one, as far as their words or, failing that, their numbers tell."""
+    counted = {
+        str(entry["values"]): entry["counts"] for entry in texts.drop_null().value_counts().to_pylist()
+    }
+    if len(counted) != 2:
+        some = ", ".join(f'"{word}"' for word in sorted(counted)[:6]) or "nothing"
+        raise TaskError(
+            f"column {outcome} holds {len(counted):,} different values ({some}); an outcome has two: name another "
+            "column, or write one with two values"
+        )
+    first, second = sorted(counted, key=lambda word: (not _GOOD.fullmatch(word), -counted[word]))
+    return first, second
+
+
+def _writes_decimal_commas(texts: pa.Table) -> bool:
+    """Whether some column holds numbers only if a comma is their decimal sign, and none needs a point for that."""
+    with_comma = with_point = False
+    for name in texts.column_names:
+        distinct = texts[name].unique().drop_null()
+        if not len(distinct):
+            continue
+        values = pa.chunked_array([distinct])
+        is_point = bool(np.isfinite(numbers_of(values, None)).all())
+        has_point = pa.compute.any(pa.compute.match_substring(distinct, ".")).as_py()
+        with_point |= is_point and bool(has_point)
+        with_comma |= not is_point and bool(np.isfinite(numbers_of(values, "comma")).all())
+    return with_comma and not with_point
+
+
+def _choose_id(drafts: list[ColumnDraft], n_rows: int) -> None:
+    best = max(drafts, key=lambda draft: may_be_id(draft.name, draft, n_rows), default=None)
+    if best is None or not may_be_id(best.name, best, n_rows):
+        return
+    best.role, best.kind, best.categories, best.questions = "id", None, [], []
+
+
+def _written(
+    table: Path,
+    outcome: str,
+    outcomes: tuple[str, str],
+    n_unknown: int,
+    file_keys: dict[str, str],
+    drafts: list[ColumnDraft],
+) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", table.name.split(".")[0].lower()).strip("_") or "task"
+    lines = [
+        "# Drafted from the table. Lines with ? are questions for you; then: advisor check-task task.yaml",
+        f"name: {name}",
+        f"title: {_quoted(name.replace('_', ' ').capitalize())}",
+        f"table: {_quoted(table.name)}",
+        *(f"{key}: {value}" for key, value in file_keys.items()),
+        "# ? What is one row called, and several of them?",
+        "case_noun: application",
+        "case_noun_plural: applications",
+        f"# ? Is {_quoted(outcomes[0])} the good outcome? And what shall people read for the two?",
+        *([f"# ? {n_unknown:,} rows have no outcome: leave them out of the table."] if n_unknown else []),
+        "outcome:",
+        f"  column: {_quoted(outcome)}",
+        f"  positive: {_quoted(outcomes[0])}",
+        f"  negative: {_quoted(outcomes[1])}",
+        f"  positive_label: {_quoted(outcomes[0])}",
+        f"  negative_label: {_quoted(outcomes[1])}",
+    ]
+    if not any(draft.role == "id" for draft in drafts):
+        lines.append("# ? No column differs in every row: add one to the table that does, with role: id.")
+    lines += ["# Shown: at most ten, those that tell most about the outcome.", "columns:"]
+    for draft in drafts:
+        lines += _column_lines(draft)
+    return "\n".join(lines) + "\n"
+
+
+def _column_lines(draft: ColumnDraft) -> list[str]:
+    lines = [f"  # ? {question}" for question in draft.questions]
+    if draft.n_missing and draft.role not in ("id", "ignored"):
+        lines.append(f"  # {draft.n_missing:,} values are missing")
+    lines.append(f"  {_quoted(draft.name)}:")
+    lines.append(f"    role: {draft.role}")
+    if draft.kind and draft.role != "ignored":
+        lines += [f"    kind: {draft.kind}", f"    label: {_quoted(draft.label)}"]
+        if draft.shown:
+            lines.append("    shown: true")
+        if draft.categories:
+            lines.append("    categories:")
+            lines += [
+                f"      {_quoted(word)}: {_quoted(word.replace('_', ' '))}" for word in draft.categories
+            ]
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,126 @@
+"""A first task.yaml from a table alone: complete where it can be, and a question where a person must decide."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.errors import TaskError
+from data.tasks.decision_task import check_task, load_task, shipped_tasks, task_path
+from data.tasks.draft_task import draft_task
+from tests.support.tiny_table import tiny_table
+
+
+def drafted(folder: Path, table: pd.DataFrame, outcome: str = "repaid", **options: object) -> str:
+    table.to_csv(folder / "loans.csv", index=False, **options)  # type: ignore[call-overload]
+    return draft_task(folder / "loans.csv", outcome).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", shipped_tasks())
+def test_a_draft_of_a_shipped_table_is_a_complete_task(tmp_path: Path, name: str) -> None:
+    shutil.copy(task_path(name).parent / "loans.csv.gz", tmp_path)
+    path = draft_task(tmp_path / "loans.csv.gz", "repaid")
+    assert check_task(path) == []
+    draft, shipped = load_task(path), load_task(name)
+    assert draft.id_columns == shipped.id_columns
+    assert draft.outcome.positive == shipped.outcome.positive
+    assert 2 <= len(draft.shown_columns) <= 10
+    assert not set(draft.feature_columns) & {"age", "marital", "int_rate", "sub_grade"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"sep": ";", "encoding": "cp1252", "decimal": ","},
+        {"sep": "\t", "encoding": "utf-16"},
+        {"sep": "|", "encoding": "utf-8-sig"},
+    ],
+)
+def test_how_the_file_is_written_is_found(tmp_path: Path, options: dict[str, object]) -> None:
+    table = tiny_table()
+    table["story"] = table["story"].str.replace("a car", "größeres Auto, gebraucht")
+    drafted(tmp_path, table, **options)
+    path = tmp_path / "task.yaml"
+    assert check_task(path) == []
+    task = load_task(path)
+    assert task.columns["income"].kind == "number" and task.columns["amount"].kind == "integer"
+    assert task.columns["has_job"].kind == "yes_no" and task.columns["rate"].role == "feature"
+    assert "größeres Auto, gebraucht" in task.columns["story"].categories
+    assert task.columns["age"].role == "protected"
+
+
+def test_columns_that_say_nothing_or_too_much_are_left_out_and_named(tmp_path: Path) -> None:
+    table = tiny_table().assign(
+        country="ES",
+        empty="",
+        collected=lambda frame: np.where(frame["repaid"] == "yes", 1000 + frame.index, frame.index),
+        remark=[f"remark {k // 2}" for k in range(300)],
+        debt=lambda frame: np.where(frame.index % 7 == 0, 9999, frame.index % 90),
+    )
+    text = drafted(tmp_path, table)
+    task = load_task(tmp_path / "task.yaml")
+    for column in ("country", "empty", "collected", "remark"):
+        assert task.columns[column].role == "ignored", column
+    assert "it is the same in every row" in text and "it never holds anything" in text
+    assert "it tells the outcome by itself (AUC 1.00)" in text
+    assert "150 different texts are too many for categories" in text
+    assert "does 9999 stand for a missing value?" in text
+    assert check_task(tmp_path / "task.yaml") == []
+
+
+def test_what_only_a_person_can_decide_is_said(tmp_path: Path) -> None:
+    table = tiny_table().drop(columns="case_id")
+    table["amount"] = 500
+    table["income"] = table["income"].round(-3)
+    table["rate"] = table["rate"].round()
+    text = drafted(tmp_path, table.assign(repaid=np.where(table["repaid"] == "yes", "A", "B")))
+    assert "# ? No column differs in every row" in text
+    assert any("no column has role id" in problem for problem in check_task(tmp_path / "task.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome", "said"),
+    [
+        (pd.DataFrame({"repaid": ["yes", "no"]}), "repayed", 'did you mean "repaid"?'),
+        (pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}), "b", "holds 3 different values"),
+        (pd.DataFrame({"a": [1, 2], "b": [None, None]}), "b", "holds 0 different values (nothing)"),
+        (pd.DataFrame([[1, 2]], columns=["b", "b"]), "b", "has several columns b"),
+    ],
+)
+def test_a_table_without_such_an_outcome_is_refused(
+    tmp_path: Path, table: pd.DataFrame, outcome: str, said: str
+) -> None:
+    with pytest.raises(TaskError) as refused:
+        drafted(tmp_path, table, outcome)
+    assert said in str(refused.value)
+    assert not (tmp_path / "task.yaml").exists()
+
+
+def test_one_column_and_many_categories_and_repeated_headers_are_drafted(tmp_path: Path) -> None:
+    rows = 20_000
+    table = pd.DataFrame(
+        {
+            "id": range(rows),
+            "repaid": ["yes", "no"] * (rows // 2),
+            "street": [f"street {k % 10_000}" for k in range(rows)],
+        }
+    )
+    text = drafted(tmp_path, table)
+    assert "10,000 different texts are too many" in text
+    assert any("no column has role feature" in problem for problem in check_task(tmp_path / "task.yaml"))
+    (tmp_path / "task.yaml").unlink()
+    assert "columns:" in drafted(tmp_path, table[["repaid"]])
+    (tmp_path / "task.yaml").unlink()
+    twice = pd.concat([tiny_table(), tiny_table()[["income"]]], axis=1)
+    drafted(tmp_path, twice)
+    assert check_task(tmp_path / "task.yaml") == []
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("mine")
+    with pytest.raises(TaskError, match="is there already"):
+        drafted(tmp_path, tiny_table())
+    assert (tmp_path / "task.yaml").read_text() == "mine"
