@@ -39,6 +39,9 @@ payment:
   currency: USD
   base: 3.00
   bonus_per_correct: 0.05     # a right main decision; list them afterwards: human-study bonuses {file_name} --out FILE
+  # screened_out: 0.20        # paid to who cannot take part, stops, or runs out of time
+  # returned: 0
+  # timed_out: 0
 
 # Where participants come from. Links carry PROLIFIC_PID, workerId or id; a plain link carries nothing.
 recruitment:
