@@ -62,10 +62,11 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         )
         return draft
     numbers = numbers_of(pa.chunked_array([distinct]), decimal)
+    is_code = pa.compute.any(pa.compute.match_substring_regex(distinct, r"^0\d")).as_py()  # 007 is no number
     words = {str(text).lower() for text in distinct[:3].to_pylist()}
     if len(distinct) == 2 and not texts.null_count and words <= {*YES_TEXTS, *NO_TEXTS}:
         draft.kind = "yes_no"
-    elif np.isfinite(numbers).all():
+    elif np.isfinite(numbers).all() and not is_code:
         is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
         draft.kind = "integer" if is_whole and not texts.null_count else "number"
         sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
@@ -75,6 +76,11 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
             )
     elif len(distinct) <= MOST_CATEGORIES:
         draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
+        if texts.null_count:
+            draft.questions.append(
+                f"{texts.null_count:,} values are blank, NA, none, - or the like, and missing; is such a word a "
+                "category here? Then declare it below"
+            )
     else:
         draft.role = "ignored"
         draft.questions.append(

@@ -182,7 +182,7 @@ def _written(
 
 def _column_lines(draft: ColumnDraft) -> list[str]:
     lines = [f"  # ? {question}" for question in draft.questions]
-    if draft.n_missing and draft.role not in ("id", "ignored"):
+    if draft.n_missing and draft.kind in ("number", "integer"):
         lines.append(f"  # {draft.n_missing:,} values are missing")
     lines.append(f"  {_quoted(draft.name)}:")
     lines.append(f"    role: {draft.role}")

@@ -71,6 +71,17 @@ def test_columns_that_say_nothing_or_too_much_are_left_out_and_named(tmp_path: P
     assert check_task(tmp_path / "task.yaml") == []
 
 
+def test_codes_are_categories_and_words_for_missing_are_asked_about(tmp_path: Path) -> None:
+    table = tiny_table()
+    table["home"] = np.where(table["home"] == "own", "NA", np.where(table.index % 2, "EU", "ASIA"))
+    table["story"] = table["story"].map({"new roof": "007", "old debts": "010", "a car": "08"})
+    text = drafted(tmp_path, table)
+    assert load_task(tmp_path / "task.yaml").columns["story"].categories.keys() == {"007", "010", "08"}
+    assert check_task(tmp_path / "task.yaml") == []
+    n_missing = int((table["home"] == "NA").sum())
+    assert f"# ? {n_missing} values are blank, NA, none, - or the like, and missing" in text
+
+
 def test_what_only_a_person_can_decide_is_said(tmp_path: Path) -> None:
     table = tiny_table().drop(columns="case_id")
     table["amount"] = 500
