@@ -12,16 +12,23 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from data.errors import SetupError, StoreError
+from data.nearest import nearest
 
 # Not alembic's own default: Optuna keeps its studies in the same database and takes `alembic_version`.
 VERSION_TABLE = "countenance_schema"
 BUSY_TIMEOUT_MS = 30_000
 # Any fixed number, known to nobody else: two programs that open an empty database must not both fill it.
 MIGRATION_LOCK = 0x434F554E
+
+_WRITE_URL = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
+# psycopg 3 is the driver that the extra installs.
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_SECRET_OPTIONS = ("password", "sslpassword", "passfile")
+_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
 def open_engine(url: str, *, create: bool = True) -> Engine:
@@ -35,46 +42,69 @@ def open_engine(url: str, *, create: bool = True) -> Engine:
         raise StoreError(
             f"there is no database at {location.database}; mend the URL, or collect decisions first"
         )
-    engine = create_engine(location, pool_pre_ping=location.get_backend_name() != "sqlite")
-    if engine.dialect.name == "sqlite":
+    is_server = location.get_backend_name() == "postgresql"
+    engine = create_engine(
+        location,
+        pool_pre_ping=is_server,
+        # Parameters are people's keys and answers: no error or log repeats them.
+        hide_parameters=True,
+        # A pooler in transaction mode gives every transaction another connection, which lacks what was prepared.
+        connect_args={"prepare_threshold": None} if is_server else {},
+    )
+    if not is_server:
         event.listen(engine, "connect", _prepare_sqlite_connection)
         event.listen(engine, "begin", _begin_sqlite_transaction)
     try:
         _bring_up_to_date(engine)
-    except OperationalError as error:
+    except DBAPIError as error:
         engine.dispose()
-        raise StoreError(
-            f"{shown_url(engine)} cannot be opened ({_reason(error)}); mend the URL or start it"
-        ) from error
-    except DatabaseError as error:
-        engine.dispose()
-        raise StoreError(
-            f"{shown_url(engine)} is no database of Countenance ({_reason(error)}); name another"
-        ) from error
+        raise _not_opened(engine, error) from error
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
+def _not_opened(engine: Engine, error: DBAPIError) -> StoreError:
+    """What is wrong with a database that cannot be opened, in a sentence."""
+    if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        return StoreError(
+            f"{shown_url(engine)} does not let {engine.url.username or 'this user'} make tables; have its"
+            f' administrator say: GRANT USAGE, CREATE ON SCHEMA public TO "{engine.url.username or "USER"}"'
+        )
+    if isinstance(error, OperationalError) or engine.dialect.name == "postgresql":
+        return StoreError(
+            f"{shown_url(engine)} cannot be opened ({_reason(error)}); mend the URL or start it"
+        )
+    return StoreError(f"{shown_url(engine)} is no database of Countenance ({_reason(error)}); name another")
+
+
 def _location(url: str) -> URL:
+    # A URL may hold a password, and a mistyped one holds it anywhere: no sentence here repeats any of it.
+    scheme, separator, rest = url.partition("://")
+    backend = scheme.partition("+")[0]
+    if not separator:
+        raise StoreError(f"that is no database URL; {_WRITE_URL}")
+    if backend not in _DRIVERS:
+        meant = nearest(backend, ("sqlite", "postgresql"))
+        mend = f"did you mean {meant}://?" if meant else _WRITE_URL
+        raise StoreError(f'a database URL that begins with "{backend}" is not supported; {mend}')
+    if backend != "sqlite" and rest.count("@") > 1:
+        raise StoreError("the password in the database URL holds an @; write it as %40 there")
     try:
-        # "postgres://" is how hosts hand it out; psycopg 3 is the driver that the extra installs.
-        location = make_url(url.replace("postgres://", "postgresql://", 1))
-        if location.drivername == "postgresql":
-            location = location.set(drivername="postgresql+psycopg")
+        # Other drivers of the same database, as hosts hand them out, mean no more than the database.
+        location = make_url(f"{_DRIVERS[backend]}://{rest}")
         location.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, ValueError):
         raise StoreError(
-            f'"{url}" is no database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME'
-        ) from error
+            "the database URL cannot be read; in its password write : / ? # @ as %3A %2F %3F %23 %40, and"
+            f" {_WRITE_URL}"
+        ) from None
     except ModuleNotFoundError as error:
         raise SetupError(
             f'the driver {error.name} is missing; install it: pip install "countenance[postgres]"'
         ) from error
-    if location.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(f"{location.get_backend_name()} is not supported; use SQLite or PostgreSQL")
-    if location.get_backend_name() == "sqlite":
+    if backend == "sqlite":
         if not location.database or location.database == ":memory:":
             raise StoreError("a database in memory keeps nothing; name a file: sqlite:///FILE")
         try:
@@ -87,11 +117,12 @@ def _location(url: str) -> URL:
 
 
 def shown_url(engine: Engine) -> str:
-    """The database's URL without its password."""
-    return engine.url.render_as_string(hide_password=True)
+    """The database's URL without its password, in whichever part of it that stands."""
+    url = engine.url.difference_update_query(_SECRET_OPTIONS)
+    return url.render_as_string(hide_password=True)
 
 
-def _reason(error: DatabaseError) -> str:
+def _reason(error: DBAPIError) -> str:
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__
 
@@ -112,13 +143,19 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
-            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                cursor.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+            mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+            if mode != "wal":
+                mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+    if mode != "wal":
+        raise StoreError(
+            f"SQLite keeps no write-ahead log where the database stands (it is in mode {mode}), as on network"
+            " drives; put it on a disk of this machine, or use PostgreSQL"
+        )
 
 
 def _begin_sqlite_transaction(connection: Connection) -> None:
@@ -132,15 +169,35 @@ def _begin_sqlite_transaction(connection: Connection) -> None:
 def transaction(engine: Engine, *, writing: bool) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back by any exception.
 
-    Raises StoreError where the database does not answer.
+    Raises StoreError where the database does not answer or does not do what it was asked to.
     """
     try:
         with engine.connect().execution_options(writing=writing) as connection, connection.begin():
             yield connection
     except OperationalError as error:
         raise StoreError(f"{shown_url(engine)} did not answer ({_reason(error)}); try again") from error
+    except DBAPIError as error:
+        # A broken constraint is named; the sentences of other errors may repeat what was to be stored.
+        reason = _reason(error) if isinstance(error, IntegrityError) else type(error.orig).__name__
+        raise StoreError(f"{shown_url(engine)} refused what it was asked ({reason}); try again") from error
     except NoFreeConnectionError as error:
         raise StoreError(f"{shown_url(engine)} is busy with other requests; try again") from error
+
+
+def require_writable(engine: Engine) -> None:
+    """Raise StoreError where the server takes no writes, as the standby does that a failover has led to.
+
+    Connections to it are dropped, so that the next ones find the server that leads now.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    with transaction(engine, writing=False) as connection:
+        is_read_only = connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
+    if is_read_only:
+        engine.dispose()
+        raise StoreError(
+            f"{shown_url(engine)} takes no writes; wait until it leads, or name the server that does"
+        )
 
 
 def overwrite_what_is_deleted(connection: Connection) -> None:

@@ -139,7 +139,9 @@ class AnalysisStore(ErasureStore):
             with self._writing() as connection:
                 for table in sql_tables.metadata.sorted_tables:
                     write_records(connection, table, checked.get(table.name, []))
-        except (ValidationError, IntegrityError) as error:
+        except (ValidationError, StoreError) as error:
+            if isinstance(error, StoreError) and not isinstance(error.__cause__, IntegrityError):
+                raise
             raise StoreError(
                 "the rows contradict this database or each other (is the study in it already?); name an"
                 " empty database"

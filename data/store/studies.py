@@ -14,7 +14,7 @@ from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
 from data.store import sql_tables
-from data.store.database import VERSION_TABLE, open_engine, shown_url, transaction
+from data.store.database import VERSION_TABLE, open_engine, require_writable, shown_url, transaction
 from data.store.queries import (
     find_conditions,
     find_newest_round,
@@ -62,9 +62,10 @@ class StudyStore:
         self.close()
 
     def check_ready(self) -> None:
-        """One cheap query, for readiness routes. Raises StoreError where it fails."""
+        """Two cheap queries, for readiness routes. Raises StoreError where they fail, or nothing can be written."""
         with self._reading() as connection:
             connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+        require_writable(self._engine)
 
     # Studies, bundles, rounds
 

@@ -478,8 +478,8 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
         ("sqlite:///{}/text.db", "is no database of Countenance"),
         ("sqlite://", "keeps nothing"),
         ("not a url", "is no database URL"),
-        ("nosuch://somewhere/x", "is no database URL"),
-        ("mssql+pymssql://somewhere/x", "missing|not supported"),
+        ("nosuch://somewhere/x", "is not supported; write"),
+        ("mssql+pymssql://somewhere/x", "not supported"),
         ("sqlite:///{}/text.db/store.db", "cannot be made"),
     ],
 )
