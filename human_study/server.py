@@ -27,7 +27,7 @@ from human_study.participation.running_study import LiveStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
-from human_study.web.run_app import require_replicable, run_app
+from human_study.web.run_app import LOOPBACK, require_replicable, run_app
 from human_study.web.static_files import StaticFiles
 
 _FOLDER = Path(__file__).parent
@@ -71,6 +71,7 @@ def serve(
     study_path: str,
     *,
     port: int = 8501,
+    host: str = LOOPBACK,
     analyst_port: int = 8502,
     database_url: str | None = None,
     replica: bool = False,
@@ -80,13 +81,15 @@ def serve(
 ) -> None:
     """Serve a study until it is stopped: the participant app here, the analyst app beside it.
 
-    A `replica` is one of several participant apps on one PostgreSQL database behind a load balancer, without
-    an analyst app. `analyst_host` names the host for which a proxy with TLS on this machine passes analysts on.
+    `host` is the address to listen on; only this machine reaches the default. A `replica` is one of several
+    participant apps on one PostgreSQL database behind a load balancer, without an analyst app. `analyst_host` names
+    the host for which a proxy with TLS on this machine passes analysts on.
     Raises CountenanceError before anything is served: a wrong study file, bundle or database, a taken port, a
     key for analysts that is none, a replica that shares nothing.
     """
-    for wanted in (port,) if replica else (port, analyst_port):
-        _require_free(wanted)
+    _require_free(port, host)
+    if not replica:
+        _require_free(analyst_port, LOOPBACK)
     if replica:
         require_replicable(database_url or load_study_file(study_path).database)
     live = LiveStudy.open(study_path, database_url)
@@ -97,7 +100,12 @@ def serve(
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(live.store))
         print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
-        print(f"Participants: http://localhost:{port}/welcome", flush=True)
+        print(f"Participants: http://{host}:{port}/welcome", flush=True)
+        if host != LOOPBACK:
+            print(
+                "              reached without TLS: put a proxy with TLS before it (deploy/nginx.conf)",
+                flush=True,
+            )
         if key is not None:
             beside.enter_context(
                 analyst_process(live.study.name, analyst_port, database_url, key, analyst_host)
@@ -107,15 +115,15 @@ def serve(
         # What is loaded by now stays; the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-        run_app(participant_app(live, study_path, database_url, access_log), port, options=_OPTIONS)
+        run_app(participant_app(live, study_path, database_url, access_log), port, host, options=_OPTIONS)
 
 
-def _require_free(port: int) -> None:
+def _require_free(port: int, host: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("", port))
+            probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise SetupError(
-                f"Port {port} cannot be used ({error}); choose another with --port or --analyst-port."
+                f"Port {port} of {host} cannot be used ({error}); choose another with --port, --analyst-port or --host."
             ) from error

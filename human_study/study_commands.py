@@ -63,6 +63,12 @@ def init(
 def serve(
     study: StudyPath,
     port: Annotated[int, typer.Option(help="of the participant app", min=1, max=65535)] = 8501,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="address to listen on; for a proxy on another machine 0.0.0.0, with FORWARDED_ALLOW_IPS set to it"
+        ),
+    ] = "127.0.0.1",
     analyst_port: Annotated[
         int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
     ] = 8502,
@@ -86,6 +92,7 @@ def serve(
     server.serve(
         study,
         port=port,
+        host=host,
         analyst_port=analyst_port,
         database_url=db,
         replica=replica,

@@ -63,7 +63,7 @@ def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -
         lifespan=prepared,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), door],
     )
-    run_app(app, port, host="127.0.0.1")
+    run_app(app, port)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from streamlit.web import bootstrap
 from data.errors import SetupError
 
 COOKIE_SECRET_VARIABLE = "COUNTENANCE_COOKIE_SECRET"
+LOOPBACK = "127.0.0.1"
 _MIN_SECRET_LENGTH = 32
 _STREAMLIT_OPTIONS = {
     "server.headless": True,
@@ -33,12 +34,12 @@ _STREAMLIT_OPTIONS = {
 }
 
 
-def run_app(app: App, port: int, host: str = "", options: Mapping[str, object] = {}) -> None:
+def run_app(app: App, port: int, host: str = LOOPBACK, options: Mapping[str, object] = {}) -> None:
     """Run an app until Ctrl-C or SIGTERM, and return then, so that what must be cleaned up is.
 
     `App.run` would bind the socket in a way that leaves Nagle's algorithm on, which holds every
-    acknowledgement back for 40 ms; uvicorn's own sockets do not. The default host is every interface.
-    `options` are Streamlit's, beside those that both apps share.
+    acknowledgement back for 40 ms; uvicorn's own sockets do not. The default host is this machine
+    only. `options` are Streamlit's, beside those that both apps share.
     """
     shared = {"server.cookieSecret": secret} if (secret := shared_cookie_secret()) else {}
     bootstrap.load_config_options({**_STREAMLIT_OPTIONS, **shared, **options, "server.port": port})

@@ -282,6 +282,9 @@ def test_a_cookie_is_valid_with_its_own_key_and_until_its_end() -> None:
     assert is_valid(cookie, "a key", 999)
     assert not is_valid(cookie, "a key", 1000)
     assert not is_valid(cookie, "another key", 999)
+    end, _, signature = cookie.partition(".")
+    for forged in ("", "2000", f"2000.{signature}", f"{end}.", f"{end}.{signature}x", f".{signature}", "ä.ö"):
+        assert not is_valid(forged, "a key", 999)
 
 
 def test_the_door_runs_its_own_script_only_and_is_framed_by_nobody(client: TestClient) -> None:
