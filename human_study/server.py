@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
@@ -21,6 +21,7 @@ from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
 from human_study.participants.entrance import Entrance
+from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import LiveStudy
@@ -54,10 +55,18 @@ def participant_app(
     async def unavailable(_request: Request, _error: CountenanceError) -> Response:
         return JSONResponse({"error": "The study cannot be reached at the moment."}, 503)
 
+    text = live.messages.text
+    page = first_page(
+        live.study.title, live.study.language, text("page.waiting"), text("welcome.lacks_script")
+    )
+
+    async def index(_request: Request) -> Response:
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+
     return App(
         _FOLDER / "participants" / "participant_app.py",
         secrets={"study_file": study_path, "database_url": database_url},
-        routes=[Route("/ready", ready), *Welcome(live).routes, *trial_player_routes(live)],
+        routes=[Route("/", index), Route("/ready", ready), *Welcome(live).routes, *trial_player_routes(live)],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
             Middleware(Entrance, study_name=live.study.name),

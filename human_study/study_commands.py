@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,13 +14,19 @@ from data.errors import StudyError
 from data.records import ParticipantKind
 from human_study.command_arguments import StudyOrName, StudyPath, study_and_database
 
+if TYPE_CHECKING:
+    from data.store.decision_store import DecisionStore
+
 commands = typer.Typer()
 
 
 @commands.command(epilog="Example: human-study init pilot.yaml")
 def init(
     path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml"),
-    task: Annotated[str, typer.Option(help="a shipped task, or the path of a task.yaml")] = "lending_club",
+    task: Annotated[
+        str | None,
+        typer.Option(help="a shipped task, or the path of a task.yaml; the bundle's own if left out"),
+    ] = None,
     bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
     kind: Annotated[
         ParticipantKind | None,
@@ -47,7 +54,7 @@ def init(
     content = STUDY_TEMPLATE.format(
         name=name,
         file_name=path,
-        task=task,
+        task=task or _task_of(bundle),
         bundle=bundle,
         database=database,
         participants=recruited,
@@ -57,6 +64,13 @@ def init(
     path.write_text(content, encoding="utf-8")
     first = "say under ethics what people have a right to know" if recruited == "people" else "look at it"
     print(f"Wrote {path}; {first}, then: human-study serve {path}")
+
+
+def _task_of(bundle: Path) -> str:
+    """The task that a bundle was published for, where there is a bundle; else the first one that ships."""
+    from human_study.participation.served_bundles import task_of
+
+    return task_of(bundle) if (bundle / "manifest.json").exists() else "lending_club"
 
 
 @commands.command(epilog="Example: human-study serve study.yaml --port 8501 --analyst-port 8502")
@@ -109,9 +123,11 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     from rich.table import Table
 
     from data.store.decision_store import DecisionStore
+    from human_study.dataset.overdue import release_overdue
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
+        release_overdue(store, name)
         record = store.study(name)
         counts = store.status_counts(name, kind=record.participants)
         n_decisions = len(store.decisions_frame(name, kind=record.participants))
@@ -130,27 +146,55 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
 def close(
     study: StudyOrName,
     condition: Annotated[str | None, typer.Option(help="close this condition only")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     db: DatabaseOption = None,
 ) -> None:
-    """Take no more participants, into the study or into one condition; those under way may finish."""
-    from data.records import StudyCondition
+    """Take no more participants, into the study or into one condition; `human-study open` undoes it."""
+    from data.store.decision_store import DecisionStore
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Admit nobody new to {condition or name}? Those under way may finish", abort=True)
+        if condition is None:
+            store.close_study(name)
+            print(f"{name} admits nobody new; those under way may finish. To undo: human-study open {study}")
+            return
+        _set_condition(store, name, condition, "closed")
+        print(f"{name} assigns nobody new to {condition}; those under way may finish.")
+
+
+@commands.command("open", epilog="Example: human-study open study.yaml --condition face")
+def open_again(
+    study: StudyOrName,
+    condition: Annotated[str | None, typer.Option(help="open this condition only")] = None,
+    db: DatabaseOption = None,
+) -> None:
+    """Admit participants again, to a closed study or to one condition."""
     from data.store.decision_store import DecisionStore
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
         if condition is None:
-            store.close_study(name)
-            print(f"{name} takes nobody any more; those under way may finish.")
+            store.open_study(name)
+            print(f"{name} admits participants again.")
             return
-        known = {found.condition: found for found in store.conditions(name)}
-        if condition not in known:
-            raise StudyError(f"{name} has no condition {condition}; it has {', '.join(known)}.")
-        store.set_condition(
-            StudyCondition(
-                study_name=name, condition=condition, quota=known[condition].quota, status="closed"
-            )
-        )
-        print(f"{name} puts nobody into {condition} any more; those under way may finish.")
+        _set_condition(store, name, condition, "open")
+        print(f"{name} assigns participants to {condition} again.")
+
+
+def _set_condition(
+    store: DecisionStore, study_name: str, condition: str, status: Literal["open", "closed"]
+) -> None:
+    from data.records import StudyCondition
+
+    known = {found.condition: found for found in store.conditions(study_name)}
+    if condition not in known:
+        raise StudyError(f"{study_name} has no condition {condition}; it has {', '.join(known)}.")
+    quota = known[condition].quota
+    store.set_condition(
+        StudyCondition(study_name=study_name, condition=condition, quota=quota, status=status)
+    )
 
 
 @commands.command(epilog="Example: human-study bonuses study.yaml --out bonuses.csv")

@@ -85,7 +85,8 @@ RULES = {
         "human_study.presentation human_study.study"
     ),
     "human_study.analysts.views": Rule(
-        f"{_DATA} advisor.bundles human_study.analysis human_study.findings human_study.presentation",
+        f"{_DATA} advisor.bundles human_study.analysis human_study.dataset human_study.findings "
+        "human_study.presentation",
         uses="streamlit charts",
     ),
     "human_study.analysts": Rule("data human_study.web human_study.analysts.views", uses="http streamlit"),

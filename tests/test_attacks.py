@@ -68,7 +68,9 @@ def test_ten_thousand_random_bodies_store_nothing_that_was_not_decided(
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
     """A study of people from Prolific, served with an access log."""
     folder = tmp_path_factory.mktemp("attacked")
-    path = write_study(folder, recruitment={"platform": "prolific"}, participants="people")
+    path = write_study(
+        folder, recruitment={"platform": "prolific", "completion_code": "C0DE"}, participants="people"
+    )
     served = ServedStudy(path, "--access-log", str(folder / "access.log"))
     served.start()
     wait_until(lambda: answers(f"http://127.0.0.1:{served.analyst_port}/enter"), "the analyst app")

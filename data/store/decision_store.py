@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from data.errors import StudyError
 from data.records import (
     Answer,
+    Choice,
     Decision,
     Event,
     InitialDecision,
@@ -64,6 +65,13 @@ class DecisionStore(ParticipantStore):
     def choice(self, trial_key: str) -> str | None:
         """What was decided on a trial, or None where it is not decided yet."""
         columns = sql_tables.decision.c
+        with self._reading() as connection:
+            query = select(columns.choice).where(columns.trial_key == trial_key)
+            return connection.execute(query).scalar_one_or_none()
+
+    def initial_choice(self, trial_key: str) -> Choice | None:
+        """What was chosen before the advice on a trial of two stages, or None where that is not decided yet."""
+        columns = sql_tables.initial_decision.c
         with self._reading() as connection:
             query = select(columns.choice).where(columns.trial_key == trial_key)
             return connection.execute(query).scalar_one_or_none()

@@ -121,6 +121,35 @@ class StudyStore:
                     .values(status="closed", closed_at=now())
                 )
 
+    def amend_study(self, study: Study, quotas: Mapping[str, int | None]) -> None:
+        """Replace the file and the quotas of a study that runs; whoever calls says what may differ.
+
+        Raises StudyError where the study is unknown.
+        """
+        columns, conditions = sql_tables.study.c, sql_tables.study_condition
+        values = {"study_file": study.study_file, "study_hash": study.study_hash}
+        with self._writing() as connection:
+            before = {one.condition: one.quota for one in find_conditions(connection, study.name)}
+            find_study(connection, study.name, lock=True)
+            connection.execute(update(sql_tables.study).where(columns.name == study.name).values(values))
+            for condition, quota in quotas.items():
+                if before.get(condition) != quota:
+                    is_it = conditions.c.condition == condition
+                    connection.execute(
+                        update(conditions)
+                        .where(conditions.c.study_name == study.name, is_it)
+                        .values(quota=quota, changed_at=now())
+                    )
+
+    def open_study(self, name: str) -> None:
+        """Take participants again. Raises StudyError where the study is unknown or not closed."""
+        columns = sql_tables.study.c
+        with self._writing() as connection:
+            if find_study(connection, name, lock=True).status == "open":
+                raise StudyError(f'study "{name}" is open already')
+            values = {"status": "open", "closed_at": None}
+            connection.execute(update(sql_tables.study).where(columns.name == name).values(values))
+
     def set_condition(self, condition: StudyCondition) -> None:
         """Write a condition's quota and status; while live, too. Raises StudyError where there is no study."""
         statement = self._insert(sql_tables.study_condition).values(condition.model_dump())

@@ -11,6 +11,7 @@ from advisor.measurement.counted_decisions import paid_decisions
 from data.errors import StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
+from human_study.dataset.overdue import release_overdue
 from human_study.study.payment import bonuses
 from human_study.study.study_sections import Payment
 
@@ -36,6 +37,7 @@ def list_bonuses(
     payment = Payment.model_validate(json.loads(study.study_file).get("payment", {}))
     if not payment.bonus_per_correct:
         raise StudyError(f"{study_name} pays no bonus; its study file says bonus_per_correct: 0.")
+    release_overdue(store, study_name)
     people = store.participants_frame(study_name, kind=study.participants)
     n_active = int((people["status"] == "active").sum())
     if study.status == "open" or n_active:

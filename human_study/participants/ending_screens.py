@@ -6,9 +6,10 @@ from html import escape
 
 import streamlit as st
 
+from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
-from human_study.participants.endings import closing_words
-from human_study.participants.screens import forget_queue, link
+from human_study.participants.endings import closing_words, completion_address
+from human_study.participants.screens import copy_button, forget_queue, link
 from human_study.participation.running_study import LiveStudy
 from human_study.study.payment import earned
 
@@ -22,8 +23,10 @@ def completed(live: LiveStudy, participant: Participant) -> None:
     text, totals = live.messages.text, live.totals(participant)
     st.title(text("debrief.title"))
     st.markdown(text("debrief.saved", n_decisions=totals.n_decided))
-    _code(live, live.study.recruitment.completion_code or str(participant.completion_code))
-    if address := live.completion_address(participant):
+    code = live.study.recruitment.completion_code or str(participant.completion_code)
+    _code(live, code)
+    copy_button(code, text("debrief.copy"), text("debrief.copied"))
+    if address := completion_address(live, participant):
         link(text("debrief.go_back"), address)
         st.markdown(text("debrief.redirect_note"))
     st.header(text("debrief.result_title"))
@@ -36,10 +39,12 @@ def completed(live: LiveStudy, participant: Participant) -> None:
     st.header(text("debrief.about_title"))
     st.markdown(live.study.texts.debrief or text("debrief.about"))
     st.markdown(text(f"debrief.condition.{live.debriefed_as(participant)}"))
-    if participant.condition not in ("none", "score"):
+    if participant.condition in FACE_CONDITIONS:
+        st.markdown(text("debrief.real_faces"))
         st.markdown(text("debrief.faces"))
     if live.trained_on_simulated(participant):
         st.markdown(text("consent.simulated_advisor"))
+    st.markdown(_whom_to_ask(live, participant))
     st.markdown(text("debrief.close"))
 
 
@@ -52,6 +57,7 @@ def ended(live: LiveStudy, participant: Participant) -> None:
     st.title(text("ended.title"))
     st.markdown(text(f"ended.{ending}"))
     st.markdown(closing_words(live, ending, live.store.recruitment(participant.participant_key)))
+    st.markdown(text("debrief.key", key=participant.participant_key))
 
 
 def unknown_visitor(live: LiveStudy) -> None:
@@ -62,7 +68,16 @@ def unknown_visitor(live: LiveStudy) -> None:
     link(text("page.to_welcome"), "/welcome")
 
 
+def _whom_to_ask(live: LiveStudy, participant: Participant) -> str:
+    """Contact, the study's name, and the key that a request for erasure names."""
+    text, contact = live.messages.text, live.study.ethics.contact
+    parts = [text("ended.contact", contact=contact)] if contact else []
+    parts += [text("ended.reference", study=live.study.name)]
+    parts += [text("debrief.key", key=participant.participant_key)]
+    return "\n\n".join(parts)
+
+
 def _code(live: LiveStudy, code: str) -> None:
-    st.html(f'<div class="code">{escape(code)}</div>')
+    st.html(f'<div class="code" translate="no">{escape(code)}</div>')
     if live.study.recruitment.platform == "mturk":  # it knows no way back by a link
         st.markdown(live.messages.text("debrief.paste_code"))

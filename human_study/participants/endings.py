@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.records import Recruitment
+from data.records import Participant, Recruitment
 from human_study.participation.running_study import LiveStudy
 from human_study.study.recruitment import filled_address
 
@@ -32,3 +32,10 @@ def closing_words(live: LiveStudy, ending: str, known: Recruitment | None = None
         parts.append(text("ended.contact", contact=study.ethics.contact))
     parts.append(text("ended.reference", study=study.name))
     return "\n\n".join(parts)
+
+
+def completion_address(live: LiveStudy, participant: Participant) -> str | None:
+    """Where somebody who completed goes back to, with their id elsewhere where the platform wants it."""
+    address = live.study.recruitment.completion_url
+    known = live.store.recruitment(participant.participant_key) if address and "{" in address else None
+    return filled_address(address, known) if address else None

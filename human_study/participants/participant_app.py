@@ -24,9 +24,11 @@ def _show(live: LiveStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
     screen = live.protocol.screen_to_show(participant.status, participant.step)
     is_step = participant.status == "active" and screen not in DECIDING_STEPS
-    screens.arrive(live, screen, is_step=is_step)
+    # An explained question is a new page: it begins at its explanation.
+    attempt = question_screens.n_comprehension_answers(live, participant) if screen == "comprehension" else 0
+    screens.arrive(live, f"{screen} {attempt}", is_step=is_step)
     _draw(live, participant, screen)
-    screens.announce(screen)
+    screens.announce(f"{screen} {attempt}")
 
 
 def _acting(live: LiveStudy, act: Callable[..., None]) -> Callable[..., None]:
@@ -78,6 +80,7 @@ def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
     elif screen == "questionnaire":
         questions_at_end = live.questionnaire_questions(participant)
         question_screens.questionnaire(live, participant, questions_at_end, go_on)
+        screens.keep_answers(participant)
     screens.withdrawal(live, withdraw)
 
 

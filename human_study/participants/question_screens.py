@@ -38,7 +38,7 @@ def screening(live: LiveStudy, participant: Participant, on_pass: Answered, on_f
         accepted = all(value in question.accept for question, value in zip(questions, given, strict=True))
         (on_pass if accepted else on_fail)(answers)
 
-    with st.form("screening", border=False):
+    with st.form("screening", border=False, enter_to_submit=False):
         for question in questions:
             st.radio(question.question, question.options, index=None, key=_key("screening", question.id))
         _submit(messages.text("page.go_on"), submit)
@@ -74,17 +74,27 @@ def comprehension(
             _answer(participant, "comprehension", question, str(value), value == question.right)
             for question, value in zip(left, given, strict=True)
         ]
+        for question, answer in zip(left, answers, strict=True):
+            if not answer.is_correct:  # asked again, not shown as it was
+                st.session_state[_key("comprehension", question.id)] = None
         (on_done if all(answer.is_correct for answer in answers) else on_answer)(answers)
 
-    with st.form("comprehension", border=False):
-        for question in left:
+    with st.form("comprehension", border=False, enter_to_submit=False):
+        for number, question in enumerate(left):
             if question.id in wrong:
-                st.info(question.explanation)
+                with st.container(key="explained" if number == 0 else f"explained_{number}"):
+                    st.info(question.explanation)
             # Everybody gets an order of their own, the same after a reload.
             order = np.random.default_rng(list(f"{participant.participant_key}{question.id}".encode()))
             options = [question.options[k] for k in order.permutation(len(question.options))]
             st.radio(question.question, options, index=None, key=_key("comprehension", question.id))
         _submit(messages.text("comprehension.check"), submit)
+
+
+def n_comprehension_answers(live: LiveStudy, participant: Participant) -> int:
+    """How many comprehension questions the participant has answered so far, repetitions included."""
+    answers = live.store.answers(participant.participant_key)
+    return sum(answer.kind == "comprehension" for answer in answers)
 
 
 def questionnaire(
@@ -116,7 +126,7 @@ def questionnaire(
             ]
         )
 
-    with st.form("questionnaire", border=False):
+    with st.form("questionnaire", border=False, enter_to_submit=False):
         for question in questions:
             _field(messages, question)
         _submit(messages.text("questionnaire.done"), submit)

@@ -18,10 +18,12 @@ from human_study.participation.running_study import LiveStudy
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
 _SCRIPTS = {
-    "player": ("place.js", "decision_queue.js", "player.js"),
+    "player": ("place.js", "decision_queue.js", "draft.js", "layout.js", "player.js"),
     "forget": ("forget.js",),
     "page": ("place.js", "page.js"),
     "title": ("title.js",),
+    "answers": ("draft.js", "answers.js"),
+    "copy": ("copy.js",),
 }
 
 _STYLE = """<style>
@@ -34,6 +36,8 @@ _STYLE = """<style>
 .st-key-card { max-width: 42rem; margin: 2rem auto 0; padding: 1.6rem 2.2rem 2rem; background: #fff;
   border: 1px solid #d3dbe3; border-radius: .6rem; }
 .st-key-card p, .st-key-card li { font-size: 1.05rem; line-height: 1.6; }
+.st-key-card, .st-key-card label, [data-testid="stDialog"] { overflow-wrap: anywhere; }
+.st-key-answers { position: absolute; }
 [data-testid="stMain"] h1:focus { outline: none; }
 .step { color: #4a5968; margin: 0; }
 [data-testid="stMain"] h1 { padding: 0 0 .6rem; }
@@ -79,6 +83,11 @@ def arrive(live: LiveStudy, screen: str, *, is_step: bool) -> None:
     _component("page")(key="page", data=data)
 
 
+def keep_answers(participant: Participant) -> None:
+    """Keep what is typed and not sent in this browser, so that a reload loses none of it; once all is drawn."""
+    _component("answers")(key="answers", data={"participant": storage_id(participant)})
+
+
 def announce(screen: str) -> None:
     """Let screen readers and the keyboard begin a new screen at its title; once it is drawn."""
     _component("title")(key="title", data={"step": screen})
@@ -96,15 +105,22 @@ def consent(
     text, study = live.messages.text, live.study
     heading(live, participant, study.title)
     parts = [study.texts.consent or text("consent.text")]
+    if study.expected_minutes:
+        parts.append(text("consent.duration", minutes=f"{study.expected_minutes:g}"))
     if study.recruitment.platform != "link":
         parts.append(text("consent.recruited"))
     payment = study.payment
     if payment.base or payment.bonus_per_correct:
         parts.append(text("consent.payment", base=live.messages.amount(payment.base, payment.currency)))
     if payment.bonus_per_correct:
-        parts.append(
-            text("consent.bonus", bonus=live.messages.amount(payment.bonus_per_correct, payment.currency))
-        )
+        most = payment.base + payment.bonus_per_correct * study.trials.main
+        words = {
+            "bonus": live.messages.amount(payment.bonus_per_correct, payment.currency),
+            "most": live.messages.amount(round(most, 2), payment.currency),
+        }
+        parts.append(text("consent.bonus", **words))
+        if study.trials.attention or study.trials.repeated:
+            parts.append(text("consent.unpaid"))
         if len(study.conditions) > 1:
             parts.append(text("consent.floor"))
     ethics = study.ethics
@@ -113,17 +129,37 @@ def consent(
         "contact": ethics.contact,
         "retention": ethics.retention_days and str(ethics.retention_days),
         "withdrawal": ethics.withdrawal,
+        "risks": ethics.risks,
+        "benefits": ethics.benefits,
+        "sharing": ethics.sharing,
     }
     word = {"retention": "retention_days"}
     parts += [
         text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
     ]
-    parts.append(text("consent.erasure"))
+    parts.append(text("consent.erasure", key=participant.participant_key))
     if live.trained_on_simulated(participant):
         parts.append(text("consent.simulated_advisor"))
     st.markdown("\n\n".join(parts))
     st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
-    st.button(text("consent.refuse"), on_click=on_refuse, width="stretch")
+    if st.button(text("consent.refuse"), width="stretch"):
+        _confirm_refusal(live, on_refuse)
+
+
+def _confirm_refusal(live: LiveStudy, on_refuse: Callable[[], None]) -> None:
+    """Asked once more: a slip must not cost anybody their place."""
+    text = live.messages.text
+
+    @st.dialog(text("consent.refuse_title"))
+    def confirm() -> None:
+        st.markdown(text("consent.refuse_text"))
+        if st.button(text("consent.refuse_no"), width="stretch"):
+            st.rerun()
+        if st.button(text("consent.refuse_yes"), type="primary", width="stretch"):
+            on_refuse()
+            st.rerun()
+
+    confirm()
 
 
 def instructions(live: LiveStudy, participant: Participant, on_go_on: Callable[[], None]) -> None:
@@ -211,6 +247,11 @@ def link(label: str, url: str) -> None:
 
 def _look_again() -> None:
     """A trigger's callback; running the script again is all that is wanted."""
+
+
+def copy_button(code: str, label: str, copied: str) -> None:
+    """A button that copies a code, and says so."""
+    _component("copy")(key="copy", data={"code": code, "label": label, "copied": copied})
 
 
 def forget_queue(keep: str | None = None) -> None:

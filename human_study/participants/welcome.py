@@ -138,7 +138,10 @@ class Welcome:
         return _markdown(closing_words(self._live, ending, external))
 
     def _intro(self) -> str:
-        return _markdown(self._live.study.texts.welcome or self._text("welcome.text"))
+        study = self._live.study
+        minutes = study.expected_minutes
+        duration = self._text("welcome.duration", minutes=f"{minutes:g}") if minutes else ""
+        return _markdown(f"{study.texts.welcome or self._text('welcome.text')}\n\n{duration}")
 
     def _go_on(self, query: str) -> str:
         """For a browser with an unfinished participation: go on, or let somebody else begin."""

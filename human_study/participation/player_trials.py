@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from data.records import Participant, Stage, Trial
+from data.records import Choice, Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
 from data.value_format import share_text
 from human_study.study.messages import Messages
@@ -34,13 +34,14 @@ def playable_trial(
     task: DecisionTask,
     application: Mapping[Any, Any],
     plan: TrialPlan,
+    before: Choice | None = None,
 ) -> dict[str, Any]:
-    """One trial for the player.
+    """One trial for the player. `before`: what was chosen at its first stage, where that is decided.
 
     `key` (random), `number` (within its block, from 1), `rows` ([label, value, help] of the shown columns),
-    `image` (address or None), `score` (text or None), `stages` (what is still to be decided: ["initial",
-    "final"] or ["final"]), and whether it asks for `confidence`, for a `reason`, for a given choice
-    (`asked_choice`, or None), and gives `feedback`.
+    `image` (address or None), `score` (text or None), `stages` (what is still to be decided: ["initial", "final"]
+    or ["final"]), `is_two_stage`, what was chosen `before` the advice, and whether it asks for `confidence`, for a
+    `reason`, for a given choice (`asked_choice`, or None), and gives `feedback`.
     """
     return {
         "key": trial.trial_key,
@@ -52,6 +53,8 @@ def playable_trial(
         "image": f"/faces/{trial.trial_key}" if trial.image else None,
         "score": None if trial.score is None else share_text(trial.score, task.language or "en"),
         "stages": ["initial", "final"] if stage == "initial" else ["final"],
+        "is_two_stage": trial.n_stages == 2,
+        "before": before,
         "confidence": asks_confidence(trial, plan),
         "reason": trial.asks_reason,
         "asked_choice": trial.asked_choice,

@@ -5,7 +5,8 @@ Not responsible for HTML, Streamlit or SQL. Safe to share between threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -27,13 +28,13 @@ from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from human_study.participation.assignment import choose_condition
+from human_study.participation.enter_study import enter_study
 from human_study.participation.player_trials import playable_trial
 from human_study.participation.served_bundles import ServedBundles
 from human_study.study.messages import Messages, study_words
 from human_study.study.payment import Totals, totals
 from human_study.study.protocol import DECIDING_STEPS, Protocol, step_of_trial
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion
-from human_study.study.recruitment import filled_address
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.web.refusals import NotServedError
@@ -84,10 +85,7 @@ class LiveStudy:
         )
         bundle = load_bundle(self.study.bundle)
         self.bundles.require_suitable(bundle)
-        self.store.create_study(record, self.study.quotas)
-        stored = self.store.study(self.study.name).task_hash
-        if stored != self.task.task_hash and self.task.has_hash(stored):  # stored by version 0.1.0
-            self.store.set_task_hash(self.study.name, self.task.task_hash)
+        enter_study(self.store, self.study, self.task, record)
         if not self.store.rounds(self.study.name):
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)
@@ -146,6 +144,11 @@ class LiveStudy:
             return True
         return participant.lease_id in (None, place)
 
+    def note_page_event(self, token: str, kind: str, detail: Mapping[str, str]) -> None:
+        """Record what the participant's browser did with a page. Raises NotServedError 401 or 403."""
+        key = self._require_active(token).participant_key
+        self.store.add_event(Event(participant_key=key, kind=kind, detail=json.dumps(detail)))
+
     def feedback(self, token: str, trial_key: str) -> dict[str, Any]:
         """What became of a practice application, once it is decided: `right`, and `outcome` in words.
 
@@ -181,14 +184,10 @@ class LiveStudy:
             raise NotServedError(404, "There is no such face.")
         return self.bundles.served(trial.bundle_hash).bundle.image_bytes(trial.image)
 
-    def _known(self, token: str) -> Participant:
+    def _require_active(self, token: str) -> Participant:
         participant = self.participant(token)
         if participant is None:
             raise NotServedError(401, "Please begin at the welcome page.")
-        return participant
-
-    def _require_active(self, token: str) -> Participant:
-        participant = self._known(token)
         if participant.status != "active":
             raise NotServedError(403, "This participation is over.")
         return participant
@@ -228,20 +227,15 @@ class LiveStudy:
         application = self.bundles.applications.frame.loc[
             trial.application_id, self.task.shown_columns
         ].to_dict()
-        return playable_trial(trial, number, stage, self.task, application, self.study.trials)
-
-    def completion_address(self, participant: Participant) -> str | None:
-        """Where the participant goes back to, with their id elsewhere where the platform wants it."""
-        address = self.study.recruitment.completion_url
-        if address is None or "{" not in address:
-            return address
-        known = self.store.recruitment(participant.participant_key)
-        return filled_address(address, known)
+        has_before = stage == "final" and trial.n_stages == 2
+        before = self.store.initial_choice(trial.trial_key) if has_before else None
+        return playable_trial(trial, number, stage, self.task, application, self.study.trials, before)
 
     def debriefed_as(self, participant: Participant) -> str:
         """Which text of the debrief says what the participant's condition meant."""
         is_explored = self.store.bundle(participant.bundle_hash).kind == "explore"
-        return "face_explore" if participant.condition == "face" and is_explored else participant.condition
+        is_random = is_explored and participant.condition in ("face", "shuffled")
+        return "face_explore" if is_random else participant.condition
 
     def trained_on_simulated(self, participant: Participant) -> bool:
         """Whether the advisor that this participant meets learned from simulated people."""

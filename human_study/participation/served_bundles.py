@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -36,6 +37,11 @@ class ServedBundle:
         """Raises BundleError where the outcomes beside the bundle are gone."""
         outcomes = {str(name): int(outcome) for name, outcome in bundle.outcomes().items()}
         return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash))
+
+
+def task_of(bundle_path: Path) -> str:
+    """The shipped name or path of the task that a bundle was published for. Raises BundleError."""
+    return load_bundle(bundle_path).manifest.task_path
 
 
 class ServedBundles:

@@ -61,6 +61,7 @@ def study_words(study: StudyFile, task: DecisionTask) -> dict[str, Any]:
         "negative": task.outcome.negative_label,
         "n_trials": study.trials.main + study.trials.attention + study.trials.repeated,
         "n_practice": study.trials.practice,
+        "n_paid": study.trials.main,
         "idle_minutes": number_text(study.time_limits.idle_minutes, study.language),
     }
 

@@ -18,7 +18,7 @@ from human_study.study.study_sections import Payment
 
 @dataclass(frozen=True)
 class Totals:
-    """How one participant did, in totals only."""
+    """How one participant did, in totals only. Practice is not counted: `n_decided` is the number told beforehand."""
 
     n_decided: int
     n_counted: int
@@ -35,7 +35,8 @@ def totals(decisions: pd.DataFrame, outcomes: Mapping[str, int]) -> Totals:
         outcomes[application_id] == approved
         for application_id, approved in zip(main["application_id"], main["approved"], strict=True)
     ]
-    return Totals(len(decisions), len(main), sum(right))
+    n_decided = int((decisions["trial_kind"] != "practice").sum())
+    return Totals(n_decided, len(main), sum(right))
 
 
 def earned(payment: Payment, n_correct: int) -> float:

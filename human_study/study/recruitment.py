@@ -9,9 +9,10 @@ import re
 from typing import Literal
 from urllib.parse import parse_qsl, quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from data.records import Recruitment
+from human_study.study.file_checks import code_in, left_over_placeholder
 
 Platform = Literal["link", "prolific", "mturk", "sona"]
 
@@ -25,6 +26,8 @@ _PREVIEW = ("assignmentId", "ASSIGNMENT_ID_NOT_AVAILABLE")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
 _CODE = r"^[A-Za-z0-9_-]{4,64}$"
 _URL = r"^https://\S+$"
+_ENDINGS = ("completion", "screened_out", "returned", "timed_out", "full")
+_ADDRESSES = tuple(f"{ending}_url" for ending in _ENDINGS)
 
 
 class RecruitmentPlan(BaseModel):
@@ -44,8 +47,29 @@ class RecruitmentPlan(BaseModel):
     full_code: str | None = Field(default=None, pattern=_CODE, description="for who finds no place any more")
     full_url: str | None = Field(default=None, pattern=_URL)
 
+    @field_validator(*_ADDRESSES)
+    @classmethod
+    def _is_filled_in(cls, address: str | None) -> str | None:
+        if address and (left := left_over_placeholder(address)):
+            raise ValueError(
+                f"participants would get {left} as it stands; fill it in ({{external_id}} and {{session_id}} are filled"
+                " in for you)"
+            )
+        return address
+
+    @model_validator(mode="after")
+    def _codes_agree(self) -> RecruitmentPlan:
+        for ending in _ENDINGS:
+            code, address = self.way_back(ending)
+            in_address = code_in(address) if address else None
+            if code and in_address and code != in_address:
+                raise ValueError(
+                    f"{ending}_code is {code}, but {ending}_url carries {in_address}; write the same code in both"
+                )
+        return self
+
     def way_back(self, ending: str) -> tuple[str | None, str | None]:
-        """The code and the address for an ending other than completion; both may be missing."""
+        """The code and the address for an ending; both may be missing."""
         return getattr(self, f"{ending}_code", None), getattr(self, f"{ending}_url", None)
 
 

@@ -19,6 +19,8 @@ from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
+from human_study.study.amendments import design_of
+from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.recruitment import RecruitmentPlan
 from human_study.study.study_sections import (
@@ -50,6 +52,9 @@ class StudyFile(BaseModel):
         min_length=1, description="condition → its share, as a weight, or its share and quota"
     )
     trials: TrialPlan = TrialPlan()
+    expected_minutes: float | None = Field(
+        default=None, gt=0, le=600, description="how long taking part takes, as welcome and consent say it"
+    )
     payment: Payment = Payment()
     recruitment: RecruitmentPlan = RecruitmentPlan()
     time_limits: TimeLimits = TimeLimits()
@@ -112,6 +117,27 @@ class StudyFile(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _checks_are_asked_that_exclude(self) -> StudyFile:
+        limit, n_checks = self.exclusions.failed_attention, self.trials.attention
+        if limit is not None and limit > n_checks:
+            raise ValueError(
+                f"exclusions.failed_attention is {limit}, but there are {n_checks} attention trials, so nobody would"
+                " ever be excluded; raise trials.attention, or lower or leave out failed_attention"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prolific_can_tell_who_completed(self) -> StudyFile:
+        plan = self.recruitment
+        lacks_both = not plan.completion_code and not plan.completion_url
+        if plan.platform == "prolific" and self.participants == "people" and lacks_both:
+            raise ValueError(
+                "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"
+                " the completion_url that Prolific gave you"
+            )
+        return self
+
     @property
     def shares(self) -> dict[Condition, float]:
         """Condition → its share of the participants, as a positive weight."""
@@ -124,8 +150,8 @@ class StudyFile(BaseModel):
 
     @property
     def study_hash(self) -> str:
-        """SHA-256 of the validated content; where the database stands is no part of the design."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"database"}), sort_keys=True)
+        """SHA-256 of the design: the validated content without what may change while the study runs."""
+        content = json.dumps(design_of(self.model_dump(mode="json")), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -138,15 +164,13 @@ def load_study_file(path: str | Path) -> StudyFile:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), OneOfEachKey)
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(
             f"There is no readable study file at {path}; correct the path, or begin with `human-study init`."
         ) from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise StudyError(f"{path} is not valid YAML{line}; correct its indentation and quotes.") from error
+        raise StudyError(f"{path}: {yaml_problem(error)}.") from error
     if odd := next((text for text in _texts(content) if storable_text(text) != text), None):
         raise StudyError(
             f"{path}: {odd!a} holds a character that is no text (NUL, or half of a pair); take it out."
@@ -224,6 +248,9 @@ def _sentence(path: Path, problem: Any) -> str:
         return f"{path}: the key {where} is missing; add it."
     if location[:1] == ["conditions"] and problem["type"] == "literal_error":
         return f"{path}: {key} is no condition; {_nearest(key, list(CONDITIONS))}."
+    if problem["type"] == "string_pattern_mismatch":
+        pattern = str(problem["ctx"]["pattern"])
+        return f"{path}: {where} is wrong: {PATTERNS_IN_WORDS.get(pattern, 'it has a wrong form')}."
     reason = str(problem["msg"]).removeprefix("Value error, ")
     return f"{path}: {where or 'it'} is wrong: {reason[:1].lower()}{reason[1:].rstrip('.')}."
 

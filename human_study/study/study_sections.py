@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from human_study.study.file_checks import says_nothing
+
 
 def _never_blank(text: str) -> str:
     if not text.strip():
@@ -40,7 +42,7 @@ class ConditionPlan(Section):
 class TrialPlan(Section):
     """How many trials of each kind a participant decides on, and how."""
 
-    main: int = Field(default=40, ge=1, le=1000, description="decisions that count")
+    main: int = Field(default=40, ge=1, le=400, description="decisions that count")
     test_share: float = Field(default=0.5, ge=0, le=1, description="of the main trials")
     practice: int = Field(default=0, ge=0, le=50, description="with feedback, without advice, never counted")
     attention: int = Field(default=0, ge=0, le=50, description="trials that say what to choose")
@@ -97,6 +99,16 @@ class Ethics(Section):
     contact: Text | None = Field(default=None, description="who is responsible, and how to reach them")
     retention_days: int | None = Field(default=None, ge=1, le=36_500)
     withdrawal: Text | None = Field(default=None, description="what becomes of the data of who stops")
+    risks: Text | None = Field(default=None, description="of taking part, in a sentence")
+    benefits: Text | None = Field(default=None, description="of taking part, in a sentence")
+    sharing: Text | None = Field(default=None, description="with whom the data are shared, and in what form")
+
+    @field_validator("approval", "exemption", "contact", "withdrawal", "risks", "benefits", "sharing")
+    @classmethod
+    def _says_something(cls, said: str | None) -> str | None:
+        if said is not None and says_nothing(said):
+            raise ValueError(f'"{said}" says nothing yet; write it, or leave the key out')
+        return said
 
     def missing(self) -> list[str]:
         """What people have a right to know and this section does not say, in words."""

@@ -34,6 +34,8 @@ trials:
   confidence_points: 5        # 2, 3, 4, 5, 7, 9 or 11 points after each decision; 0: not asked
   reason_share: 0.1           # of the main trials, those that ask for a reason in words
 
+# expected_minutes: 15         # how long taking part takes; said on the first pages
+
 # Nobody's bonus is lower than the mean bonus of the condition none: chance decides who gets which help.
 payment:
   currency: USD
@@ -50,7 +52,12 @@ recruitment:
   # completion_url: https://app.prolific.com/submissions/complete?cc=C1A2B3    # {{external_id}} is filled in
   # screened_out_code: S1A2B3
   # screened_out_url: https://app.prolific.com/submissions/complete?cc=S1A2B3
+  # returned_code: R1A2B3     # for who stops or does not consent
   # returned_url: https://app.prolific.com/submissions/complete?cc=R1A2B3
+  # timed_out_code: T1A2B3    # for whose time is over
+  # timed_out_url: https://app.prolific.com/submissions/complete?cc=T1A2B3
+  # full_code: F1A2B3         # for who comes when no place is left
+  # full_url: https://app.prolific.com/submissions/complete?cc=F1A2B3
 
 time_limits:
   idle_minutes: 60            # a place that nobody was seen at for so long goes to somebody else
@@ -99,4 +106,7 @@ ethics:
   contact:                    # who is responsible, and how to reach them
   retention_days:             # how long the data are kept after the study ends
   withdrawal:                 # what becomes of the data of somebody who stops, and how to have them erased
+  # risks: ...                # in a sentence each, where there is something to say
+  # benefits: ...
+  # sharing: ...              # with whom the data are shared, and in what form
 """

@@ -9,13 +9,14 @@ _PAGE = Template("""<!doctype html>
 <html lang="$language">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="only light">
 <meta name="robots" content="noindex, nofollow">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
 <title>$title</title>
 <style>
   body { margin: 0; background: #f7f9fb; color: #17212b; font: 1.05rem/1.6 "Source Sans", "Source Sans 3",
-         system-ui, sans-serif; }
+         system-ui, sans-serif; overflow-wrap: anywhere; }
   .banner { background: #fff3cd; border-bottom: 1px solid #9a7b1f; padding: .6rem 1rem; text-align: center;
             font-weight: 600; }
   main { max-width: 36rem; margin: 9vh auto 3rem; padding: 2rem 2.2rem; background: #fff;

@@ -111,3 +111,25 @@ def test_what_is_not_there_is_said_in_one_line(
     status, _, err = run(*arguments)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_closed_study_opens_again(run, tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    live = LiveStudy.open(str(path))
+    with live.store:
+        live.prepare()
+        assert "human-study open" in run("close", path)[1]
+        assert not live.has_place()
+        assert run("open", path)[0] == 0
+        assert live.has_place()
+        assert "open already" in run("open", path)[2]
+        for command in ("close", "open"):
+            assert run(command, path, "--condition", "face")[0] == 0
+        assert live.has_place()
+
+
+def test_a_new_file_names_the_task_of_its_bundle(run, tmp_path: Path) -> None:
+    write_study(tmp_path / "there")
+    bundle, path = tmp_path / "there" / "round_0" / "bundle", tmp_path / "new.yaml"
+    assert run("init", path, "--bundle", bundle)[0] == 0
+    assert f"task: {tmp_path / 'there' / 'task' / 'task.yaml'}" in path.read_text()

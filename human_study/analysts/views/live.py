@@ -13,6 +13,7 @@ from data.records import ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.live_summary import LiveSummary, summarise
 from human_study.analysts.views.drawing import metrics, plain
+from human_study.dataset.overdue import release_overdue
 from human_study.presentation.labels import STATUS_LABELS
 from human_study.presentation.numbers import MISSING, is_missing, percent, seconds, whole
 
@@ -22,6 +23,7 @@ def draw(store: DecisionStore, study_name: str, participant_kind: ParticipantKin
 
     Raises CountenanceError where the study is unknown or the database does not answer.
     """
+    release_overdue(store, study_name)
     summary = summarise(store, study_name, participant_kind, datetime.now(UTC))
     _figures(summary)
     st.subheader("Conditions", anchor=False)

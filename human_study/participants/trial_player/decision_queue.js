@@ -9,7 +9,8 @@ class DecisionQueue {
     this.decisions = [];
     try {
       for (const key of Object.keys(localStorage)) {
-        if (key.startsWith(QUEUE_PREFIX) && key !== this.storageKey) localStorage.removeItem(key);
+        const isAnothers = /^countenance\.(queue|draft)\./.test(key) && key.split(".")[2] !== participant;
+        if (isAnothers) localStorage.removeItem(key);
       }
       this.decisions = JSON.parse(localStorage.getItem(this.storageKey) ?? "[]");
     } catch {

@@ -3,7 +3,7 @@
 export default function forget({ data }) {
   try {
     Object.keys(localStorage)
-      .filter((key) => key.startsWith("countenance.queue.") && key !== `countenance.queue.${data?.keep}`)
+      .filter((key) => /^countenance\.(queue|draft)\./.test(key) && key.split(".")[2] !== data?.keep)
       .forEach((key) => localStorage.removeItem(key));
   } catch {
     // Storage is blocked: nothing was kept.

@@ -7,6 +7,9 @@
 //
 // `data`: language, step, and `older_place`: what an older page is told, or null where the page acts for nobody (the
 // participation is over) or tells it itself (the trial player).
+const TRANSLATED = "html.translated-ltr, html.translated-rtl, font font, [_msttexthash]";
+const LOOK_EVERY_MS = 2000;
+let isWatching = false;
 let shownStep = null;
 let toldToOlder = null;
 
@@ -21,6 +24,19 @@ function tellOlder() {
   notice.textContent = toldToOlder;
 }
 
+// Whether the browser shows the page in another language is part of what happened: decisions were taken on other words.
+function watchTranslation() {
+  if (isWatching) return;
+  isWatching = true;
+  const looking = setInterval(async () => {
+    if (!document.querySelector(TRANSLATED)) return;
+    clearInterval(looking);
+    const body = JSON.stringify({ kind: "translated", language: document.documentElement.lang.slice(0, 20) });
+    await fetch("/api/page-events", { method: "POST", headers: { "Content-Type": "application/json" }, body })
+      .catch(() => { isWatching = false; });
+  }, LOOK_EVERY_MS);
+}
+
 async function takePlace() {
   const place = Place.ofThisPage();
   place.addEventListener("lost", tellOlder);
@@ -30,7 +46,8 @@ async function takePlace() {
 }
 
 export default function arrive({ data }) {
-  document.documentElement.lang = data.language;
+  if (!document.querySelector(TRANSLATED)) document.documentElement.lang = data.language;
+  watchTranslation();
   toldToOlder = data.older_place;
   if (data.step === shownStep) return;
   const isFirst = shownStep === null;

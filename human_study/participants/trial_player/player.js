@@ -1,7 +1,8 @@
 // Plays a block of trials in the browser: preloads faces, draws each trial, measures the response time from
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
-// before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js);
-// only the newest of a participant's open pages sends (place.js). The three files are one module.
+// before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js), as does
+// what is chosen while confidence and reason are asked (draft.js); layout.js fits the trial into the window; only the
+// newest of a participant's open pages sends (place.js). These files are one module.
 //
 // `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
 // confidence_points (0: not asked), texts, trials (as `playable_trial` in playable.py makes them).
@@ -47,6 +48,7 @@ class TrialPlayer {
   constructor(root, data) {
     this.listening = new AbortController();
     this.queue = new DecisionQueue(data.participant);
+    this.draft = new Draft(data.participant);
     this.answered = new Set();
     this.faces = new Map();
     this.trial = null;
@@ -57,6 +59,8 @@ class TrialPlayer {
     this.isOffline = false;
     this.isLoading = false;
     this.isInFeedback = false;
+    this.isOutOfView = false;
+    this.onset = null;
     this.chosen = null;
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.build(root, data);
@@ -68,6 +72,7 @@ class TrialPlayer {
     count("keydown", "n_key");
     count("paste", "n_paste");
     window.addEventListener("online", () => this.send(), options);
+    window.addEventListener("resize", () => this.arrange(), options);
     this.place.addEventListener("lost", () => this.stop(), { signal: this.listening.signal });
     this.dialogs = new MutationObserver(closeConnectionDialog);
     this.dialogs.observe(document.body, { childList: true });
@@ -77,7 +82,11 @@ class TrialPlayer {
     this.where = element("h2", { class: "where", tabindex: "-1" });
     this.progress = element("progress", { max: String(data.n_trials), value: "0", "aria-hidden": "true" });
     this.rows = element("tbody");
-    const facts = element("table", { class: "facts" }, element("caption", {}, data.texts.facts), this.rows);
+    const table = element("table", { class: "facts" }, element("caption", {}, data.texts.facts), this.rows);
+    const facts = element("div", { class: "facts-box", role: "group", "aria-label": data.texts.facts }, table);
+    const more = element("button", { type: "button", class: "more", tabindex: "-1", "aria-hidden": "true" },
+      data.texts.more_facts);
+    more.addEventListener("click", () => facts.scrollBy({ top: facts.clientHeight * 0.8, behavior: "smooth" }));
     this.advice = element("div", { class: "advice" });
     this.buttons = data.choices.map(({ choice, label, key }) => {
       const button = element("button", { type: "button", "data-choice": choice, "aria-keyshortcuts": key },
@@ -90,10 +99,16 @@ class TrialPlayer {
     this.prompt = element("p", { class: "prompt", "aria-live": "polite" });
     this.choices = element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons);
     this.followUp = element("div", { class: "follow-up" });
-    this.stage = element("div", { class: "stage" }, this.prompt,
-      element("div", { class: "case" }, facts, this.advice), this.choices, this.followUp);
+    const frame = element("div", { class: "case" }, element("div", { class: "facts-frame" }, facts, more), this.advice);
+    this.stage = element("div", { class: "stage" }, this.prompt, frame, this.choices, this.followUp);
+    const header = element("header", {}, this.where, this.progress);
+    // The page is followed in another language, too: numbers and values as they are.
+    this.where.dir = this.prompt.dir = "auto";
     this.section = element("section", { class: "player", tabindex: "-1", "aria-label": data.texts.region },
-      element("header", {}, this.where, this.progress), this.stage, this.notice);
+      header, this.stage, this.notice);
+    this.facts = facts;
+    this.layout = new Layout({ section: this.section, header, prompt: this.prompt, frame, facts, table,
+      advice: this.advice, choices: this.choices, more });
     this.section.addEventListener("keydown", (event) => this.onKey(event));
     root.querySelector(".player")?.remove();
     root.append(this.section);
@@ -178,15 +193,43 @@ class TrialPlayer {
     this.where.textContent = filled(texts.where, { n: trial.number, total: nTrials });
     this.progress.value = trial.number - 1;
     this.rows.replaceChildren(...trial.rows.map(([label, value, help]) => element("tr", {},
-      element("th", { scope: "row" }, label, ...(help ? [element("small", {}, help)] : [])),
-      element("td", value.length <= LONGEST_ON_ONE_LINE ? { class: "short" } : {}, value))));
+      element("th", { scope: "row", dir: "auto" }, label, ...(help ? [element("small", {}, help)] : [])),
+      element("td", { dir: "auto", ...(value.length <= LONGEST_ON_ONE_LINE ? { class: "short" } : {}) }, value))));
     this.section.classList.add("started");
     this.notify();
-    if (this.section.getBoundingClientRect().top < 0) this.section.scrollIntoView();
     this.trial = trial;
     this.shownFace = face;
-    this.before = null;
+    this.before = trial.before ?? null;
+    this.facts.scrollTop = 0;
+    this.reservePrompt(trial);
     this.drawStage();
+    this.resume(trial);
+  }
+
+  // The second stage says more than the first; as much space is kept from the beginning, so that nothing jumps.
+  reservePrompt(trial) {
+    this.prompt.style.minHeight = "";
+    if (!trial.is_two_stage) return;
+    const labels = this.data.choices.map(({ label }) => label);
+    const longest = labels.reduce((one, other) => (other.length > one.length ? other : one));
+    this.prompt.hidden = false;
+    this.prompt.textContent = `${this.data.texts.second_stage} ${filled(this.data.texts.before, { choice: longest })}`;
+    this.prompt.style.minHeight = `${this.prompt.offsetHeight}px`;
+  }
+
+  arrange() {
+    if (!this.trial) return;
+    const position = this.layout.arrange(Boolean(this.trial.image || this.trial.score));
+    if (!this.chosen) this.layout.bringIntoView(position);
+  }
+
+  // Back after a reload in the midst of confidence or reason: the choice and its response time are taken already.
+  resume(trial) {
+    const kept = this.draft.read();
+    if (kept.trial !== trial.key || kept.stage !== this.currentStage) return;
+    this.chosen = { ...kept.chosen, at: performance.now() - Math.max(0, Date.now() - kept.chosen_at) };
+    this.counts = kept.counts;
+    this.ask(kept);
   }
 
   // One stage of the trial, drawn in an animation frame: from that frame the response time runs.
@@ -198,14 +241,29 @@ class TrialPlayer {
     this.prompt.hidden = !this.prompt.textContent;
     const isAdvised = stage === "final" && Boolean(trial.image || trial.score);
     this.advice.replaceChildren(...(isAdvised ? this.drawAdvice(trial, this.shownFace) : []));
-    this.advice.hidden = !isAdvised;
+    this.advice.hidden = !trial.image && !trial.score;
     this.followUp.replaceChildren();
     this.choices.hidden = false;
     this.buttons.forEach((button) => { button.disabled = true; });
+    this.onset = null;
+    this.chosen = null;
+    this.arrange();
     // What had the focus is gone with the stage before, and keys reach the player only while it has the focus.
     this.where.focus({ preventScroll: true });
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
-    this.chosen = null;
+    this.startClock(trial, stage);
+  }
+
+  // The clock runs, and answers are taken, from the frame in which advice and choices can be seen.
+  startClock(trial, stage) {
+    if (this.trial !== trial || this.currentStage !== stage || this.isStopped || this.chosen) return;
+    const isAdvised = this.advice.childElementCount > 0;
+    this.isOutOfView = !this.layout.isInView([isAdvised ? this.advice : this.facts, ...this.buttons]);
+    this.notify();
+    if (this.isOutOfView) {
+      requestAnimationFrame(() => this.startClock(trial, stage));
+      return;
+    }
     // The browser paints all this at the end of the present animation frame and shows it when the next one begins;
     // the clock is read here, where no other work of a busy page comes between. Known bias: Chromium reports the
     // picture as shown 7-10 ms later in the median (measured headless, much later where the machine has no time to
@@ -222,7 +280,7 @@ class TrialPlayer {
     const { texts } = this.data;
     if (trial.asked_choice) return filled(texts.attention, { choice: this.labelOf(trial.asked_choice) });
     if (stage === "initial") return texts.first_stage;
-    if (trial.stages.length === 1 && !this.before) return "";
+    if (!trial.is_two_stage) return "";
     return this.before ? `${texts.second_stage} ${filled(texts.before, { choice: this.labelOf(this.before) })}`
       : texts.second_stage;
   }
@@ -255,25 +313,29 @@ class TrialPlayer {
     // The event's own time, on the same clock as performance.now(): a key went down, a mouse button or a finger was
     // let go. When a busy page came to handle it does not matter.
     const responseTime = event.timeStamp - this.onset;
-    if (!trial || this.chosen || !(responseTime >= LOCK_OUT_MS)) return;
+    if (!trial || this.chosen || this.onset === null || !(responseTime >= LOCK_OUT_MS)) return;
     this.chosen = { choice, response_time_ms: Math.round(responseTime * 10) / 10, at: performance.now() };
     if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
     else this.commit({});
   }
 
   // Confidence and reason, after the choice: its response time is taken already.
-  ask() {
+  ask(kept = {}) {
     const { texts, confidence_points: nPoints } = this.data;
     const { trial } = this;
     const asksReason = trial.reason && this.currentStage === "final";
-    const given = {};
+    const given = "confidence" in kept ? { confidence: kept.confidence } : {};
+    const keep = (more = {}) => this.draft.write({ trial: trial.key, stage: this.currentStage, counts: this.counts,
+      chosen: { choice: this.chosen.choice, response_time_ms: this.chosen.response_time_ms },
+      chosen_at: Date.now() - (performance.now() - this.chosen.at), ...given, ...more });
     const parts = [];
     const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
     const words = { choice: this.labelOf(this.chosen.choice) };
     if (trial.confidence) {
       const points = Array.from({ length: nPoints }, (_, point) => {
         const label = filled(texts.confidence_point, { n: point + 1, total: nPoints });
-        const button = element("button", { type: "button", "aria-pressed": "false", "aria-label": label }, String(point + 1));
+        const button = element("button", { type: "button", "aria-pressed": String(given.confidence === point / (nPoints - 1)),
+          "aria-label": label }, String(point + 1));
         button.addEventListener("click", () => {
           given.confidence = point / (nPoints - 1);
           if (!asksReason) {
@@ -282,6 +344,7 @@ class TrialPlayer {
           }
           points.forEach((other) => { other.setAttribute("aria-pressed", String(other === button)); });
           goOn.disabled = false;
+          keep({ reason: this.followUp.querySelector("textarea").value });
         });
         return button;
       });
@@ -294,9 +357,11 @@ class TrialPlayer {
     }
     if (asksReason) {
       const question = filled(texts.reason, words);
-      const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH) });
+      const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH), dir: "auto" });
+      text.value = kept.reason ?? "";
+      text.addEventListener("input", () => keep({ reason: text.value }));
       parts.push(element("label", { class: "reason" }, element("span", { class: "question" }, question), text), goOn);
-      goOn.disabled = trial.confidence;
+      goOn.disabled = trial.confidence && !("confidence" in given);
       goOn.addEventListener("click", () => {
         // A half of a surrogate pair is no text, and the server takes none; older browsers have no remedy.
         const reason = text.value.toWellFormed?.() ?? text.value;
@@ -305,8 +370,12 @@ class TrialPlayer {
     }
     this.choices.hidden = true;
     this.followUp.replaceChildren(...parts);
-    this.followUp.scrollIntoView({ block: "nearest" });
-    (this.followUp.querySelector(".confidence .question") ?? this.followUp.querySelector("textarea")).focus();
+    if (!("trial" in kept)) keep();
+    // Confidence alone stays at the window's edge (player.css), so nothing moves; a reason needs room.
+    this.followUp.classList.toggle("tall", asksReason);
+    if (asksReason) this.followUp.scrollIntoView({ block: "nearest" });
+    (this.followUp.querySelector(".confidence .question") ?? this.followUp.querySelector("textarea"))
+      .focus({ preventScroll: true });
   }
 
   // The stage is decided: keep it, send it, and go on to the next stage, the feedback or the next trial.
@@ -324,6 +393,7 @@ class TrialPlayer {
       ...given,
       ...(asked ? { followup_time_ms: Math.round((performance.now() - at) * 10) / 10 } : {}),
     } }]);
+    this.draft.clear();
     this.answered.add(trial.key + stage);
     if (stage === "initial") {
       this.before = choice;
@@ -356,8 +426,7 @@ class TrialPlayer {
     this.prompt.hidden = true;
     this.followUp.replaceChildren(
       ...(text ? [element("p", { class: `feedback ${told.right ? "right" : "wrong"}`, tabindex: "-1" }, text)] : []), goOn);
-    this.followUp.scrollIntoView({ block: "nearest" });
-    (this.followUp.querySelector(".feedback") ?? goOn).focus();
+    (this.followUp.querySelector(".feedback") ?? goOn).focus({ preventScroll: true });
   }
 
   async fetchFeedback(trial) {
@@ -467,6 +536,7 @@ class TrialPlayer {
     if (this.isStopped) return;
     this.isStopped = true;
     this.trial = null;
+    this.section.classList.add("stopped");
     this.buttons.forEach((button) => { button.disabled = true; });
     this.notify();
     this.setTriggerValue("changed", randomKey());
@@ -477,7 +547,7 @@ class TrialPlayer {
     const { texts } = this.data;
     const isDone = !this.trial && !this.isInFeedback && this.remaining.length === 0;
     const text = (this.isStopped && texts.stopped) || (this.isOffline && texts.offline)
-      || (isDone && texts.saving) || (this.isLoading && texts.loading) || "";
+      || (this.isOutOfView && this.trial && texts.out_of_view) || (isDone && texts.saving) || (this.isLoading && texts.loading) || "";
     if (this.notice.textContent !== text) this.notice.textContent = text;
   }
 

@@ -68,6 +68,15 @@ class PlaceMessage(BaseModel):
     take: bool
 
 
+class PageEventMessage(BaseModel):
+    """What the browser did with a page: it shows it translated, into a language named by its code if known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["translated"]
+    language: str = Field(pattern=r"^[A-Za-z0-9-]{0,20}$")
+
+
 def trial_player_routes(live: LiveStudy) -> list[Route]:
     """Decisions in, faces and feedback on practice out, for one study.
 
@@ -99,6 +108,12 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
         is_newest = await run_in_threadpool(live.take_place, token, message.place, take=message.take)
         return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 
+    async def page_events(request: Request) -> Response:
+        token = session_token(request, live.study.name)
+        message = await _message(request, PageEventMessage)
+        await run_in_threadpool(live.note_page_event, token, message.kind, {"language": message.language})
+        return JSONResponse({"status": "noted"}, headers=_NOT_KEPT)
+
     async def feedback(request: Request) -> Response:
         token = session_token(request, live.study.name)
         told = await run_in_threadpool(live.feedback, token, request.path_params["trial_key"])
@@ -114,6 +129,7 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
         Route("/api/decisions", decisions, methods=["POST"]),
         Route("/api/initial-decisions", initial_decisions, methods=["POST"]),
         Route("/api/places", places, methods=["POST"]),
+        Route("/api/page-events", page_events, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
     ]

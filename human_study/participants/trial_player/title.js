@@ -6,6 +6,8 @@ let toldStep = null;
 export default function announce({ data }) {
   if (data.step === toldStep) return;
   const isFirst = toldStep === null;
+  // What was unclear is read first, and it may lie below the window on a phone.
+  document.querySelector(".st-key-explained")?.scrollIntoView({ block: "center" });
   toldStep = data.step;
   const title = document.querySelector('[data-testid="stMain"] h1');
   if (isFirst || !title) return;

@@ -162,7 +162,11 @@ def test_a_full_study_says_so_before_the_button_and_how_to_go_on(door: MakeDoor)
     live, client = door(
         participants="people",
         conditions={"face": {"share": 1, "quota": 1}},
-        recruitment={"platform": "prolific", "full_url": "https://back.example/?id={external_id}"},
+        recruitment={
+            "platform": "prolific",
+            "completion_code": "C0DE",
+            "full_url": "https://back.example/?id={external_id}",
+        },
     )
     client.post("/begin", data={"entry": entry(client), "query": "PROLIFIC_PID=first"})
     client.cookies.clear()

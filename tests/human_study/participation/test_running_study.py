@@ -72,8 +72,23 @@ def test_a_simulated_advisor_may_be_allowed_for_people(tmp_path: Path, store: De
 
 def test_a_changed_study_file_needs_a_new_name(tmp_path: Path, store: DecisionStore) -> None:
     prepared(write_study(tmp_path / "first"), store)
-    with pytest.raises(StudyError, match="new name"):
+    with pytest.raises(StudyError, match="differs in trials.main; .* new name"):
         prepared(write_study(tmp_path / "second", trials={"main": 12}), store)
+
+
+def test_what_no_decision_depends_on_may_change_while_a_study_runs(
+    tmp_path: Path, store: DecisionStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = prepared(write_study(tmp_path / "first", conditions={"face": {"quota": 1}}), store)
+    arrive(before, "first")
+    assert not before.has_place()
+    changes = {"ethics": {"contact": "Someone else"}, "conditions": {"face": {"quota": 2}}}
+    after = prepared(write_study(tmp_path / "second", **changes), store)
+    printed = capsys.readouterr().out
+    assert "conditions.face.quota" in printed and "ethics.contact" in printed
+    assert after.has_place()
+    assert after.study.study_hash == before.study.study_hash
+    assert store.conditions("tiny_study")[0].quota == 2
 
 
 def test_conditions_stay_balanced_when_many_arrive_at_once(tmp_path: Path, store: DecisionStore) -> None:

@@ -88,7 +88,7 @@ def test_totals_count_main_decisions_only() -> None:
         }
     )
     found = totals(decisions, {"A": 1, "B": 0, "C": 0})
-    assert (found.n_decided, found.n_counted, found.n_correct) == (6, 3, 2)
+    assert (found.n_decided, found.n_counted, found.n_correct) == (5, 3, 2)
 
 
 def finished(live: LiveStudy, name: str) -> str:

@@ -80,13 +80,46 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
             {"questionnaire": [{"id": "a", "question": "?"}, {"id": "a", "question": "??"}]},
             "two questions with the id a",
         ),
-        ({"recruitment": {"completion_url": "javascript:alert(1)"}}, "recruitment.completion_url is wrong"),
+        ({"recruitment": {"completion_url": "javascript:alert(1)"}}, "begins with https://"),
+        ({"recruitment": {"completion_url": "https://a.example/?id={pid}"}}, "would get {pid}"),
+        ({"recruitment": {"full_url": "https://a.example/?id={{%PID%}}"}}, "as it stands; fill it in"),
+        ({"recruitment": {"returned_url": "https://a.example/?cc=YOUR_CODE"}}, "would get YOUR_CODE"),
+        ({"recruitment": {"completion_url": "https://a.example/?cc=XXXXXXX"}}, "would get XXXXXXX"),
+        (
+            {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/?cc=BBBB"}},
+            "completion_code is AAAA, but completion_url carries BBBB",
+        ),
+        (
+            {"recruitment": {"platform": "prolific"}, "participants": "people"},
+            "write the completion_code or the completion_url",
+        ),
+        ({"ethics": {"approval": "TODO"}}, '"TODO" says nothing yet'),
+        ({"ethics": {"contact": "tbd."}}, "says nothing yet"),
+        ({"exclusions": {"failed_attention": 1}}, "there are 0 attention trials"),
+        ({"exclusions": {"failed_attention": 3}, "trials": {"attention": 2}}, "there are 2 attention trials"),
+        ({"trials": {"main": 1000}}, "trials.main is wrong"),
+        ({"payment": {"currency": "euro"}}, "three capital letters, such as EUR"),
+        ({"recruitment": {"completion_code": "a b"}}, "4 to 64 letters"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
     with pytest.raises(StudyError, match=sentence) as caught:
         load_study_file(write(tmp_path, **changes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ethics": {"approval": "None of the boards we asked had to approve this, letter of 2 May."}},
+        {"recruitment": {"completion_url": "https://a.example/?cc=AAAA&id={external_id}&s={session_id}"}},
+        {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/?cc=AAAA"}},
+        {"recruitment": {"platform": "prolific", "completion_code": "AAAA"}, "participants": "people"},
+        {"exclusions": {"failed_attention": 2}, "trials": {"attention": 2}},
+    ],
+)
+def test_what_is_right_is_not_taken_for_a_slip(tmp_path: Path, changes: dict) -> None:
+    assert load_study_file(write(tmp_path, **changes)).name
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
@@ -99,6 +132,9 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         ("name: [", "not valid YAML"),
+        ("name: a\nname: b\n", "the key name is written twice .line 2."),
+        ("trials:\n  main: 4\n  main: 5\n", "the key main is written twice .line 3."),
+        ("trials:\n\tmain: 4\n", "YAML takes spaces only"),
         ("- a\n- b\n", "holds no study"),
         ("", "holds no study"),
         (r'bundle: "a\0b"', "is no text"),

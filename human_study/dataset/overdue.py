@@ -1,0 +1,20 @@
+"""Participants whose time is over, timed out wherever the state of a study is read and not only when others begin."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from data.store.decision_store import DecisionStore
+from human_study.study.study_sections import TimeLimits
+
+
+def release_overdue(store: DecisionStore, study_name: str) -> int:
+    """Time out who has paused, or taken part, for longer than the study allows; returns how many.
+
+    Raises StudyError where the study is unknown.
+    """
+    declared = json.loads(store.study(study_name).study_file).get("time_limits") or {}
+    limits = TimeLimits.model_validate(declared)
+    total = None if limits.total_minutes is None else timedelta(minutes=limits.total_minutes)
+    return store.release_timed_out(study_name, timedelta(minutes=limits.idle_minutes), total)

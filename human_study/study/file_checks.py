@@ -1,0 +1,83 @@
+"""What a study file may not say although every key of it is valid: left-over placeholders, contradictions, slips."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+
+_FILLED_IN = ("{external_id}", "{session_id}")
+_LEFT_OVER = re.compile(
+    r"[{}<>\[\]…]|\.\.\.|%(?:7B|7D|3C|3E)|\b(?:TODO|TBD|TBA|FIXME|CHANGE_?ME|PLACEHOLDER|X{3,}|YOUR_?\w*|INSERT_?\w*)\b",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING = re.compile(
+    r"(?:todo|tbd|tba|fixme|x{2,}|n/?a|none|-+|\?+|\.+|…)\b[\s.:!?]*|[-?.…\s]+", re.IGNORECASE
+)
+# Where a platform's address carries the code that a participant brings back.
+_CODE_PARAMETERS = ("cc", "code", "completion_code")
+# Regular expressions of study files, in words.
+PATTERNS_IN_WORDS = {
+    r"^[A-Z]{3}$": "write three capital letters, such as EUR",
+    r"^[A-Za-z0-9_-]{4,64}$": "write 4 to 64 letters, digits, - or _",
+    r"^https://\S+$": "write an address that begins with https:// and has no spaces",
+    r"^[a-z][a-z0-9_]{0,40}$": "write lower-case letters, digits and underscores, beginning with a letter",
+    r"^[a-z0-9_]{1,60}$": "write at most 60 lower-case letters, digits and underscores",
+}
+
+
+class RepeatedKeyError(yaml.YAMLError):
+    """A key that stands twice in the same section of a YAML file."""
+
+    def __init__(self, key: object, line: int) -> None:
+        """`line` counts from 1."""
+        super().__init__(f"the key {key} is written twice (line {line}); keep one of the two")
+
+
+class OneOfEachKey(yaml.SafeLoader):
+    """Reads YAML safely, and refuses a key that is written twice; YAML itself would silently take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Raises RepeatedKeyError."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
+                raise RepeatedKeyError(key, key_node.start_mark.line + 1)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def left_over_placeholder(address: str) -> str | None:
+    """What is left in an address for somebody to fill in, or None; {external_id} and {session_id} are filled in."""
+    for known in _FILLED_IN:
+        address = address.replace(known, "")
+    braces = re.search(r"\{[^}]*\}?", address)
+    found = braces or _LEFT_OVER.search(address)
+    return found.group(0) if found else None
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text is a note to oneself, such as TODO, and no statement."""
+    return _SAYS_NOTHING.fullmatch(text.strip()) is not None or text.strip().lower().startswith(
+        ("todo", "tbd")
+    )
+
+
+def code_in(address: str) -> str | None:
+    """The completion code that an address carries, or None."""
+    parameters = dict(parse_qsl(urlsplit(address).query))
+    return next((parameters[name] for name in _CODE_PARAMETERS if name in parameters), None)
+
+
+def yaml_problem(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML file and the remedy, in words."""
+    if isinstance(error, RepeatedKeyError):
+        return str(error)
+    mark = getattr(error, "problem_mark", None)
+    line = f" (line {mark.line + 1})" if mark else ""
+    if "\\t" in str(getattr(error, "problem", "")):
+        return f"a line is indented with a tab{line}; YAML takes spaces only"
+    return f"it is not valid YAML{line}; correct its indentation and quotes"
