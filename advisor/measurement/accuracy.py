@@ -1,14 +1,14 @@
-"""Accuracy of decisions with an interval clustered by participant; the measure that everything here reports.
+"""Accuracy of decisions with an interval over people and applications; the measure that everything here reports.
 
 Accuracy is balanced: the mean of the shares of good applications approved and of bad ones denied. Decisions of
-one participant resemble each other, so that participants, not decisions, are what is independent.
+one participant resemble each other, and so do decisions on one application: both count as drawn at random.
 """
 
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.crossed_means import crossed_means
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.jackknife import jackknife_figure
 
 COUNTS = ["n_positive", "n_negative", "n_hits", "n_correct_rejections"]
 NO_DECISIONS = "no decision on a test application yet"
@@ -32,21 +32,23 @@ def decision_counts(decisions: pd.DataFrame) -> pd.DataFrame:
 
 
 def balanced_accuracy(decisions: pd.DataFrame) -> Estimate:
-    """The mean of the shares of good applications approved and of bad ones denied.
+    """The mean of the shares of good applications approved and of bad ones denied, with a 95 % interval in [0, 1].
 
-    Decisions are pooled over participants; the interval is the delete-one-participant jackknife (Efron and
-    Tibshirani 1993, eq. 11.5) with t quantiles, n_participants - 1 degrees of freedom, cut to [0, 1].
+    `decisions` need participant_key, application_id, approved and outcome. People and applications both vary, see
+    crossed_means.py.
     """
-    counts = decision_counts(decisions)
-    totals = counts.sum()
-    if totals["n_positive"] == 0 or totals["n_negative"] == 0:
-        if len(decisions) == 0:
-            return Estimate(None, None, None, NO_DECISIONS)
-        which = "good" if totals["n_positive"] == 0 else "bad"
-        return Estimate(None, None, None, f"no decision on an application with the {which} outcome yet")
-    return jackknife_figure(
-        counts, lambda sums: balanced_share(sums[COUNTS].to_numpy()), low=0.0, high=1.0, nothing=NO_DECISIONS
-    )
+    outcome, approved = decisions["outcome"].to_numpy(bool), decisions["approved"].to_numpy(bool)
+    if len(decisions) == 0:
+        return Estimate(None, None, None, NO_DECISIONS)
+    which = "bad" if outcome.any() else "good"
+    return crossed_means(
+        approved == outcome,
+        (~outcome).astype(int),
+        np.array([0.5, 0.5]),
+        decisions["participant_key"].to_numpy(),
+        decisions["application_id"].to_numpy(),
+        nothing=f"no decision on an application with the {which} outcome yet",
+    ).estimate(0.0, 1.0)
 
 
 def balanced_share(counts: np.ndarray) -> np.ndarray:

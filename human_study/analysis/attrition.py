@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.measurement.accuracy import Estimate
+from advisor.measurement.estimate import Estimate
 from human_study.analysis.contrasts import BASELINE, contrast, holm
 
 LEFT = ("returned", "timed_out")

@@ -5,9 +5,8 @@ Every function takes one row a decision, with `participant_key`, `round_number`,
 `response_time_ms` too. Which decisions belong into a frame (test applications, main trials, one kind of
 participants) is for the caller to say, see study_results.py.
 
-Decisions of one participant resemble each other, so that participants, not decisions, are what is
-independent: intervals come from leaving out one participant at a time, with t quantiles for the number of
-participants. Where a figure cannot be computed, the result holds None and a sentence that says why.
+Intervals of accuracies are over people and applications (advisor/measurement/crossed_means.py), those of d′ and
+c over people only. Where a figure cannot be computed, the result holds None and a sentence that says why.
 Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how
 conditions compare with each other, in contrasts.py.
 """
@@ -23,19 +22,20 @@ from advisor.measurement.accuracy import (
     balanced_share,
     decision_counts,
 )
+from advisor.measurement.crossed_means import crossed_means
 from advisor.measurement.estimate import Estimate, mean_estimate
-from advisor.measurement.jackknife import jackknife_figure
 
 
 def plain_accuracy(decisions: pd.DataFrame) -> Estimate:
     """The share of correct decisions, whatever the outcomes; interval as for `balanced_accuracy`."""
-    return jackknife_figure(
-        decision_counts(decisions),
-        lambda s: (s["n_hits"] + s["n_correct_rejections"]) / (s["n_positive"] + s["n_negative"]),
-        low=0.0,
-        high=1.0,
+    return crossed_means(
+        (decisions["approved"] == decisions["outcome"]).to_numpy(),
+        np.zeros(len(decisions), dtype=int),
+        np.ones(1),
+        decisions["participant_key"].to_numpy(),
+        decisions["application_id"].to_numpy(),
         nothing=NO_DECISIONS,
-    )
+    ).estimate(0.0, 1.0)
 
 
 def sensitivity_and_criterion(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
@@ -62,7 +62,8 @@ def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.
     d_prime and criterion with `_low` and `_high`; and why a figure is missing: reason (of accuracy), signal_reason
     (of d_prime and criterion).
     """
-    needed = decisions[["round_number", "condition", "participant_key", "approved", "outcome"]]
+    columns = ["round_number", "condition", "participant_key", "application_id", "approved", "outcome"]
+    needed = decisions[columns]
     groups = dict(list(needed.groupby(["round_number", "condition"])))
     rows = []
     for round_number, condition in cells:

@@ -1,72 +1,61 @@
-"""Whether decisions treat protected groups alike, and whether advice moved groups differently.
+"""Whether decisions treat protected groups alike.
 
 Protected attributes reach neither machine nor participants; they are joined here, by application. Figures by
-group are named as in fairlearn (Weerts et al. 2023); their intervals are over participants.
+group are named as in fairlearn (Weerts et al. 2023); their intervals are over people and applications. Whether advice
+moved one group otherwise than the others is tested in harm_warnings.py.
 """
 
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.crossed_means import crossed_means
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.application_groups import groups_or_reason
-from human_study.analysis.contrasts import BASELINE
+from human_study.analysis.group_harm import MIN_DECISIONS
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
-from human_study.presentation.numbers import points
 
-# Below this a group's figures are chance, and its rows say so.
-MIN_DECISIONS = 20
+ONE_OUTCOME = "only one outcome was decided on"
 METRICS = ("accuracy", "approval_rate", "bad_approved", "good_denied")
 
 
 def group_estimates(decisions: pd.DataFrame) -> dict[str, Estimate]:
-    """The METRICS of one group's decisions, with intervals over participants.
+    """The METRICS of one group's decisions, with intervals over people and applications.
 
-    `accuracy` is balanced; `bad_approved` and `good_denied` are the error rates on either outcome.
+    `accuracy` is balanced; `bad_approved` and `good_denied` are the error rates on either outcome. Where only one
+    outcome was decided on, what needs the other has that as its reason.
     """
     outcome, approved = decisions["outcome"].to_numpy(bool), decisions["approved"].to_numpy(bool)
-    sums = participant_sums(
-        decisions["participant_key"],
-        good=outcome,
-        bad=~outcome,
-        hits=approved & outcome,
-        false_alarms=approved & ~outcome,
-    )
+    people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
+
+    def share(is_so: np.ndarray, cells: np.ndarray, weights: tuple[float, ...] = (1.0,)) -> Estimate:
+        found = crossed_means(is_so, cells, np.array(weights), people, applications, ONE_OUTCOME)
+        return found.estimate(0.0, 1.0)
+
     return {
-        "accuracy": jackknife_figure(
-            sums, lambda s: (s["hits"] / s["good"] + 1 - s["false_alarms"] / s["bad"]) / 2, 0.0, 1.0
-        ),
-        "approval_rate": jackknife_figure(
-            sums, lambda s: (s["hits"] + s["false_alarms"]) / (s["good"] + s["bad"]), 0.0, 1.0
-        ),
-        "bad_approved": jackknife_figure(sums, lambda s: s["false_alarms"] / s["bad"], 0.0, 1.0),
-        "good_denied": jackknife_figure(sums, lambda s: 1 - s["hits"] / s["good"], 0.0, 1.0),
+        "accuracy": share(approved == outcome, (~outcome).astype(int), (0.5, 0.5)),
+        "approval_rate": share(approved, np.zeros(len(outcome), dtype=int)),
+        "bad_approved": share(approved, np.where(outcome, -1, 0)),
+        "good_denied": share(~approved, np.where(outcome, 0, -1)),
     }
 
 
 def group_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """METRICS by condition and `group` (a column of `decisions`), a row each, with intervals.
 
-    Also n_decisions, and `reason` where a group has too few decisions or has not met both outcomes.
+    Also n_decisions, and `reason` where a group has too few decisions for any figure.
     """
     rows = []
     for (condition, group), part in decisions.groupby(["condition", "group"]):
         row: dict[str, object] = {"condition": str(condition), "group": str(group), "n_decisions": len(part)}
-        reason = _too_little(part)
+        reason = f"fewer than {MIN_DECISIONS} decisions" if len(part) < MIN_DECISIONS else ""
         row["reason"] = reason
         estimates = {name: Estimate(None, None, None, reason) for name in METRICS}
         for name, estimate in (estimates if reason else group_estimates(part)).items():
             row |= estimate_cells(name, estimate)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _too_little(part: pd.DataFrame) -> str:
-    if len(part) < MIN_DECISIONS:
-        return f"fewer than {MIN_DECISIONS} decisions"
-    return "" if part["outcome"].nunique() == 2 else "only one outcome was decided on"
 
 
 def disparity_table(by_group: pd.DataFrame) -> pd.DataFrame:
@@ -92,58 +81,8 @@ def disparity_table(by_group: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def moved_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Whether advice moved a group otherwise than all others, by condition and group.
-
-    `approval_moved` is (with advice - without) in the group, less the same in the others, in shares approved;
-    `accuracy_moved` likewise in the share correct. Jackknife intervals over participants of both conditions.
-    """
-    rows = []
-    for condition in sorted(set(decisions["condition"]) - {BASELINE}):
-        pair = decisions[decisions["condition"].isin([condition, BASELINE])]
-        for group in sorted(pair["group"].unique()):
-            advised = (pair["condition"] == condition).to_numpy()
-            inside = (pair["group"] == group).to_numpy()
-            correct = (pair["approved"] == pair["outcome"]).to_numpy(float)
-            approved = pair["approved"].to_numpy(float)
-            people = pair["participant_key"]
-            cells = {
-                "approval_moved": _difference_in_differences(people, approved, advised, inside),
-                "accuracy_moved": _difference_in_differences(people, correct, advised, inside),
-            }
-            row: dict[str, object] = {"condition": condition, "group": group}
-            for name, estimate in cells.items():
-                row |= estimate_cells(name, estimate)
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _difference_in_differences(
-    people: pd.Series, value: np.ndarray, advised: np.ndarray, inside: np.ndarray
-) -> Estimate:
-    cells = {
-        "ai": advised & inside,
-        "ao": advised & ~inside,
-        "ni": ~advised & inside,
-        "no": ~advised & ~inside,
-    }
-    sums = participant_sums(
-        people,
-        **{f"n_{name}": cell for name, cell in cells.items()},
-        **{f"v_{name}": value * cell for name, cell in cells.items()},
-    )
-
-    def figure(s: pd.Series | pd.DataFrame) -> pd.Series:
-        mean = {name: s[f"v_{name}"] / s[f"n_{name}"] for name in cells}
-        return (mean["ai"] - mean["ni"]) - (mean["ao"] - mean["no"])
-
-    return jackknife_figure(
-        sums, figure, -2.0, 2.0, "not decided on both with and without advice, in and out"
-    )
-
-
 def group_findings(results: StudyResults) -> Finding:
-    """Accuracy, approval and error rates by protected group, their disparities, and whether advice moved them."""
+    """Accuracy, approval and error rates by protected group, and their disparities."""
     name, title = "groups", "Protected groups"
     groups = groups_or_reason(results.applications, results.study.task_name)
     if isinstance(groups, str):
@@ -158,24 +97,29 @@ def group_findings(results: StudyResults) -> Finding:
         if known.empty:
             sentences.append(f"{label}: no decision on an application whose group is known.")
             continue
-        by_group, disparity, *moved = _tables_of(label, known)
-        tables += [by_group, disparity, *moved]
-        sentences.append(_largest_gap(label, disparity.frame))
+        tables += _tables_of(label, known)
+        n_unknown = len(decisions) - len(known)
+        if n_unknown:
+            sentences.append(
+                f"{label}: {n_unknown:,} of {len(decisions):,} decisions were on applications whose group is unknown; "
+                "they are in no row."
+            )
     if not tables:
         return Finding(name, title, tuple(sentences), reason="no decision on an application of a known group")
     notes = (
         "Test applications, all rounds together. Neither the machine nor anybody who decided knew the group. "
-        "Many comparisons are made here: single intervals that leave out 0 are to be expected.",
+        "The largest of several differences is above 0 by chance alone: whether a group was moved beyond chance is "
+        "tested in the finding on harm to a group.",
     )
     return Finding(name, title, tuple(sentences), tuple(tables), notes=notes)
 
 
 def _tables_of(label: str, known: pd.DataFrame) -> list[FindingTable]:
     slug = "".join(letter if letter.isalnum() else "_" for letter in label.lower())
-    by_group, moved = group_table(known), moved_table(known)
+    by_group = group_table(known)
     disparity = disparity_table(by_group)
     condition = Column("label", "Condition")
-    for table in (by_group, disparity, moved):
+    for table in (by_group, disparity):
         table["label"] = table["condition"].map(condition_label) if len(table) else []
     headings = {
         "accuracy": "Balanced accuracy",
@@ -196,29 +140,9 @@ def _tables_of(label: str, known: pd.DataFrame) -> list[FindingTable]:
         Column("demographic_parity", "Approval rate (demographic parity)", "percent"),
         Column("equalized_odds", "Error rates (equalised odds)", "percent"),
     )
-    tables = [
+    return [
         FindingTable(f"groups_{slug}", f"{label}: by group, with 95% intervals.", by_group, columns),
         FindingTable(
             f"disparity_{slug}", f"{label}: largest difference between groups.", disparity, differences
         ),
     ]
-    if len(moved):
-        moving = (
-            condition,
-            Column("group", label),
-            Column("approval_moved", "Approval, points", "points"),
-            Column("accuracy_moved", "Share correct, points", "points"),
-        )
-        caption = f"{label}: how much more advice moved the group than all others, with 95% intervals."
-        tables.append(FindingTable(f"moved_{slug}", caption, moved, moving))
-    return tables
-
-
-def _largest_gap(label: str, disparity: pd.DataFrame) -> str:
-    known = disparity.dropna(subset=["demographic_parity"])
-    if known.empty:
-        return f"{label}: no disparity can be computed ({disparity['reason'].iloc[0]})."
-    worst = known.sort_values("demographic_parity").iloc[-1]
-    gap = points(worst["demographic_parity"]).lstrip("+")
-    where = condition_label(worst["condition"]).lower()
-    return f"{label}: approval rates differ by up to {gap} points between groups ({where})."

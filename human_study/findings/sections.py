@@ -16,6 +16,7 @@ from human_study.findings.face_meaning import meaning_findings
 from human_study.findings.finding import Finding, not_computed
 from human_study.findings.gains import gain_findings
 from human_study.findings.group_audits import group_findings
+from human_study.findings.harm_warnings import attrition_findings, harm_findings
 from human_study.findings.headline import nobody_counts
 from human_study.findings.main_results import (
     accuracy_findings,
@@ -73,7 +74,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("meaning", "What faces say", (meaning_findings, likeness_findings)),
     Section("response", "The response model", (calibration_findings, importance_findings)),
     Section("reasons", "Reasons", (reason_findings,)),
-    Section("audits", "Audits", (group_findings, steering_findings, leak_findings)),
+    Section("audits", "Audits", (harm_findings, group_findings, steering_findings, leak_findings)),
     Section("design", "Design", (design_findings,)),
-    Section("people", "People", (exclusion_findings, consistency_findings)),
+    Section("people", "People", (exclusion_findings, attrition_findings, consistency_findings)),
 )

@@ -45,7 +45,7 @@ def decisions_of(counts: Counts, condition: str = "face", start: int = 0) -> pd.
     # Everybody begins elsewhere in the pool, so that no application is always the one decided rightly.
     place = frame.groupby(["participant_key", "outcome"]).cumcount()
     person = frame["participant_key"].str.removeprefix("person ").astype(int)
-    number = (place + 7 * person) % max(20, int(place.max()) + 1)
+    number = (place + 7 * person) % max(20, int(place.max() if len(place) else 0) + 1)
     return frame.assign(application_id=frame["outcome"].astype(str) + "_" + number.astype(str))
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 from human_study.analysts.views.drawing import finding, left_out_notice, metrics, plain
 from human_study.analysts.views.selection import Choice
 from human_study.findings import headline
+from human_study.findings.harm_warnings import warning_sentences
 
 
 def draw(choice: Choice) -> None:
@@ -28,6 +29,8 @@ def draw(choice: Choice) -> None:
     )
     for sentence in headline.headline(results):
         st.write(plain(sentence))
+    for sentence in warning_sentences(results):
+        st.warning(plain(sentence))
     if results.decisions.empty:
         st.info("No decision on a main trial yet.")
     else:

@@ -1,0 +1,169 @@
+"""What a reader must be warned of before believing the headline: a group that advice harmed, and who left."""
+
+import pandas as pd
+
+from human_study.analysis.application_groups import groups_or_reason
+from human_study.analysis.attrition import attrition_table
+from human_study.analysis.contrasts import BASELINE
+from human_study.analysis.group_harm import harmed, interaction_table, unknown_groups
+from human_study.analysis.study_results import StudyResults
+from human_study.findings.finding import Column, Finding, FindingTable, not_computed
+from human_study.presentation.labels import condition_label
+from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
+
+_MEASURES = {"correct": "share correct", "approved": "share approved"}
+
+
+def warning_sentences(results: StudyResults) -> list[str]:
+    """One sentence for each thing that was found; none where nothing was."""
+    return [*_harm_sentences(_interactions(results)[0]), *_attrition_sentences(_attrition(results))]
+
+
+def newest_compared_round(decisions: pd.DataFrame) -> int | None:
+    """The newest round with decisions both with and without advice."""
+    compared = [
+        int(str(number))
+        for number, conditions in decisions.groupby("round_number")["condition"]
+        if BASELINE in set(conditions) and conditions.nunique() > 1
+    ]
+    return max(compared, default=None)
+
+
+def _interactions(results: StudyResults) -> tuple[pd.DataFrame, list[str], str]:
+    """The interactions of the newest round, notes of what is unknown, and why there are none."""
+    number = newest_compared_round(results.test_decisions)
+    if number is None:
+        return pd.DataFrame(), [], "no round has test decisions both with and without advice"
+    groups = groups_or_reason(results.applications, results.study.task_name)
+    if isinstance(groups, str):
+        return pd.DataFrame(), [], groups
+    decisions = results.test_decisions[results.test_decisions["round_number"] == number]
+    notes = [
+        f"{one.attribute}: {one.n_unknown:,} of {one.n_decisions:,} decisions were on applications whose group is "
+        "unknown; they are in no comparison."
+        for one in unknown_groups(decisions, groups)
+        if one.n_unknown
+    ]
+    return interaction_table(decisions, groups), notes, ""
+
+
+def _harm_sentences(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return []
+    sentences = []
+    for row in harmed(table).to_dict("records"):
+        direction = "less" if row["moved"] < 0 else "more"
+        what = "right" if row["measure"] == "correct" else "approved"
+        sentences.append(
+            f"{condition_label(row['condition'])} moved one group otherwise than the others. {row['attribute']}, "
+            f"{row['group']}: {percent(row['with_advice'])} {what} with it and {percent(row['without'])} without, "
+            f"{points(row['moved'])} points ({direction}) in comparison with all other groups (95% interval "
+            f"{points(row['moved_low'])} to {points(row['moved_high'])}; {p_value_equals(row['p_holm'])}, corrected "
+            "over all groups and conditions)."
+        )
+    return sentences
+
+
+def harm_findings(results: StudyResults) -> Finding:
+    """Whether advice harmed a group: every condition x group interaction of the newest round, corrected."""
+    name, title = "group_harm", "Did advice harm a group?"
+    table, notes, reason = _interactions(results)
+    if reason or table.empty:
+        return not_computed(name, title, reason or "no decision on an application of a known group")
+    sentences = _harm_sentences(table) or [
+        "No group was moved otherwise than the others beyond chance, corrected over all groups and conditions."
+    ]
+    n_few = int(table["p_value"].isna().sum())
+    if n_few:
+        notes = [*notes, f"{n_few} comparisons could not be made; their rows say why."]
+    shown = table.assign(
+        label=table["condition"].map(condition_label), measured=table["measure"].map(_MEASURES)
+    )
+    columns = (
+        Column("attribute", "Attribute"),
+        Column("group", "Group"),
+        Column("label", "Condition"),
+        Column("measured", "Of"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("with_advice", "With it", "percent"),
+        Column("without", "Without", "percent"),
+        Column("moved", "Against all other groups", "points"),
+        Column("p_holm", "p (Holm)", "p_value"),
+    )
+    caption = (
+        "How much more a condition moved a group than all other groups, in points, against no advice in the newest "
+        "round, with 95% intervals (people and applications random, not corrected) and corrected p values."
+    )
+    return Finding(
+        name, title, tuple(sentences), (FindingTable(name, caption, shown, columns),), notes=tuple(notes)
+    )
+
+
+def _attrition(results: StudyResults) -> pd.DataFrame:
+    """Attrition in the newest round that has somebody without advice; empty where none has."""
+    people = results.participants
+    people = people[people["status"] != "screened_out"]
+    with_baseline = people.loc[people["condition"] == BASELINE, "round_number"]
+    if with_baseline.empty:
+        return pd.DataFrame()
+    number = with_baseline.max()
+    everything = results.all_decisions
+    taken = everything[
+        (everything["round_number"] == number)
+        & (everything["trial_kind"] == "main")
+        & (everything["split"] == "test")
+    ]
+    return attrition_table(people[people["round_number"] == number], taken)
+
+
+def _attrition_sentences(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return []
+    sentences = []
+    for row in table[table["p_holm"] < 0.05].to_dict("records"):
+        bounds = (
+            row["reason"]
+            if is_missing(row["bound_low"])
+            else f"bounds that hold whoever left {points(row['bound_low'])} to {points(row['bound_high'])}"
+        )
+        sentences.append(
+            f"More people left one condition: {row['left']} of {row['began']} left {condition_label(row['condition'])} "
+            f"and {row['left_without']} of {row['began_without']} no advice (exact test, "
+            f"{p_value_equals(row['p_holm'])}). Those who stayed are no longer alike: the difference is "
+            f"{points(row['completers'])} points among them, {points(row['all_taken'])} over all decisions taken; "
+            f"{bounds}."
+        )
+    return sentences
+
+
+def attrition_findings(results: StudyResults) -> Finding:
+    """Who left, by condition, with an exact test, and what that can do to the comparison with no advice."""
+    name, title = "attrition", "Did more people leave one condition?"
+    table = _attrition(results)
+    if table.empty:
+        return not_computed(name, title, "no round has people both with and without advice")
+    table["label"] = table["condition"].map(condition_label)
+    columns = (
+        Column("label", "Condition"),
+        Column("began", "Began", "integer"),
+        Column("left", "Left", "integer"),
+        Column("left_without", "Left no advice", "integer"),
+        Column("p_value", "p (exact)", "p_value"),
+        Column("p_holm", "p (Holm)", "p_value"),
+        Column("completers", "Difference, those who stayed", "points"),
+        Column("all_taken", "All decisions taken", "points"),
+        Column("bound_low", "Lowest bound", "points"),
+        Column("bound_high", "Highest bound", "points"),
+    )
+    sentences = _attrition_sentences(table) or [
+        "No condition lost more people than no advice, beyond chance."
+    ]
+    caption = (
+        "Who left (withdrew or ran out of time) in the newest round, and differences in accuracy from no advice, "
+        "in points."
+    )
+    notes = (
+        "All decisions taken: those of people who left, too, in balanced accuracy (intention to treat). Bounds: of the "
+        "share correct, after Lee (2009), trimming the condition that kept more.",
+    )
+    return Finding(name, title, tuple(sentences), (FindingTable(name, caption, table, columns),), notes=notes)
