@@ -1,6 +1,8 @@
 // Keeps what is typed and chosen in the questions at the end while it is not sent, and puts it back after a reload.
 // draft.js comes before it in the same module. `data`: participant.
-const RESTORE_WITHIN_MS = 5000;
+const RESTORE_WITHIN_MS = 10000;
+// Streamlit's fields write their first value once they are drawn; what was restored before that would be overwritten.
+const SETTLED_AFTER_MS = 250;
 const FIELDS = '[data-testid="stForm"] textarea, [data-testid="stForm"] input';
 
 const isChoice = (field) => field.type === "radio";
@@ -40,14 +42,20 @@ export default function keepAnswers({ data }) {
     restored.add(name);
     draft.write(kept);
   };
-  restore();
-  const watching = new MutationObserver(restore);
+  let settling;
+  const restoreSoon = () => {
+    clearTimeout(settling);
+    settling = setTimeout(restore, SETTLED_AFTER_MS);
+  };
+  restoreSoon();
+  const watching = new MutationObserver(restoreSoon);
   watching.observe(document.body, { childList: true, subtree: true });
   const timer = setTimeout(() => watching.disconnect(), RESTORE_WITHIN_MS);
   document.addEventListener("input", note, true);
   document.addEventListener("change", note, true);
   return () => {
     clearTimeout(timer);
+    clearTimeout(settling);
     watching.disconnect();
     document.removeEventListener("input", note, true);
     document.removeEventListener("change", note, true);
