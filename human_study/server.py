@@ -109,7 +109,7 @@ def serve(
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(live.store))
         print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
-        print(f"Participants: http://{host}:{port}/welcome", flush=True)
+        print(f"Participants: http://{'localhost' if host == LOOPBACK else host}:{port}/welcome", flush=True)
         if host != LOOPBACK:
             print(
                 "              reached without TLS: put a proxy with TLS before it (deploy/nginx.conf)",

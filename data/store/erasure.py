@@ -16,11 +16,11 @@ from data.store import sql_tables
 from data.store.database import compact, overwrite_what_is_deleted
 from data.store.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
 from data.store.queries import find_study, read_records, write_records
-from data.store.studies import StudyStore
+from data.store.transactions import Transactions
 
 
-class ErasureStore(StudyStore):
-    """Erasure, retention, and the register of exports and runs. `DecisionStore` adds the rest."""
+class Erasures(Transactions):
+    """Erasure, retention, and the register of exports and runs; a part of `DecisionStore`."""
 
     def erase(
         self, study_name: str, *, participant_key: str | None = None, external_id: str | None = None
@@ -73,20 +73,6 @@ class ErasureStore(StudyStore):
             return set()
         key = self._checked_key()
         return {name for name in participant_keys if key.participant_hash(name) in hashes}
-
-    def require_not_erased(self, connection: Connection, study_name: str, external: Recruitment) -> None:
-        """Raise ErasedParticipantError where that person was erased from the study."""
-        columns = sql_tables.erasure.c
-        query = select(columns.identity_hash).where(columns.study_name == study_name)
-        hashes = set(connection.execute(query.where(columns.identity_hash.is_not(None))).scalars())
-        if not hashes:
-            return
-        key = find_erasure_key(self._database_path, create=False)
-        _require_same_key(connection, key)
-        if key.identity_hash(study_name, external.external_id) in hashes:
-            raise ErasedParticipantError(
-                f'somebody who was erased from study "{study_name}" does not take part in it again'
-            )
 
     def require_erasure_key(self) -> None:
         """Raise SetupError, before a study is served, where erased people could not be recognised."""
@@ -159,10 +145,6 @@ class ErasureStore(StudyStore):
                         deleted[study.name] = gone
         return deleted
 
-    @property
-    def _database_path(self) -> str | None:
-        return self._engine.url.database if self._engine.dialect.name == "sqlite" else None
-
     def _has_erasures(self) -> bool:
         with self._reading() as connection:
             count = select(func.count()).select_from(sql_tables.erasure)
@@ -173,6 +155,23 @@ class ErasureStore(StudyStore):
         with self._reading() as connection:
             _require_same_key(connection, key)
         return key
+
+
+def require_not_erased(
+    connection: Connection, database_path: str | None, study_name: str, external: Recruitment
+) -> None:
+    """Raise ErasedParticipantError where that person was erased from the study."""
+    columns = sql_tables.erasure.c
+    query = select(columns.identity_hash).where(columns.study_name == study_name)
+    hashes = set(connection.execute(query.where(columns.identity_hash.is_not(None))).scalars())
+    if not hashes:
+        return
+    key = find_erasure_key(database_path, create=False)
+    _require_same_key(connection, key)
+    if key.identity_hash(study_name, external.external_id) in hashes:
+        raise ErasedParticipantError(
+            f'somebody who was erased from study "{study_name}" does not take part in it again'
+        )
 
 
 def _due(study: Study) -> datetime | None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Connection, Double, Select, Table, case, func, select
 
 from data.records import ParticipantKind
 from data.store import sql_tables
+from data.store.queries import find_study
 from data.store.sql_tables import UtcTime
+from data.store.transactions import Transactions
 
 SECRET_COLUMNS = ("session_token_hash", "lease_id", "completion_code")
 
@@ -59,53 +61,95 @@ _KEYS_READ = {
 }
 
 
-def decisions_frame(
-    connection: Connection,
-    study_name: str,
-    kind: ParticipantKind,
-    columns: Sequence[str] | None,
-    conditions: Sequence[str] | None,
-    split: str | None,
-    participant_key: str | None,
-) -> pd.DataFrame:
-    """See `DecisionStore.decisions_frame`.
+class Frames(Transactions):
+    """Tables for analysis and training; a part of `DecisionStore`."""
 
-    The tables are read one by one and joined here: the database would look up each row's keys one after the other,
-    which takes twice as long. What refers to a row is read before that row, so that all that was read has it.
-    """
-    people = [_person.study_name == study_name, _person.kind == kind]
-    if participant_key is not None:
-        people.append(_person.participant_key == participant_key)
-    trials: list[ColumnElement[bool]] = [_of_people(sql_tables.trial, people)]
-    if conditions is not None:
-        trials.append(_trial.condition.in_(list(conditions)))
-    if split is not None:
-        trials.append(_trial.split == split)
+    def decisions_frame(
+        self,
+        study_name: str,
+        *,
+        kind: ParticipantKind,
+        columns: Sequence[str] | None = None,
+        split: Literal["train", "test"] | None = None,
+        participant_key: str | None = None,
+    ) -> pd.DataFrame:
+        """One row a decision, by participant and position; people and simulated are never mixed.
 
-    def read(table: Table, where: Sequence[ColumnElement[bool]], *order: ColumnElement[Any]) -> pd.DataFrame:
-        wanted = [one for one in _DECISION_COLUMNS[table] if columns is None or one.name in columns]
-        read_as = {one.name: one for one in (*_KEYS_READ[table], *wanted)}
-        return _frame(connection, select(*read_as.values()).where(*where).order_by(*order))
+        Columns, all of them or those that are named: participant_key, kind, round_number, condition, trial_key,
+        position, trial_kind, application_id, split, bundle_hash, image, image_sha256, score, propensity,
+        n_stages, asked_choice, choice, approved (0/1), confidence, response_time_ms, followup_time_ms, reason,
+        n_blur, n_focus, n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
+        initial_choice, initial_confidence, initial_response_time_ms. Raises StudyError if the study is unknown.
+        """
+        # The tables are read one by one and joined here: the database would look up each row's keys one after the
+        # other, which takes twice as long. What refers to a row is read before it, so that all that was read has it.
+        people = [_person.study_name == study_name, _person.kind == kind]
+        if participant_key is not None:
+            people.append(_person.participant_key == participant_key)
+        trials: list[ColumnElement[bool]] = [_of_people(sql_tables.trial, people)]
+        if split is not None:
+            trials.append(_trial.split == split)
 
-    decisions = read(sql_tables.decision, [_of_people(sql_tables.decision, people)])
-    initial = read(sql_tables.initial_decision, [_of_people(sql_tables.initial_decision, people)])
-    shown = read(sql_tables.trial, trials, _trial.participant_key, _trial.position)
-    frame = read(sql_tables.participant, people, _person.created_at, _person.participant_key)
-    frame = frame.merge(shown, on="participant_key")
-    frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
-    if "initial_choice" in frame:  # the join leaves a number where there was no first stage
-        frame["initial_choice"] = (
-            frame["initial_choice"].astype(object).where(frame["initial_choice"].notna(), None)
-        )
-    return frame[list(columns or (one.name for of_table in _DECISION_COLUMNS.values() for one in of_table))]
+        with self._reading() as connection:
+            find_study(connection, study_name)
+
+            def read(
+                table: Table, where: Sequence[ColumnElement[bool]], *order: ColumnElement[Any]
+            ) -> pd.DataFrame:
+                wanted = [one for one in _DECISION_COLUMNS[table] if columns is None or one.name in columns]
+                read_as = {one.name: one for one in (*_KEYS_READ[table], *wanted)}
+                return _frame(connection, select(*read_as.values()).where(*where).order_by(*order))
+
+            decisions = read(sql_tables.decision, [_of_people(sql_tables.decision, people)])
+            initial = read(sql_tables.initial_decision, [_of_people(sql_tables.initial_decision, people)])
+            shown = read(sql_tables.trial, trials, _trial.participant_key, _trial.position)
+            frame = read(sql_tables.participant, people, _person.created_at, _person.participant_key)
+        frame = frame.merge(shown, on="participant_key")
+        frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
+        if "initial_choice" in frame:  # the join leaves a number where there was no first stage
+            frame["initial_choice"] = (
+                frame["initial_choice"].astype(object).where(frame["initial_choice"].notna(), None)
+            )
+        return frame[
+            list(columns or (one.name for of_table in _DECISION_COLUMNS.values() for one in of_table))
+        ]
+
+    def participants_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """One row a participant: the record's fields but its secrets, and `n_trials`, `n_decisions`."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return _participants_frame(connection, study_name, kind)
+
+    def status_counts(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """How many participants: columns round_number, condition, status, n_participants, in that order."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return _status_counts(connection, study_name, kind)
+
+    def answers_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """The newest answer to each question: participant_key, kind, question, value, is_correct,
+        answered_at. `attempts_frame` has the earlier ones too."""
+        answers = self.attempts_frame(study_name, kind=kind)
+        return answers.drop_duplicates(["participant_key", "question"], keep="last", ignore_index=True)
+
+    def attempts_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """Every answer in the order of writing, those that a later one superseded too; as `answers_frame`."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return _happenings_frame(connection, sql_tables.answer, study_name, kind)
+
+    def events_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """All events in the order of writing: participant_key, kind, detail, happened_at."""
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return _happenings_frame(connection, sql_tables.event, study_name, kind)
 
 
 def _of_people(table: Table, people: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     return table.c.participant_key.in_(select(_person.participant_key).where(*people))
 
 
-def participants_frame(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
-    """See `DecisionStore.participants_frame`."""
+def _participants_frame(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
     n_trials = _count_of(sql_tables.trial)
     n_decisions = _count_of(sql_tables.decision)
     query = (
@@ -121,14 +165,13 @@ def _count_of(table: Table) -> Any:
     return counted.correlate(sql_tables.participant).scalar_subquery().label(f"n_{table.name}s")
 
 
-def status_counts(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
-    """See `DecisionStore.status_counts`."""
+def _status_counts(connection: Connection, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
     by = [_person.round_number, _person.condition, _person.status]
     query = select(*by, func.count().label("n_participants")).group_by(*by).order_by(*by)
     return _frame(connection, query.where(_person.study_name == study_name, _person.kind == kind))
 
 
-def happenings_frame(
+def _happenings_frame(
     connection: Connection, table: Table, study_name: str, kind: ParticipantKind
 ) -> pd.DataFrame:
     """The rows of `answer` or `event` of a study's participants of one kind, in the order of writing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from data.admission import Occupancy, ParticipantPlan
 from data.errors import StoreError, StudyError
 from data.records import (
     FINAL_STATUSES,
@@ -22,7 +23,7 @@ from data.records import (
     now,
 )
 from data.store import sql_tables
-from data.store.admission import Occupancy, ParticipantPlan
+from data.store.erasure import require_not_erased
 from data.store.queries import (
     find_first_unanswered,
     find_known_participant,
@@ -35,11 +36,11 @@ from data.store.queries import (
     unknown_participant,
     write_records,
 )
-from data.store.reason_coding import AnalysisStore
+from data.store.transactions import Transactions
 
 
-class ParticipantStore(AnalysisStore):
-    """Participants of studies. `DecisionStore` adds their trials and decisions; use that one."""
+class Participants(Transactions):
+    """Participants of studies; a part of `DecisionStore`."""
 
     def add_participant(
         self,
@@ -65,7 +66,7 @@ class ParticipantStore(AnalysisStore):
             if external and (known := find_known_participant(connection, study_name, external)):
                 return known
             if external:
-                self.require_not_erased(connection, study_name, external)
+                require_not_erased(connection, self._database_path, study_name, external)
             if study.status == "closed":
                 raise StudyError(
                     f'study "{study_name}" is closed; open a new study to take more participants'

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, Table, insert, select
 
+from data.admission import Occupancy
 from data.errors import StoreError, StudyError
 from data.nearest import nearest
 from data.records import (
@@ -22,7 +23,6 @@ from data.records import (
     Trial,
 )
 from data.store import sql_tables
-from data.store.admission import Occupancy
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 

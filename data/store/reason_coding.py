@@ -13,12 +13,12 @@ from data.codebook import record_name
 from data.errors import StoreError
 from data.records import ParticipantKind, Record
 from data.store import sql_tables
-from data.store.erasure import ErasureStore
 from data.store.queries import find_study, read_records, write_records
+from data.store.transactions import Transactions
 
 
-class AnalysisStore(ErasureStore):
-    """Code books and codes by coder. `DecisionStore` adds the rest."""
+class ReasonCodes(Transactions):
+    """Code books and codes by coder; a part of `DecisionStore`."""
 
     def code_book(self, study_name: str) -> list[CodeBookEntry]:
         """The study's code book in order; [] before anybody wrote one."""

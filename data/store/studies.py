@@ -2,19 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from sqlalchemy import Connection, Engine, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import insert, select, update
 
-from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
 from data.store import sql_tables
-from data.store.database import VERSION_TABLE, open_engine, require_writable, shown_url, transaction
 from data.store.queries import (
     find_conditions,
     find_newest_round,
@@ -23,51 +16,11 @@ from data.store.queries import (
     read_records,
     require_nobody_erased,
 )
+from data.store.transactions import Transactions
 
 
-class StudyStore:
-    """An open database, its studies, bundles and rounds. `DecisionStore` adds the rest; use that one."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Wrap an engine whose schema is up to date; `open` makes one from a URL."""
-        self._engine = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-
-    @classmethod
-    def open(cls, url: str = DEFAULT_DATABASE_URL, *, create: bool = True) -> Self:
-        """Open the database at a SQLAlchemy URL, migrating its tables; a new SQLite file only if `create`.
-
-        Raises StoreError (absent, unreachable, foreign, newer than this program) or SetupError (no driver).
-        """
-        return cls(open_engine(url, create=create))
-
-    @property
-    def shown_url(self) -> str:
-        """The database's URL without its password; a SQLite file by its absolute path."""
-        url = self._engine.url
-        if self._engine.dialect.name == "sqlite":
-            return f"sqlite:///{Path(str(url.database)).resolve()}"
-        return shown_url(self._engine)
-
-    def close(self) -> None:
-        """Give all connections back."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def check_ready(self) -> None:
-        """Two cheap queries, for readiness routes. Raises StoreError where they fail, or nothing can be written."""
-        with self._reading() as connection:
-            connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))
-        require_writable(self._engine)
-
-    # Studies, bundles, rounds
+class Studies(Transactions):
+    """Studies, bundles and rounds; a part of `DecisionStore`."""
 
     def create_study(self, study: Study, quotas: Mapping[str, int | None] | None = None) -> None:
         """Write a study with its conditions and their quotas.
@@ -227,12 +180,6 @@ class StudyStore:
         """The round that new participants join. Raises StudyError before the first round."""
         with self._reading() as connection:
             return find_newest_round(connection, study_name)
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, writing=False)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, writing=True)
 
 
 def _check_bundle_suits(study: Study, bundle: Bundle) -> None:

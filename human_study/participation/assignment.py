@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from advisor.bundles.bundle import Condition
+from data.admission import Occupancy
 from data.errors import StudyError
-from data.store.admission import Occupancy
 
 
 def choose_condition(

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from advisor.bundles.bundle import load_bundle
+from data.admission import Occupancy, ParticipantPlan
 from data.errors import StudyError
 from data.records import (
     Answer,
@@ -24,7 +25,6 @@ from data.records import (
     Trial,
     now,
 )
-from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
 from human_study.participation.assignment import choose_condition

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from data.admission import Occupancy, ParticipantPlan
 from data.errors import CountenanceError, StoreError
 from data.records import Recruitment, Study
-from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from tests.support.own_pgbouncer import OwnPgbouncer, find_pgbouncer
 from tests.support.own_postgres import OwnPostgres, find_postgres

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from data.admission import Occupancy, ParticipantPlan
 from data.errors import SetupError, StoreError, StudyError
 from data.records import (
     Answer,
@@ -25,7 +26,6 @@ from data.records import (
     Trial,
 )
 from data.store import sql_tables
-from data.store.admission import Occupancy, ParticipantPlan
 from data.store.database import open_engine
 from data.store.decision_store import DecisionStore
 
@@ -99,7 +99,7 @@ def test_a_closed_study_takes_nobody(store: DecisionStore) -> None:
         join(store)
     assert store.study(STUDY.name).closed_at is not None
     (first, *_) = store.trials(somebody.participant_key)
-    assert store.record_decision(decide(first)) == "recorded"  # who is in may finish
+    assert store.record_decisions([decide(first)]) == ["recorded"]  # who is in may finish
 
 
 def test_rounds_follow_the_bundles(store: DecisionStore) -> None:
@@ -265,7 +265,7 @@ def test_no_text_that_is_looked_for_fails(store: DecisionStore) -> None:
     store.set_step(key, odd)
     assert store.participant(key).step == "ab?"
     trial = store.trials(key)[0]
-    assert store.record_decision(decide(trial, reason=odd)) == "recorded"
+    assert store.record_decisions([decide(trial, reason=odd)]) == ["recorded"]
     for _ in range(2):  # the second time in place of the first
         store.code_reason(trial.trial_key, odd, [odd])
     codes = store.reason_codes_frame(STUDY.name, kind="people")
@@ -299,17 +299,17 @@ def test_decisions_are_taken_in_order_and_once(store: DecisionStore) -> None:
     somebody, other = join(store), join(store)
     key = somebody.participant_key
     trials = store.trials(key)
-    assert store.record_decision(decide(trials[1])) == "refused"  # the first is not decided yet
-    assert store.record_decision(decide(trials[0], "deny", confidence=0.5)) == "recorded"
-    assert store.record_decision(decide(trials[0], "approve")) == "already"
+    assert store.record_decisions([decide(trials[1])]) == ["refused"]  # the first is not decided yet
+    assert store.record_decisions([decide(trials[0], "deny", confidence=0.5)]) == ["recorded"]
+    assert store.record_decisions([decide(trials[0], "approve")]) == ["already"]
     stolen = decide(store.trials(other.participant_key)[0], participant_key=key)
-    assert store.record_decision(stolen) == "refused"
-    assert store.record_decision(decide(trials[1], bundle_hash="another")) == "refused"
+    assert store.record_decisions([stolen]) == ["refused"]
+    assert store.record_decisions([decide(trials[1], bundle_hash="another")]) == ["refused"]
     assert store.first_unanswered(key) == trials[1]
-    assert store.record_decision(decide(trials[1])) == "recorded"
+    assert store.record_decisions([decide(trials[1])]) == ["recorded"]
     store.set_status(key, "returned")
-    assert store.record_decision(decide(trials[2])) == "refused"
-    assert store.record_decision(decide(trials[1])) == "already"
+    assert store.record_decisions([decide(trials[2])]) == ["refused"]
+    assert store.record_decisions([decide(trials[1])]) == ["already"]
     frame = store.decisions_frame(STUDY.name, kind="people")
     assert list(frame["choice"]) == ["deny", "approve"]
     assert list(frame["approved"]) == [0, 1]
@@ -329,7 +329,9 @@ def test_one_of_many_simultaneous_decisions_counts(store: DecisionStore) -> None
     for trial in store.trials(somebody.participant_key):
         decisions = [decide(trial, choice) for choice in ("approve", "deny") * 4]
         with ThreadPoolExecutor(8) as threads:
-            results = list(threads.map(store.record_decision, decisions))
+            results = [
+                one for (one,) in threads.map(lambda decision: store.record_decisions([decision]), decisions)
+            ]
         assert sorted(results) == ["already"] * 7 + ["recorded"]
         kept = decisions[results.index("recorded")]
         frame = store.decisions_frame(STUDY.name, kind="people").set_index("trial_key")
@@ -342,7 +344,7 @@ def _take_part(url: str) -> None:
         open_study(store)
         somebody = join(store, n_trials=10)
         for trial in store.trials(somebody.participant_key):
-            assert store.record_decision(decide(trial)) == "recorded"
+            assert store.record_decisions([decide(trial)]) == ["recorded"]
 
 
 def test_several_processes_fill_one_new_database(store_url: str) -> None:
@@ -397,7 +399,7 @@ def test_people_and_simulated_are_never_mixed(store: DecisionStore) -> None:
     store.add_collected(STUDY.name, *collected(2, "simulated"))
     somebody = join(store)
     trial = store.trials(somebody.participant_key)[0]
-    store.record_decision(decide(trial, confidence=0.25, response_time_ms=812.5, reason="ok"))
+    store.record_decisions([decide(trial, confidence=0.25, response_time_ms=812.5, reason="ok")])
     people = store.decisions_frame(STUDY.name, kind="people")
     assert list(people["kind"]) == ["people"]
     row = people.iloc[0]
@@ -405,7 +407,6 @@ def test_people_and_simulated_are_never_mixed(store: DecisionStore) -> None:
     assert row["decided_at"].tzinfo is not None
     assert set(store.decisions_frame(STUDY.name, kind="simulated")["kind"]) == {"simulated"}
     assert len(store.decisions_frame(STUDY.name, kind="simulated", split="test")) == 4
-    assert store.decisions_frame(STUDY.name, kind="simulated", conditions=["face"]).empty
     listed = store.participants_frame(STUDY.name, kind="people")
     assert list(listed["n_decisions"]) == [1]
     assert list(listed["n_trials"]) == [3]
@@ -426,7 +427,7 @@ def test_the_newest_answer_counts_and_every_event_is_kept(store: DecisionStore) 
     open_study(store)
     key = join(store).participant_key
     for value in ("no", "yes"):
-        store.add_answer(Answer(participant_key=key, question="understood", value=value))
+        store.add_answers([Answer(participant_key=key, question="understood", value=value)])
         store.add_event(Event(participant_key=key, kind="blur"))
     assert list(store.answers_frame(STUDY.name, kind="people")["value"]) == ["yes"]
     assert list(store.events_frame(STUDY.name, kind="people")["kind"]) == ["blur", "blur"]

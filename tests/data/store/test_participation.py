@@ -8,10 +8,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
+from data.admission import Occupancy, ParticipantPlan
 from data.errors import StoreError, StudyError
 from data.records import Answer, Bonus, InitialDecision, Recruitment, StudyCondition
 from data.store import database, sql_tables
-from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from tests.data.store.test_decision_store import STUDY, decide, join, open_study, plan
 
@@ -33,12 +33,12 @@ def test_two_stages_are_taken_in_order_and_once(store: DecisionStore) -> None:
     final = decide(first, confidence=0.75, reason="because")
     initial = before(final.model_dump())
     assert store.due(key) == (first, "initial")
-    assert store.record_decision(final) == "refused"  # the advice was not seen yet
-    assert store.record_initial_decision(before(decide(second).model_dump())) == "refused"
-    assert store.record_initial_decision(initial) == "recorded"
-    assert store.record_initial_decision(initial.model_copy(update={"choice": "approve"})) == "already"
+    assert store.record_decisions([final]) == ["refused"]  # the advice was not seen yet
+    assert store.record_decisions([before(decide(second).model_dump())]) == ["refused"]
+    assert store.record_decisions([initial]) == ["recorded"]
+    assert store.record_decisions([initial.model_copy(update={"choice": "approve"})]) == ["already"]
     assert store.due(key) == (first, "final")
-    assert store.record_decision(final) == "recorded"
+    assert store.record_decisions([final]) == ["recorded"]
     assert store.due(key) == (second, "initial")
     (row,) = store.decisions_frame(STUDY.name, kind="people").to_dict("records")
     assert (row["choice"], row["initial_choice"]) == ("approve", "deny")
@@ -48,8 +48,8 @@ def test_two_stages_are_taken_in_order_and_once(store: DecisionStore) -> None:
 def test_a_one_stage_trial_takes_no_initial_decision(store: DecisionStore) -> None:
     open_study(store)
     trial = store.trials(join(store).participant_key)[0]
-    assert store.record_initial_decision(before(decide(trial).model_dump())) == "refused"
-    assert store.record_decision(decide(trial)) == "recorded"
+    assert store.record_decisions([before(decide(trial).model_dump())]) == ["refused"]
+    assert store.record_decisions([decide(trial)]) == ["recorded"]
     (row,) = store.decisions_frame(STUDY.name, kind="people").to_dict("records")
     assert row["initial_choice"] is None
     assert row["n_stages"] == 1
@@ -144,7 +144,7 @@ def test_every_attempt_at_a_question_is_kept(store: DecisionStore) -> None:
         answer = Answer(
             participant_key=key, kind="comprehension", question="face", value=value, is_correct=is_correct
         )
-        store.add_answer(answer)
+        store.add_answers([answer])
     attempts = store.attempts_frame(STUDY.name, kind="people")
     assert [bool(value) for value in attempts["is_correct"]] == [False, True]
     (row,) = store.answers_frame(STUDY.name, kind="people").to_dict("records")

@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.admission import Occupancy, ParticipantPlan
 from data.records import Decision, InitialDecision
-from data.store.admission import Occupancy, ParticipantPlan
 from data.store.decision_store import DecisionStore
 from tests.data.store.test_decision_store import STUDY, decide, open_study, plan
 

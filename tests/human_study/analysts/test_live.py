@@ -47,7 +47,7 @@ def decide(live: LiveStudy, trial: Trial, decided_at: datetime, **changes: objec
         "bundle_hash": trial.bundle_hash,
         "decided_at": decided_at,
     }
-    assert live.store.record_decision(Decision.model_validate({**fields, **changes})) == "recorded"
+    assert live.store.record_decisions([Decision.model_validate({**fields, **changes})]) == ["recorded"]
 
 
 def test_the_summary_counts_speed_checks_and_pauses(live: LiveStudy) -> None:

@@ -15,6 +15,7 @@ from advisor.runs.run_participants import (
     require_nobody_erased,
 )
 from advisor.runs.run_tables import HELD_OUT_FILE, PARTICIPANTS_FILE
+from data.admission import ParticipantPlan
 from data.errors import (
     ErasedParticipantError,
     PublicationRefusedError,
@@ -24,7 +25,6 @@ from data.errors import (
     TrainingError,
 )
 from data.records import Answer, Decision, Event, Recruitment, Study, Trial, now
-from data.store.admission import ParticipantPlan
 from data.store.decision_store import DecisionStore
 from data.store.erasure_key import KEY_VARIABLE
 from human_study.dataset.erase import erase_participant
@@ -72,8 +72,8 @@ def recruit(store: DecisionStore, bundle: object, external_id: str = SECRET_ID) 
         study_hash="study-hash",
         bundle_hash=shown.bundle_hash,
     )
-    assert store.record_decision(decision) == "recorded"
-    store.add_answer(Answer(participant_key=person.participant_key, question="age", value="44"))
+    assert store.record_decisions([decision]) == ["recorded"]
+    store.add_answers([Answer(participant_key=person.participant_key, question="age", value="44")])
     store.add_event(Event(participant_key=person.participant_key, kind="blurred"))
     store.code_reason(shown.trial_key, "anna", ["analogy"])
     return person.participant_key

@@ -91,7 +91,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     with DecisionStore.open(url) as store:
         person = store.participants_frame(STUDY, kind="people")["participant_key"][0]
         for question, value in (("hobby", "=HYPERLINK('x')"), ("name", "'+1"), ("plain", 'a, "b"\n-c')):
-            store.add_answer(Answer(participant_key=person, question=question, value=value))
+            store.add_answers([Answer(participant_key=person, question=question, value=value)])
     return url, folder
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.bundles.bundle import CONDITIONS
+from data.admission import Occupancy
 from data.errors import StudyError
 from data.records import StudyCondition, StudyRound
-from data.store.admission import Occupancy
 from human_study.participation.assignment import choose_condition
 
 

@@ -183,14 +183,16 @@ def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
             live.feedback(token, trial.trial_key)
         assert refused.value.status == status
     for trial in (practice, second):
-        store.record_decision(
-            Decision(
-                trial_key=trial.trial_key,
-                participant_key=key,
-                choice="approve",
-                study_hash=live.study.study_hash,
-                bundle_hash=trial.bundle_hash,
-            )
+        store.record_decisions(
+            [
+                Decision(
+                    trial_key=trial.trial_key,
+                    participant_key=key,
+                    choice="approve",
+                    study_hash=live.study.study_hash,
+                    bundle_hash=trial.bundle_hash,
+                )
+            ]
         )
     is_good = bool(live.bundles.applications.outcomes.loc[practice.application_id])
     outcome = "repaid" if is_good else "defaulted"
@@ -213,14 +215,16 @@ def test_completion_comes_with_the_last_decision_and_not_before(tmp_path: Path, 
     store.set_step(key, "trials")
     for trial in store.trials(key):
         assert live.brought_up_to_date(store.participant(key)).status == "active"
-        store.record_decision(
-            Decision(
-                trial_key=trial.trial_key,
-                participant_key=key,
-                choice="deny",
-                study_hash=live.study.study_hash,
-                bundle_hash=trial.bundle_hash,
-            )
+        store.record_decisions(
+            [
+                Decision(
+                    trial_key=trial.trial_key,
+                    participant_key=key,
+                    choice="deny",
+                    study_hash=live.study.study_hash,
+                    bundle_hash=trial.bundle_hash,
+                )
+            ]
         )
     completed = live.brought_up_to_date(store.participant(key))
     assert completed.status == "completed"

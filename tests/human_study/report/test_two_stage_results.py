@@ -33,8 +33,10 @@ def take_part(live: LiveStudy, name: str, *, heeds_checks: bool = True) -> str:
         }
         if trial.n_stages == 2:
             first = InitialDecision.model_validate({**common, "choice": other(right)})
-            assert live.store.record_initial_decision(first) == "recorded"
-        assert live.store.record_decision(Decision.model_validate({**common, "choice": right})) == "recorded"
+            assert live.store.record_decisions([first]) == ["recorded"]
+        assert live.store.record_decisions([Decision.model_validate({**common, "choice": right})]) == [
+            "recorded"
+        ]
     live.brought_up_to_date(live.store.participant(key))
     return key
 

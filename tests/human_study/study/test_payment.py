@@ -99,14 +99,16 @@ def finished(live: LiveStudy, name: str) -> str:
     key = participant.participant_key
     live.store.set_step(key, "trials")
     for trial in live.store.trials(key):
-        live.store.record_decision(
-            Decision(
-                trial_key=trial.trial_key,
-                participant_key=key,
-                choice="approve",
-                study_hash=live.study.study_hash,
-                bundle_hash=trial.bundle_hash,
-            )
+        live.store.record_decisions(
+            [
+                Decision(
+                    trial_key=trial.trial_key,
+                    participant_key=key,
+                    choice="approve",
+                    study_hash=live.study.study_hash,
+                    bundle_hash=trial.bundle_hash,
+                )
+            ]
         )
     assert live.brought_up_to_date(live.store.participant(key)).status == "completed"
     return key
