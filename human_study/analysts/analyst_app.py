@@ -17,11 +17,14 @@ from human_study.analysts.views.selection import choose, page_of_study
 
 def main() -> None:
     """Draw the app: chooser, navigation, and the page that was asked for."""
-    st.set_page_config(page_title="Countenance for analysts", layout="centered")
+    st.set_page_config(page_title="Countenance for analysts", layout="wide")
     page_style()
     try:
         choice = choose()
-        first, *others = [(partial(page_of_study, body, choice), title, path) for title, path, body in PAGES]
+        first, *others = [
+            (partial(page_of_study, question, body, choice), title, path)
+            for title, path, question, body in PAGES
+        ]
         # The first page's address is "/" alone, whatever its path; links to /overview must not end nowhere.
         shown = [st.Page(first[0], title=first[1], url_path="start", default=True)]
         shown += [st.Page(body, title=title, url_path=path) for body, title, path in others]

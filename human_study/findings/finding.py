@@ -71,7 +71,7 @@ class Finding:
     """One question's answer.
 
     `sentences` say it in words. `reason` is why it cannot be answered, and empty where it can; tables and
-    figures may then be missing. `notes` say how it was computed.
+    figures may then be missing. `notes` say how it was computed, `warnings` what stands in the way of trusting it.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Finding:
     charts: tuple[FindingChart, ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def not_computed(name: str, title: str, reason: str) -> Finding:

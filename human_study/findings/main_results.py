@@ -5,7 +5,6 @@ import pandas as pd
 from human_study.analysis.study_results import STATUSES, StudyResults
 from human_study.findings import headline
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
-from human_study.findings.harm_warnings import warning_sentences
 from human_study.presentation import charts
 from human_study.presentation.labels import (
     ADVISOR_WORDS,
@@ -53,7 +52,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
         "Balanced accuracy by round and condition; the table below holds the numbers",
     )
     drawn = (chart,) if results.accuracy["accuracy"].notna().any() else ()
-    sentences = (*headline.headline(results), *warning_sentences(results), *headline.advisor_notes(results))
+    sentences = tuple(headline.advisor_notes(results))
     shown = FindingTable("accuracy", caption, table, columns)
     return Finding("accuracy", "Accuracy", sentences, (shown,), drawn)
 

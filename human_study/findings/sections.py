@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from human_study.analysis.study_results import StudyResults
+from human_study.findings.answer import QUESTION, answer_findings
 from human_study.findings.confidence import confidence_findings
 from human_study.findings.consistency import consistency_findings
 from human_study.findings.equivalence import equivalence_findings
@@ -63,6 +64,7 @@ def _computed(function: FindingFunction, results: StudyResults) -> Finding:
 
 
 SECTIONS: tuple[Section, ...] = (
+    Section("answer", QUESTION, (answer_findings,)),
     Section(
         "results",
         "Results",

@@ -1,6 +1,9 @@
 """Figures of single findings: curves over rounds and trials, calibration, the flow of participants, power."""
 
+from itertools import pairwise
+
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Condition
@@ -8,6 +11,58 @@ from human_study.presentation import palette
 from human_study.presentation.charts import condition_encodings, finished
 
 _WIDTH, _HEIGHT = 600, 300
+
+
+def comparison_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
+    """Differences with 95 % intervals, a line a comparison: the newest round large, earlier ones faint above it.
+
+    `table` has label, round_number, difference, difference_low and difference_high (shares), is_newest.
+    """
+    shown = table.dropna(subset=["difference"]).copy()
+    names = ["difference", "difference_low", "difference_high"]
+    shown[names] = 100 * shown[names]
+    # Earlier rounds lie above the newest, in lanes of their own.
+    age = shown["round_number"].max() - shown["round_number"]
+    shown["lane"] = -14.0 * age.clip(upper=2)
+    labels = list(dict.fromkeys(shown["label"]))
+    edge = float(np.nanmax(np.abs(shown[names].to_numpy()), initial=5.0)) * 1.1
+    scale = alt.Scale(domain=[-edge, edge], nice=False)
+    x = alt.X("difference:Q", title="Percentage points of accuracy", scale=scale, axis=alt.Axis(format="+d"))
+    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(grid=False, ticks=False, labelLimit=200))
+    lane = alt.YOffset("lane:Q", scale=alt.Scale(domain=[-32, 32], nice=False, zero=False))
+    colour = palette.CONDITION_COLOURS[CONDITIONS.index("face")]
+    faint, newest = shown[~shown["is_newest"]], shown[shown["is_newest"]]
+    layers = [
+        alt.Chart(pd.DataFrame({"zero": [0]}))
+        .mark_rule(color=palette.MUTED)
+        .encode(x=alt.X("zero:Q", scale=scale))
+    ]
+    for rows, opacity, width, size in ((faint, 0.35, 1.4, 50), (newest, 1.0, 3.0, 200)):
+        base = alt.Chart(rows).encode(y=y, yOffset=lane)
+        layers += [
+            base.mark_rule(color=colour, strokeWidth=width, opacity=opacity).encode(
+                x=alt.X("difference_low:Q", scale=scale), x2="difference_high:Q"
+            ),
+            base.mark_point(
+                shape="diamond",
+                filled=True,
+                color=colour,
+                size=size,
+                opacity=opacity,
+                stroke="white",
+                strokeWidth=1,
+            ).encode(x=x, tooltip=_COMPARISON_TOOLTIP),
+        ]
+    return finished(layers, _WIDTH, 60 * len(labels), simulated)
+
+
+_COMPARISON_TOOLTIP = [
+    alt.Tooltip("round_number:O", title="Round"),
+    alt.Tooltip("label:N", title="More accurate"),
+    alt.Tooltip("difference:Q", title="Points", format="+.1f"),
+    alt.Tooltip("difference_low:Q", title="95% interval from", format="+.1f"),
+    alt.Tooltip("difference_high:Q", title="to", format="+.1f"),
+]
 
 
 def course_chart(table: pd.DataFrame, x: str, title: str, *, simulated: bool) -> alt.LayerChart:
@@ -18,10 +73,14 @@ def course_chart(table: pd.DataFrame, x: str, title: str, *, simulated: bool) ->
     """
     shown = table.dropna(subset=["accuracy"])
     conditions: list[Condition] = [c for c in CONDITIONS if c in set(shown["condition"])]
-    colour, shape = condition_encodings(conditions)
     values = sorted(int(value) for value in shown[x].unique())
+    # Side by side, so that no condition's interval lies under another's.
+    step = min((b - a for a, b in pairwise(values)), default=1) * min(0.07, 0.4 / len(conditions))
+    places = {c: (k - (len(conditions) - 1) / 2) * step for k, c in enumerate(conditions)}
+    shown = shown.assign(beside=shown[x] + shown["condition"].map(places).astype(float))
+    colour, shape = condition_encodings(conditions)
     axis = alt.Axis(values=values, format="d", grid=False)
-    across = alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(padding=20, nice=False, zero=False))
+    across = alt.X("beside:Q", title=title, axis=axis, scale=alt.Scale(padding=20, nice=False, zero=False))
     scale = alt.Scale(zero=False, nice=True, padding=8)
     up = alt.Y("accuracy:Q", title="Balanced accuracy", scale=scale, axis=alt.Axis(format=".0%", tickCount=6))
     base = alt.Chart(shown)

@@ -19,6 +19,7 @@ from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings import headline
+from human_study.findings.answer import QUESTION
 from human_study.findings.sections import SECTIONS
 from human_study.planning import preregistration
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html
@@ -149,7 +150,7 @@ def _decisions_already(content: dict[str, Any], database_url: str | None) -> int
 def compose_report(results: StudyResults, registered: Path | None = None) -> Report:
     """Compute everything that a report says. Raises StudyError where `registered` is no record."""
     faces, caption, no_faces_reason = _faces(results)
-    title = f"Study {results.study.name}: do people decide better?"
+    title = f"{QUESTION} Study {results.study.name}"
     study, written_at = results.study, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Report(
         title=f"{title} (SIMULATED participants)" if results.simulated else title,

@@ -95,8 +95,9 @@ def _markdown_lines(report: Report) -> Iterator[str]:
     yield from (f"# {escaped(report.title)}", "", escaped(report.meta), "")
     if report.label:
         yield from (f"> **{escaped(report.label)}**", "")
-    yield from (escaped(report.introduction), "")
-    for section in report.sections:
+    for place, section in enumerate(report.sections):
+        if place == 1:
+            yield from (escaped(report.introduction), "")
         yield from (f"## {escaped(section.title)}", "")
         for finding in section.findings:
             yield from _markdown_finding(finding, report.of_whom)
@@ -120,6 +121,8 @@ def _markdown_finding(finding: Finding, of_whom: str) -> Iterator[str]:
     yield from (f"### {escaped(finding.title)}", "")
     if finding.reason:
         yield from (f"*Not computed: {escaped(finding.reason)}.*", "")
+    for warning in finding.warnings:
+        yield from (f"> **Warning.** {escaped(warning)}", "")
     for sentence in finding.sentences:
         yield from (escaped(sentence), "")
     for table in finding.tables:

@@ -76,7 +76,7 @@ def choose(page: Page, label: str, option: str) -> None:
 def settled(page: Page, study: str) -> None:
     """Wait until the page of that study is drawn to its end, and nothing of what was there before."""
     drawn = page.get_by_text("As of ")
-    page.get_by_role("heading", name=study).wait_for()
+    page.get_by_text(f"Study {study}").first.wait_for()
     # What the choice before had drawn stays until the script has come to its end.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
     expect(drawn).to_have_count(1, timeout=60_000)

@@ -17,6 +17,7 @@ from human_study.analysts.views import (
 )
 from human_study.analysts.views.drawing import finding
 from human_study.analysts.views.selection import Choice, read_ahead
+from human_study.findings.answer import QUESTION
 
 __all__ = ["PAGES", "read_ahead"]
 
@@ -35,17 +36,22 @@ def _live(choice: Choice) -> None:
     live.draw(choice.store, choice.study_name, choice.kind)
 
 
-# Title, path, and what draws it. The first is the start page.
-PAGES: tuple[tuple[str, str, Callable[[Choice], None]], ...] = (
-    ("Overview", "overview", overview.draw),
-    ("Live", "live", _live),
-    ("Accuracy", "accuracy", accuracy.draw),
-    ("Learning", "learning", section_page("learning")),
-    ("Reliance", "reliance", section_page("reliance")),
-    ("People", "people", people.draw),
-    ("Applications", "applications", applications.draw),
-    ("Faces", "faces", faces.draw),
-    ("Response model ĥ", "response_model", response_model.draw),
-    ("Reasons", "reasons", reasons.draw),
-    ("Audits", "audits", section_page("audits")),
+# Title, path, the question that it answers, and what draws it. The first is the start page.
+PAGES: tuple[tuple[str, str, str, Callable[[Choice], None]], ...] = (
+    ("Overview", "overview", QUESTION, overview.draw),
+    ("Live", "live", "How is the study going right now?", _live),
+    ("Accuracy", "accuracy", "How accurate were people's decisions?", accuracy.draw),
+    ("Learning", "learning", "Did people get better over rounds and trials?", section_page("learning")),
+    ("Reliance", "reliance", "Did people rely on advice where it was right?", section_page("reliance")),
+    ("People", "people", "Who took part, and who is analysed?", people.draw),
+    ("Applications", "applications", "Which applications are decided wrongly most often?", applications.draw),
+    ("Faces", "faces", "What do the faces say?", faces.draw),
+    (
+        "Response model ĥ",
+        "response_model",
+        "What does the response model know about people?",
+        response_model.draw,
+    ),
+    ("Reasons", "reasons", "What reasons do people give?", reasons.draw),
+    ("Audits", "audits", "Are groups treated alike?", section_page("audits")),
 )

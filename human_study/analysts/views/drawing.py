@@ -19,6 +19,8 @@ from human_study.presentation.failures import why_missing
 from human_study.presentation.markdown import escaped
 
 _AROUND_PLOT_PX = 130
+_WIDER = 1.35  # than in the report, where the column is narrower
+_TEXT_WIDTH = "52rem"  # longer lines are hard to read
 _METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
 PERCENT = st.column_config.NumberColumn(format="%.1f%%")  # of figures from 0 to 100
 
@@ -34,7 +36,9 @@ def chart(name: str, draw: Callable[[], alt.LayerChart], description: str) -> No
         drawn = draw()
         # Streamlit fits axes and legend into the height, which means the plot alone in altair.
         height = int(drawn.height) + _AROUND_PLOT_PX
-        st.altair_chart(drawn, theme=None, width="stretch", height=height, alt=description)
+        # As wide as it is good to look at on a large screen, and no wider than a small one.
+        with st.container(width=int(_WIDER * drawn.width) + _AROUND_PLOT_PX):
+            st.altair_chart(drawn, theme=None, width="stretch", height=height, alt=description)
     except Exception as error:
         st.info(f"Not drawn: {plain(why_missing(f'the chart {name}', error))}.")
         return
@@ -79,9 +83,20 @@ def page_style() -> None:
     That button would write what a spreadsheet runs as a formula.
     """
     st.html(
-        "<style>[data-testid=stCaptionContainer], [data-testid=stTable] th"
-        f" {{ color: {palette.MUTED} !important; opacity: 1 !important; }}"
-        '[data-testid=stElementToolbar] button[aria-label^="Download"] { display: none; }</style>'
+        f"""<style>
+        [data-testid=stMainBlockContainer] {{ max-width: 82rem; padding-top: 3.2rem; }}
+        [data-testid=stMarkdownContainer] p, [data-testid=stAlert] {{ max-width: {_TEXT_WIDTH}; }}
+        [data-testid=stCaptionContainer], [data-testid=stTable] th {{
+          color: {palette.MUTED} !important; opacity: 1 !important; }}
+        [data-testid=stTable] td {{ white-space: nowrap; }}
+        [data-testid=stTable] {{ overflow-x: auto; width: fit-content; max-width: 100%; }}
+        [data-testid=stElementToolbar] button[aria-label^="Download"] {{ display: none; }}
+        @media (max-width: 640px) {{
+          [data-testid=stMainBlockContainer] {{ padding: 3.2rem .9rem 2rem; }}
+          h1 {{ font-size: 1.7rem !important; }}
+          [data-testid=stTable] th, [data-testid=stTable] td {{ padding: .25rem .4rem !important; font-size: .82rem; }}
+        }}
+        </style>"""
     )
 
 
@@ -114,9 +129,27 @@ def left_out_notice(results: StudyResults) -> None:
         st.warning(plain(f"{said[0].upper()}{said[1:]}."))
 
 
+def answer(found: Finding) -> None:
+    """The finding that the study is about: picture, sentences and warnings first, then how to read it."""
+    for figure in found.charts:
+        chart(figure.name, figure.draw, figure.description)
+    for sentence in found.sentences:
+        st.markdown(f"**{plain(sentence)}**" if sentence == found.sentences[-1] else plain(sentence))
+    if found.reason:
+        st.info(f"Not computed: {plain(found.reason)}.")
+    for warning in found.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
+    for note in found.notes:
+        st.caption(plain(note))
+    for held in found.tables:
+        finding_table(held)
+
+
 def finding(found: Finding) -> None:
     """One finding: what it says, its tables and figures; or why there is none, in place of the number."""
     st.subheader(plain(found.title), anchor=False)
+    for warning in found.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
     for sentence in found.sentences:
         st.write(plain(sentence))
     if found.reason:

@@ -1,24 +1,20 @@
-"""Page: how far the study is, and its main result."""
+"""Page: the answer to the study's question, and how far the study is."""
 
 import pandas as pd
 import streamlit as st
 
-from human_study.analysts.views.drawing import finding, left_out_notice, metrics, plain
+from human_study.analysts.views.drawing import answer, finding, metrics, plain
 from human_study.analysts.views.selection import Choice
-from human_study.findings import headline
-from human_study.findings.harm_warnings import warning_sentences
 
 
 def draw(choice: Choice) -> None:
-    """Counts first, since they cost nothing; then the main result."""
-    study = choice.store.study(choice.study_name)
-    st.caption(
-        f"Task {plain(study.task_name)} · {study.status} · since {study.created_at:%Y-%m-%d %H:%M} UTC"
-    )
+    """The answer first: picture, sentences, warnings; then how far the study is."""
     results = choice.results()
-    left_out_notice(results)
-    participants = results.participants
-    statuses = participants["status"].value_counts()
+    for found in choice.findings("answer"):
+        answer(found)
+    st.subheader("How far the study is", anchor=False)
+    study = choice.store.study(choice.study_name)
+    statuses = results.participants["status"].value_counts()
     metrics(
         {
             "Completed": str(statuses.get("completed", 0)),
@@ -27,15 +23,11 @@ def draw(choice: Choice) -> None:
             "Rounds": str(len(results.rounds)),
         }
     )
-    for sentence in headline.headline(results):
-        st.write(plain(sentence))
-    for sentence in warning_sentences(results):
-        st.warning(plain(sentence))
-    if results.decisions.empty:
-        st.info("No decision on a main trial yet.")
-    else:
+    said = f"Task {plain(study.task_name)} · {study.status} · since {study.created_at:%Y-%m-%d %H:%M} UTC"
+    if not results.decisions.empty:
         last = pd.Timestamp(results.decisions["decided_at"].max())
-        st.caption(f"Last decision {last:%Y-%m-%d %H:%M:%S} UTC")
+        said += f" · last decision {last:%Y-%m-%d %H:%M:%S} UTC"
+    st.caption(said)
     for found in choice.findings("design"):
         finding(found)
     n_erased = len(choice.store.erasures(choice.study_name))

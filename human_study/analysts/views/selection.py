@@ -116,8 +116,8 @@ def read_ahead() -> None:
         choice._kept_results(choice.state())
 
 
-def page_of_study(body: Callable[[Choice], None], choice: Choice | None) -> None:
-    """A page of the chosen study, drawn again every few seconds while the study is open."""
+def page_of_study(question: str, body: Callable[[Choice], None], choice: Choice | None) -> None:
+    """A page of the chosen study under the question that it answers, drawn again in time while the study is open."""
     if choice is None:
         st.info("There is no study in this database yet: start one with `human-study serve study.yaml`.")
         return
@@ -125,7 +125,8 @@ def page_of_study(body: Callable[[Choice], None], choice: Choice | None) -> None
 
     def draw() -> None:
         try:
-            st.title(plain(choice.study_name) + (" · SIMULATED" if choice.simulated else ""), anchor=False)
+            st.caption(f"Study {plain(choice.study_name)}" + (" · SIMULATED" if choice.simulated else ""))
+            st.title(plain(question), anchor=False)
             if choice.simulated:
                 st.warning(
                     "**SIMULATED participants.** No person took these decisions.", icon=":material/smart_toy:"

@@ -82,7 +82,10 @@ def test_simulated_participants_are_named_in_title_figures_and_tables(database: 
     build_known_study(database, tmp_path, "simulated")
     with DecisionStore.open(database) as store:
         html = report_of(store, tmp_path, "simulated")
-    assert f"<title>Study {STUDY}: do people decide better? (SIMULATED participants)</title>" in html
+    assert (
+        f"<title>Did the faces help people decide better? Study {STUDY} (SIMULATED participants)</title>"
+        in html
+    )
     assert html.count(">SIMULATED participants<") == html.count("<svg") > 3  # once in each figure
     captions = re.findall(r'<p class="caption" id="table-[^"]*">(.*?)</p>', html, flags=re.S)
     assert len(captions) > 8

@@ -1,0 +1,60 @@
+"""The answer to the study's question: what is compared with what, and which warnings stand beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.store.decision_store import DecisionStore
+from human_study.analysis.study_results import StudyResults, collect_results
+from human_study.findings.answer import answer_findings, comparison_table
+from tests.support.analysed_study import STUDY, build_known_study, decisions_of
+from tests.support.reviewed_study import STUDY as REVIEWED
+from tests.support.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
+
+
+def test_the_face_is_compared_with_every_other_condition_of_its_round() -> None:
+    better, worse = (
+        [(8, 2, 2, 8), (9, 1, 1, 9), (7, 3, 3, 7)] * 2,
+        [(5, 5, 5, 5), (6, 4, 4, 6), (4, 6, 6, 4)] * 2,
+    )
+    first = pd.concat([decisions_of(worse), decisions_of(worse, "none", start=10)])
+    arms = [
+        decisions_of(better),
+        decisions_of(worse, "none", start=10),
+        decisions_of(better, "score", start=20),
+    ]
+    second = pd.concat(arms).assign(round_number=1)
+    table = comparison_table(pd.concat([first, second], ignore_index=True))
+    assert list(zip(table["round_number"], table["against"], strict=True)) == [
+        (0, "none"),
+        (1, "none"),
+        (1, "score"),
+    ]
+    assert table["difference"].tolist() == pytest.approx([0, 0.3, 0])
+    assert table["is_newest"].tolist() == [False, True, True]
+
+
+def known(folder: Path) -> StudyResults:
+    url = f"sqlite:///{folder / 'known.db'}"
+    build_known_study(url, folder, "people")
+    with DecisionStore.open(url) as store:
+        return collect_results(store, STUDY, "people")
+
+
+def test_few_people_and_an_open_study_are_warned_of(tmp_path: Path) -> None:
+    few, is_open = answer_findings(known(tmp_path)).warnings
+    assert "Few people in round 1 (face 8, no advice 8)" in few
+    assert "still open" in is_open
+
+
+def test_whoever_left_one_condition_is_warned_of_with_bounds(tmp_path: Path) -> None:
+    bundle = write_reviewed_bundle(tmp_path)
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'left.db'}") as store:
+        open_reviewed_study(store, bundle)
+        add_people(store, bundle, ("none", "face"), np.random.default_rng(0), n_each=8)
+        add_people(store, bundle, ("face",), np.random.default_rng(1), n_each=8, status="returned")
+        found = answer_findings(collect_results(store, REVIEWED, "people"))
+    (left,) = [warning for warning in found.warnings if "left one condition" in warning]
+    assert "8 of 16 left Face and 0 of 8 no advice (exact test, p = .022)" in left
