@@ -23,15 +23,12 @@ from advisor.runs.run_tables import (
     SUMMARY_FILE,
     damage_named,
 )
-from data.errors import BundleError, TrainingError
+from data.errors import BundleError
 from data.tasks.applications import Standardiser
 from data.tasks.decision_task import DecisionTask, load_task
 from models.checkpoint import file_sha256, load_checkpoint, load_into, shipped_weights
 from models.encoder import FeatureEncoder
-from models.expression import EXPRESSION_BOUNDS
 from models.response import ResponseModel
-
-BOUND_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -113,18 +110,12 @@ def weights_of_run(run: RunDirectory) -> dict[str, str]:
 
 
 def load_encoder(run: RunDirectory) -> FeatureEncoder:
-    """The run's encoder, frozen.
+    """The run's encoder, frozen; one trained when axes went further keeps the bounds that it was trained with.
 
-    Raises TrainingError where its file is missing, damaged or of another network, or its expressions go further than
-    faces do in this version.
+    Raises TrainingError where its file is missing, damaged or of another network.
     """
     with damage_named(run.file(ENCODER_FILE)):
         tensors, config = load_checkpoint(run.file(ENCODER_FILE), "feature_encoder")
-        low, high = torch.tensor(EXPRESSION_BOUNDS).T
-        if ((tensors["low"] < low - BOUND_TOLERANCE) | (tensors["high"] > high + BOUND_TOLERANCE)).any():
-            raise TrainingError(
-                f"{run.path} was trained when expressions went further than faces go now; train again."
-            )
         couplings = torch.tensor(config.get("couplings", [])).reshape(-1, 2 * len(config["axis_bounds"]))
         encoder = FeatureEncoder(
             config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"], couplings

@@ -1,0 +1,51 @@
+"""What version 0.1.0 wrote still opens: a database, a bundle and a run of its own commands (tests/before_rooms).
+
+They were made with 0.1.0's `publish --explore`, `export-trials`, `import-decisions --simulated` and `train` on a
+synthetic table of 120 rows.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from advisor.bundles.bundle import load_bundle
+from data.records import Study
+from data.store.decision_store import DecisionStore
+from human_study.report.report import write_report
+from tests.support.decided_round import Call, run_main
+
+STUDY = "before"
+
+
+@pytest.fixture
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what 0.1.0 wrote, as the current folder: it names its files relative to that."""
+    archive = Path(__file__).parent / "before_rooms" / "version_0.1.0.tar.xz"
+    shutil.unpack_archive(archive, tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_its_bundle_and_database_are_read_and_reported_on(before: Path) -> None:
+    bundle = load_bundle(before / "bundle")
+    image = bundle.images.iloc[0]
+    assert bundle.image_bytes(image["image"]).startswith(b"\x89PNG")
+    with DecisionStore.open(f"sqlite:///{before / 'store.db'}", create=False) as store:
+        study: Study = store.study(STUDY)
+        report = write_report(store, STUDY, kind="simulated", out=before / "report.html")
+    assert study.participants == "simulated"
+    assert "Balanced accuracy" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("before")
+def test_its_run_is_judged_published_from_and_trained_on(call: Call) -> None:
+    judged = call("evaluate", "run")
+    assert (judged.status, judged.err) == (0, "")
+    published = call("publish", "run", "--out", "bundle_1", "--set", "max_pool_size=10")
+    assert published.status == 2
+    assert "decisions that ĥ learned from is 30.000, must be at least 60.000" in published.err
+    source = ("--db", "sqlite:///store.db", "--study", STUDY, "--kind", "simulated")
+    small = ("--set", "response.n_members=2", "--set", "encoder.n_steps=20", "--set", "encoder.batch_size=32")
+    assert run_main(("train", "--task", "task/task.yaml", *source, "--out", "again", *small)) == 0
