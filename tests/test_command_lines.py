@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
 WRONG = {
     "advisor": {
         "check-task": ["nowhere.yaml", "text.txt", "odd", ""],
+        "draft-task": ["nowhere.csv --outcome x", "text.txt --outcome x", "odd --outcome x", "text.txt"],
         "export-trials": [
             "nowhere --out x", "odd --out x", "text.txt --out x", "odd --split validation --out x",
             "odd --conditions , --out x",
@@ -72,6 +73,7 @@ WRONG = {
         "serve": ["nowhere.yaml", "text.txt", "odd", "nowhere.yaml --port 0", "nowhere.yaml --port eighty"],
         "status": ["nowhere.yaml", "absent --db sqlite:///own.db", "absent --db sqlite:///text.txt", "text.txt"],
         "close": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db --condition smile"],
+        "open": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db", "nowhere.yaml"],
         "bonuses": ["absent --out x --db sqlite:///own.db", "imported --out locked/x --db sqlite:///own.db"],
         "report": [
             "absent --out x --db sqlite:///own.db", "imported --out x --db sqlite:///own.db --kind bots",
