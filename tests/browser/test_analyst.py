@@ -144,10 +144,10 @@ def test_the_overview_has_an_address_of_its_own_too(analysts: KnownStudies, page
 def test_accuracy_shows_the_known_answers_and_gives_them_as_files(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     assert rows(page, 0) == [
-        "0|No advice|8|160|60.0% [53.7%, 66.3%]|60.0% [53.7%, 66.3%]|−5.0",
-        "0|Face|8|160|50.0% [43.7%, 56.3%]|50.0% [43.7%, 56.3%]|−15.0",
-        "1|No advice|8|160|60.0% [53.7%, 66.3%]|60.0% [53.7%, 66.3%]|−5.0",
-        "1|Face|8|160|80.0% [73.7%, 86.3%]|80.0% [73.7%, 86.3%]|+15.0",
+        "0|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−5.0",
+        "0|Face|8|160|50.0% [27.7%, 72.3%]|50.0% [28.5%, 71.5%]|−15.0",
+        "1|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−5.0",
+        "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0",
     ]
     assert rows(page, 1)[1].startswith("1|Face|16|+20.0 [+6.5, +33.5]|2.67 [")
     chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
@@ -255,7 +255,7 @@ def test_filters_leave_one_round_and_one_condition(analysts: KnownStudies, page:
         settled(page, STUDY)
     page.get_by_text("Not computed: no round has decisions on test applications both").wait_for()
     settled(page, STUDY)
-    assert rows(page, 0) == ["1|Face|8|160|80.0% [73.7%, 86.3%]|80.0% [73.7%, 86.3%]|+15.0"]
+    assert rows(page, 0) == ["1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0"]
 
 
 def test_simulated_participants_are_named_on_every_page(analysts: KnownStudies, page: Page) -> None:
@@ -270,7 +270,7 @@ def test_where_all_is_right_there_is_no_interval_and_it_says_why(analysts: Known
     open_page(page, analysts, "accuracy", "all_correct")
     cells = rows(page, 0)[1].split("|")
     assert cells[:4] == ["0", "Face", "2", "40"]
-    assert cells[4] == "100.0% (participants do not differ at all: no interval)"
+    assert cells[4] == "100.0% (fewer than 5 people in a group: no interval)"
 
 
 def test_an_erased_person_is_gone_from_the_page(analysts: KnownStudies, page: Page) -> None:
@@ -292,7 +292,7 @@ def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: KnownS
     open_page(page, analysts, "accuracy", "nobody_yet")
     assert rows(page, 0)[1] == "0|Face|0|0|no decision on a test application yet|–|–"
     open_page(page, analysts, "accuracy", "one_person")
-    assert rows(page, 0)[1] == "0|Face|1|20|70.0% (one participant: no interval)|70.0%|+5.0"
+    assert rows(page, 0)[1] == "0|Face|1|20|70.0% (fewer than 5 people in a group: no interval)|70.0%|+5.0"
     expect(page.get_by_text("Not computed: no round has decisions on test applications both")).to_be_visible()
 
 
@@ -328,7 +328,7 @@ def test_a_figure_that_cannot_be_drawn_says_so_in_its_place_and_costs_nothing_el
         turn_to(page, "Accuracy", STUDY)
         said = page.get_by_text("Not drawn: the program made a mistake (KeyError)")
         expect(said).to_have_count(1)
-        assert rows(page, 0)[3] == "1|Face|8|160|80.0% [73.7%, 86.3%]|80.0% [73.7%, 86.3%]|+15.0"
+        assert rows(page, 0)[3] == "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0"
         expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(1)  # that of response times
         turn_to(page, "Response model", STUDY)
         expect(said).to_have_count(1)

@@ -20,7 +20,7 @@ FIRST = next(iter(BAD_STUDIES))
 ALWAYS = {
     "Live": "Decisions a minute",
     "People": "Participants, and who is analysed",
-    "Applications": "Which applications are got wrong",
+    "Applications": "Applications most often decided wrongly",
     "Faces": "from safest to riskiest",
     "Response model": "The response model ĥ",
     "Reasons": "Code the reasons",
@@ -29,14 +29,14 @@ ALWAYS = {
 SAYS: dict[str, dict[str, str]] = {
     "one_person": {
         "Overview": "nobody decided without advice in that round",
-        "Accuracy": "one participant: no interval",
+        "Accuracy": "fewer than 5 people in a group: no interval",
         "Learning": "fewer than three participants: no trend",
         "Reliance": "one participant: no interval",
         "Audits": "no round has test decisions both with no advice and with advice",
     },
     "one_condition": {
         "Overview": "nobody decided without advice in that round",
-        "Accuracy": "no round has test decisions both with no advice and in another condition",
+        "Accuracy": "no round has decisions on test applications both with no advice and in another condition",
         "Audits": "no round has test decisions both with no advice and with advice",
     },
     "nobody_yet": {
@@ -76,9 +76,9 @@ SAYS: dict[str, dict[str, str]] = {
     },
     "one_erased": {
         "Overview": "1 participants were erased at their request",
-        "Accuracy": "a group has one participant: no interval",
+        "Accuracy": "fewer than 5 people in a group: no interval",
         "People": "3 began, 3 are analysed",
-        "Audits": "a group has one participant: no interval",
+        "Audits": "fewer than 5 people in a group: no interval",
     },
 }
 

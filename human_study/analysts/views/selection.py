@@ -62,7 +62,9 @@ class Choice:
         (wanted,) = [one for one in SECTIONS if one.name == section]
         state = self.state()
         with st.spinner("Computing"):
-            return _shelf(self).get(state, section, lambda: wanted.findings(self._results(state)))
+            return _shelf(self).get(
+                state, f"section {section}", lambda: wanted.findings(self._results(state))
+            )
 
     def _results(self, state: tuple[object, ...]) -> StudyResults:
         with st.spinner("Reading the study"):

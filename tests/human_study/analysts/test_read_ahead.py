@@ -51,3 +51,9 @@ def test_a_study_that_cannot_be_read_is_left_to_who_opens_it(
     monkeypatch.setenv(STUDY_VARIABLE, "another study")
     selection.read_ahead()
     assert selection.Choice(url, STUDY, "simulated").results().study.name == STUDY
+
+
+def test_findings_and_results_are_kept_apart(url: str) -> None:
+    choice = selection.Choice(url, STUDY, "simulated")
+    assert len(choice.results().participants) == 8
+    assert choice.findings("results")[0].name == "accuracy"
