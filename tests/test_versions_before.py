@@ -16,6 +16,20 @@ from human_study.report.report import write_report
 from tests.support.decided_round import Call, run_main
 
 STUDY = "before"
+COMMANDS = {
+    "publish": ("publish", "run", "--out", "bundle_1"),
+    "evaluate": ("evaluate", "run"),
+    "evaluate a study": ("evaluate", "run", "--study", STUDY, "--db", "sqlite:///store.db"),
+}
+READ_FILES = (
+    "options.json", "summary.json", "risk_model.json", "seen_features.json", "response.safetensors",
+    "encoder.safetensors",
+)  # fmt: skip
+DAMAGE = {
+    "cut short": lambda content: content[: len(content) // 2],
+    "empty": lambda _content: b"",
+    "another program's": lambda _content: b'{"format": "mp4"}',
+}
 
 
 @pytest.fixture
@@ -49,3 +63,21 @@ def test_its_run_is_judged_published_from_and_trained_on(call: Call) -> None:
     source = ("--db", "sqlite:///store.db", "--study", STUDY, "--kind", "simulated")
     small = ("--set", "response.n_members=2", "--set", "encoder.n_steps=20", "--set", "encoder.batch_size=32")
     assert run_main(("train", "--task", "task/task.yaml", *source, "--out", "again", *small)) == 0
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_damaged_run_is_named_in_one_sentence(command: str, call: Call) -> None:
+    for name in READ_FILES:
+        file = Path("run") / name
+        whole = file.read_bytes()
+        for damage in DAMAGE.values():
+            file.write_bytes(damage(whole))
+            outcome = call(*COMMANDS[command])
+            assert outcome.status == 2, (name, outcome)
+            said = outcome.err.strip()
+            assert "\n" not in said and "run" in said and "Traceback" not in said, (name, said)
+        file.unlink()
+        assert call(*COMMANDS[command]).status == 2, name
+        file.write_bytes(whole)
+    assert not Path("bundle_1").exists()
