@@ -16,6 +16,7 @@ import pandas as pd
 
 from advisor.measurement.estimate import Estimate
 from human_study.presentation import numbers
+from human_study.presentation.labels import CONDITION_LABELS
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: numbers.MISSING if numbers.is_missing(value) else str(value),
@@ -51,8 +52,11 @@ class FindingTable:
     columns: tuple[Column, ...]
 
     def shown(self) -> pd.DataFrame:
-        """The cells as text: figures with their intervals, or why there is none (once a row)."""
-        rows = [_row(row, self.columns) for row in self.frame.to_dict("records")]
+        """The cells as text: figures with their intervals, or why there is none (once a row).
+
+        Conditions stand in one order, that of CONDITION_LABELS, within rounds as the frame has them.
+        """
+        rows = [_row(row, self.columns) for row in _in_order(self.frame).to_dict("records")]
         return pd.DataFrame(rows, columns=[column.heading for column in self.columns], dtype=str)
 
 
@@ -108,6 +112,16 @@ def estimate_words(estimate: Estimate, form: str) -> str:
     if estimate.ci_low is None or estimate.ci_high is None:
         return f"{write(estimate.value)} ({estimate.reason})"
     return f"{write(estimate.value)} (95% interval {write(estimate.ci_low)} to {write(estimate.ci_high)})"
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    if "condition" not in frame or frame.empty:
+        return frame
+    names = [*CONDITION_LABELS], [*CONDITION_LABELS.values()]
+    places = {name: place for given in names for place, name in enumerate(given)}
+    place = frame["condition"].map(places).fillna(-1)  # a row for all comes first
+    rounds = frame["round_number"] if "round_number" in frame else pd.Series(0, index=frame.index)
+    return frame.iloc[np.lexsort((place, pd.factorize(rounds)[0]))]
 
 
 def _row(row: dict[Any, Any], columns: tuple[Column, ...]) -> list[str]:

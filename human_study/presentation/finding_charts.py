@@ -27,7 +27,12 @@ def comparison_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     labels = list(dict.fromkeys(shown["label"]))
     edge = float(np.nanmax(np.abs(shown[names].to_numpy()), initial=5.0)) * 1.1
     scale = alt.Scale(domain=[-edge, edge], nice=False)
-    x = alt.X("difference:Q", title="Percentage points of accuracy", scale=scale, axis=alt.Axis(format="+d"))
+    x = alt.X(
+        "difference:Q",
+        title="Percentage points of accuracy",
+        scale=scale,
+        axis=alt.Axis(format="+d", tickCount=9),
+    )
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(grid=False, ticks=False, labelLimit=200))
     lane = alt.YOffset("lane:Q", scale=alt.Scale(domain=[-32, 32], nice=False, zero=False))
     colour = palette.CONDITION_COLOURS[CONDITIONS.index("face")]

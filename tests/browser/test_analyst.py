@@ -174,8 +174,8 @@ def test_learning_shows_what_each_round_reached(analysts: KnownStudies, page: Pa
     open_page(page, analysts, "learning")
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     assert rows(page, 0) == [
-        "Face|0|1|+30.0 [+12.7, +47.3]|.003",
         "No advice|0|1|+0.0 [−8.1, +8.1]|1.000",
+        "Face|0|1|+30.0 [+12.7, +47.3]|.003",
     ]
 
 

@@ -92,7 +92,7 @@ def page_style() -> None:
         [data-testid=stTable] {{ overflow-x: auto; width: fit-content; max-width: 100%; }}
         [data-testid=stElementToolbar] button[aria-label^="Download"] {{ display: none; }}
         @media (max-width: 640px) {{
-          [data-testid=stMainBlockContainer] {{ padding: 3.2rem .9rem 2rem; }}
+          [data-testid=stMainBlockContainer] {{ padding: 4.4rem .9rem 2rem; }}
           h1 {{ font-size: 1.7rem !important; }}
           [data-testid=stTable] th, [data-testid=stTable] td {{ padding: .25rem .4rem !important; font-size: .82rem; }}
         }}

@@ -9,6 +9,7 @@ import pytest
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings.answer import answer_findings, comparison_table
+from human_study.findings.finding import Column, FindingTable
 from tests.support.analysed_study import STUDY, build_known_study, decisions_of
 from tests.support.reviewed_study import STUDY as REVIEWED
 from tests.support.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
@@ -34,6 +35,16 @@ def test_the_face_is_compared_with_every_other_condition_of_its_round() -> None:
     ]
     assert table["difference"].tolist() == pytest.approx([0, 0.3, 0])
     assert table["is_newest"].tolist() == [False, True, True]
+
+
+def test_conditions_stand_in_one_order_in_every_table() -> None:
+    frame = pd.DataFrame(
+        {"round_number": [1, 1, 0], "condition": ["Face", "No advice", "score"], "n": [1, 2, 3]}
+    )
+    shown = FindingTable(
+        "t", "", frame, (Column("condition", "Condition"), Column("n", "n", "integer"))
+    ).shown()
+    assert shown["Condition"].tolist() == ["No advice", "Face", "score"]
 
 
 def known(folder: Path) -> StudyResults:
