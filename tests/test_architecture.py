@@ -28,27 +28,30 @@ class Rule:
 
 # Every room by name; what is not allowed here is forbidden. `data` and `advisor` alone are the modules that lie
 # directly in the package.
-_DATA = "data data.store data.tasks"
+_DATA = "data data.formats data.store data.tasks"
 _HEARD = f"{_DATA} models advisor.bundles advisor.drawing advisor.measurement advisor.runs"
 RULES = {
     "data": Rule(),
-    "data.tasks": Rule("data"),
-    "data.store": Rule("data", uses="sql"),
+    "data.formats": Rule("data"),
+    "data.tasks": Rule("data data.formats"),
+    "data.store": Rule("data data.formats", uses="sql"),
     "data.migrations": Rule("data.store", uses="sql"),
     "data.migrations.versions": Rule(uses="sql"),
     "models": Rule(uses="torch"),
     "advisor.measurement": Rule(f"{_DATA} advisor.bundles"),
     "advisor.runs": Rule(_DATA),
     "advisor.bundles": Rule(_DATA),
-    "advisor.drawing": Rule("data models", uses="torch"),
+    "advisor.drawing": Rule("data data.formats models", uses="torch"),
     "advisor.response": Rule(_HEARD, uses="torch"),
     "advisor.encoder": Rule(f"{_HEARD} advisor.response", uses="torch"),
     "advisor.publishing": Rule(f"{_HEARD} advisor.response advisor.encoder", uses="torch"),
     "advisor.simulation": Rule(f"{_HEARD} advisor.response advisor.encoder advisor.publishing", uses="torch"),
-    "advisor.faces.corpus": Rule("data models advisor.drawing", uses="torch"),
-    "advisor.faces.training": Rule("data models advisor.drawing advisor.faces.corpus", uses="torch"),
+    "advisor.faces.corpus": Rule("data data.formats models advisor.drawing", uses="torch"),
+    "advisor.faces.training": Rule(
+        "data data.formats models advisor.drawing advisor.faces.corpus", uses="torch"
+    ),
     "advisor.faces": Rule(
-        "data models advisor.drawing advisor.faces.corpus advisor.faces.training", uses="torch"
+        "data data.formats models advisor.drawing advisor.faces.corpus advisor.faces.training", uses="torch"
     ),
     "advisor": Rule(
         f"{_HEARD} advisor.response advisor.encoder advisor.publishing advisor.simulation advisor.faces "
@@ -56,17 +59,17 @@ RULES = {
         uses="torch",
     ),
     "human_study.web": Rule("data", uses="http streamlit"),
-    "human_study.study": Rule("data data.tasks advisor.bundles"),
+    "human_study.study": Rule("data data.formats data.tasks advisor.bundles"),
     "human_study.participation": Rule(f"{_DATA} advisor.bundles human_study.study human_study.web"),
     "human_study.participants": Rule(
-        "data advisor.bundles human_study.study human_study.web human_study.participation",
+        "data data.formats advisor.bundles human_study.study human_study.web human_study.participation",
         uses="http streamlit",
     ),
     "human_study.participants.trial_player": Rule(
-        "data human_study.web human_study.participation human_study.participants", uses="http"
+        "data data.formats human_study.web human_study.participation human_study.participants", uses="http"
     ),
     "human_study.analysis": Rule(f"{_DATA} advisor.bundles advisor.measurement advisor.runs"),
-    "human_study.presentation": Rule("data advisor.bundles", uses="charts"),
+    "human_study.presentation": Rule("data data.formats advisor.bundles", uses="charts"),
     "human_study.findings": Rule(
         f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.analysis human_study.presentation",
         uses="charts",
@@ -99,7 +102,7 @@ RULES = {
 }
 # The processes that serve people, and what they read, must start without torch.
 NO_TORCH = (
-    "advisor.bundles", "advisor.measurement", "advisor.runs", "data", "data.store", "data.tasks",
+    "advisor.bundles", "advisor.measurement", "advisor.runs", "data", "data.formats", "data.store", "data.tasks",
     "human_study.analysis", "human_study.analysts.views", "human_study.dataset", "human_study.findings",
     "human_study.participation", "human_study.presentation", "human_study.report", "human_study.study",
     "human_study.web",

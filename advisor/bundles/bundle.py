@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import BundleError
+from data.formats.files import replaced_whole
 from data.records import Bundle as BundleRecord
 from data.records import ParticipantKind
 from data.tasks.decision_task import DecisionTask
@@ -177,9 +177,8 @@ def _merge_outcomes(path: Path, outcomes: pd.Series) -> None:
             raise BundleError(f"{path} says otherwise about some applications; publish into another folder.")
         outcomes = pd.concat([known, outcomes.drop(both)])
     table = outcomes.sort_index().rename_axis("application_id").rename("outcome").reset_index()
-    partial = path.with_name(path.name + ".partial")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
+    with replaced_whole(path) as partial:
+        table.to_csv(partial, index=False)
 
 
 def refuse_existing(path: Path) -> None:
@@ -215,21 +214,19 @@ def write_bundle(
         f"unexpected columns {list(applications.columns)}"
     )
     refuse_existing(path)
-    partial = path.with_name(path.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "images").mkdir(parents=True)
-    for relative, content in pictures:
-        (partial / relative).write_bytes(content)
     applications_csv = applications.rename_axis("application_id").to_csv(float_format="%.6f").encode()
     images_csv = images.to_csv(index=False, float_format="%.6f").encode()
-    (partial / "applications.csv").write_bytes(applications_csv)
-    (partial / "images.csv").write_bytes(images_csv)
     manifest = manifest.model_copy(
         update={"bundle_hash": _bundle_hash(manifest, applications_csv, images_csv)}
     )
-    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-    _merge_outcomes(path.parent / OUTCOMES_FILE, outcomes.loc[applications.index])
-    partial.replace(path)
+    with replaced_whole(path) as partial:
+        (partial / "images").mkdir(parents=True)
+        for relative, content in pictures:
+            (partial / relative).write_bytes(content)
+        (partial / "applications.csv").write_bytes(applications_csv)
+        (partial / "images.csv").write_bytes(images_csv)
+        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+        _merge_outcomes(path.parent / OUTCOMES_FILE, outcomes.loc[applications.index])
     return load_bundle(path)
 
 

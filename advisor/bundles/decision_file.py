@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.delimited_text import BLANKS, SEPARATORS, decoded, separator_of
 from data.errors import TrialsError
+from data.formats.delimited_text import BLANKS, SEPARATORS, decoded, separator_of
 
 REQUIRED_COLUMNS = ("participant", "trial", "choice")
 OPTIONAL_COLUMNS = ("confidence", "response_time_ms", "reason")

@@ -19,8 +19,8 @@ from advisor.bundles.decision_file import (
     read_decision_file,
 )
 from advisor.bundles.draw_trials import draw_trials
-from data.delimited_text import MISSING_WORDS
 from data.errors import TrialsError
+from data.formats.delimited_text import MISSING_WORDS
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from advisor.runs.run_tables import OPTIONS_FILE, SUMMARY_FILE, damage_named
 from data.errors import TrainingError
+from data.formats.files import replaced_whole
 
 RUNS_FOLDER = Path("var/runs")
 
@@ -93,9 +94,8 @@ class RunDirectory:
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file whole or not at all."""
-        partial = self.file(name + ".partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(self.file(name))
+        with replaced_whole(self.file(name)) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
     def log(self, part: str, metrics: Mapping[str, float]) -> None:
         """Append one line of statistics to metrics.jsonl."""

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from data.errors import TaskError
+from data.formats.value_format import number_text, value_word, with_unit
 from data.nearest import nearest
 from data.tasks.table import read_table
 from data.tasks.task_file import TaskFile
 from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash
 from data.tasks.task_language import translated, words_path
 from data.tasks.task_problems import read_task_file
-from data.value_format import number_text, value_word, with_unit
 
 
 class DecisionTask(TaskFile):

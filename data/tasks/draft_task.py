@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from data.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
 from data.errors import TaskError
+from data.formats.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
 from data.nearest import nearest
 from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by
 from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts

@@ -9,7 +9,7 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from data.delimited_text import (
+from data.formats.delimited_text import (
     BLANKS,
     MISSING_WORDS,
     SEPARATORS,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from data.delimited_text import BLANKS
+from data.formats.delimited_text import BLANKS
 
 Role = Literal["id", "outcome", "feature", "human_only", "protected", "price", "ignored"]
 Kind = Literal["number", "integer", "category", "yes_no"]

@@ -7,9 +7,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from data.errors import TaskError
+from data.formats.yaml_text import read_yaml_text
 from data.nearest import nearest
 from data.tasks.task_file import Section, TaskFile, Text
-from data.yaml_text import read_yaml_text
 
 
 class ColumnWords(Section):

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
+from data.formats.yaml_text import read_yaml_text
 from data.nearest import nearest
 from data.tasks.task_file import Choices, Column, Decimal, Kind, Outcome, Role, Separator, TaskFile
-from data.yaml_text import read_yaml_text
 
 KEYS_OF_SECTION: dict[str, list[str]] = {
     "": list(TaskFile.model_fields),

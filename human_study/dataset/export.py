@@ -19,6 +19,7 @@ from advisor.bundles.bundle import OUTCOMES_FILE, Bundle
 from data.analysis_records import CodeBookEntry, ExportFolder, ReasonCode
 from data.codebook import StoredField, codebook, record_name, stored_fields
 from data.errors import StudyError
+from data.formats.files import replaced_whole
 from data.records import (
     Answer,
     Decision,
@@ -107,14 +108,11 @@ def export_study(store: DecisionStore, study_name: str, *, kind: ParticipantKind
     results = collect_results(store, study_name, kind)
     store.register_export(ExportFolder(folder=str(out), study_name=study_name, kind=kind))
     rows = store.stored_rows(EXPORTED_RECORDS, study_name, kind)
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_data_set(partial, study_name, _tables(rows, results), _description(results))
-    _write_materials(partial, rows["trial"], results.bundles)
-    _write_documents(partial, results)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.replace(out)
+    with replaced_whole(out) as partial:
+        partial.mkdir()
+        write_data_set(partial, study_name, _tables(rows, results), _description(results))
+        _write_materials(partial, rows["trial"], results.bundles)
+        _write_documents(partial, results)
     return out
 
 

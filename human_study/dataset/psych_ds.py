@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.codebook import StoredField
+from data.formats.files import replaced_whole
 from human_study.presentation.csv_cells import safe_cell
 
 SCHEMA_VERSION = "Psych-DS 1.5.1"
@@ -111,10 +112,8 @@ def table_names(folder: Path) -> list[str]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with replaced_whole(path) as partial:
+        partial.write_bytes(content)
 
 
 def _variables(tables: list[DataTable]) -> list[dict[str, str]]:

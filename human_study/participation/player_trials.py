@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from data.formats.value_format import share_text
 from data.records import Choice, Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
-from data.value_format import share_text
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
 

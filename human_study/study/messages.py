@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from data.formats.value_format import amount_text, number_text
 from data.tasks.decision_task import DecisionTask
-from data.value_format import amount_text, number_text
 from human_study.study.study_file import StudyFile
 
 CATALOGUES = Path(__file__).parent / "catalogues"

@@ -27,6 +27,7 @@ from advisor.faces.corpus.identities import Identity, IdentitySampler
 from advisor.faces.corpus.photographs import People, read_people
 from advisor.faces.corpus.shipped_identities import drawn_identities, given_identities
 from data.errors import FacesError, SetupError
+from data.formats.files import replaced_whole
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
 
 SPLITS = ("train", "shipped", "held_out", "held_out_people")
@@ -250,16 +251,15 @@ def _write_shard(
     path: Path, images: NDArray[np.uint8], identities: list[Identity], expressions: NDArray[np.float64]
 ) -> None:
     """The picture file first, the table last: a shard is there when its table is."""
-    pictures, table = path.with_name(path.name + ".tmp.npy"), path.with_name(path.name + ".tmp.npz")
-    np.save(pictures, images)
-    os.replace(pictures, path.with_name(path.name + ".npy"))
-    np.savez(
-        table,
-        weights=np.stack([one.weights for one in identities]),
-        donor=np.array([one.donor for one in identities], np.int64),
-        expression=expressions.astype(np.float32),
-    )
-    os.replace(table, path.with_name(path.name + ".npz"))
+    with replaced_whole(path.with_name(path.name + ".npy")) as pictures:
+        np.save(pictures, images)
+    with replaced_whole(path.with_name(path.name + ".npz")) as table:
+        np.savez(
+            table,
+            weights=np.stack([one.weights for one in identities]),
+            donor=np.array([one.donor for one in identities], np.int64),
+            expression=expressions.astype(np.float32),
+        )
 
 
 def _fingerprint(people: People) -> str:
@@ -289,6 +289,5 @@ def _check_space(out: Path, n_images: int, image_size: int) -> None:
 
 
 def _write_json(path: Path, value: object) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=1))
-    os.replace(temporary, path)
+    with replaced_whole(path) as partial:
+        partial.write_text(json.dumps(value, indent=1))

@@ -7,7 +7,6 @@ hair_makes_poor_surround`). A person whose pictures cannot be used is skipped, n
 """
 
 import csv
-import os
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from advisor.faces.corpus.landmarks import (
     to_canonical,
 )
 from data.errors import FacesError, SetupError
+from data.formats.files import replaced_whole
 
 TEXTURE_SIZE = 384  # pixels of the canonical frame with its margin
 MIN_PEOPLE = 6
@@ -55,17 +55,16 @@ class People:
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "neutral_textures.npy", self.neutral_textures)
         np.save(folder / "smiling_textures.npy", self.smiling_textures)
-        temporary = folder / "people.tmp.npz"
-        np.savez(
-            temporary,
-            ids=np.array(self.ids),
-            genders=np.array(self.genders),
-            ethnicities=np.array(self.ethnicities),
-            poor_surround=self.poor_surround,
-            neutral=self.neutral,
-            smiling=self.smiling,
-        )
-        os.replace(temporary, folder / "people.npz")
+        with replaced_whole(folder / "people.npz") as partial:
+            np.savez(
+                partial,
+                ids=np.array(self.ids),
+                genders=np.array(self.genders),
+                ethnicities=np.array(self.ethnicities),
+                poor_surround=self.poor_surround,
+                neutral=self.neutral,
+                smiling=self.smiling,
+            )
 
     @classmethod
     def load(cls, folder: Path) -> "People":

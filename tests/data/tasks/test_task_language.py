@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from data.errors import TaskError
+from data.formats.value_format import amount_text, share_text
 from data.tasks.decision_task import load_task, shipped_tasks
 from data.tasks.task_language import words_path
-from data.value_format import amount_text, share_text
 from tests.data.tasks.test_decision_task import change_task
 
 

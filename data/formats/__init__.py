@@ -1,0 +1,1 @@
+"""How files and values are written and read: delimited text, YAML, numbers in words, whole files."""
