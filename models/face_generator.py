@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.device import fast_dtype
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
 
@@ -189,8 +190,8 @@ class FaceGenerator(nn.Module):
     def load(cls, path: Path | None = None, dtype: torch.dtype | None = None) -> "FaceGenerator":
         """The shipped generator (see `shipped_weights`), or one from a file that `save` wrote.
 
-        `dtype` is what the synthesis network computes in: bfloat16 where the machine multiplies it in
-        hardware, otherwise float32.
+        It draws on the processor. `dtype` is what the synthesis network computes in: bfloat16 where the processor
+        multiplies it in hardware, otherwise float32.
 
         Raises:
             CheckpointError: the file is absent, damaged, foreign, or of another size.
@@ -200,13 +201,5 @@ class FaceGenerator(nn.Module):
         network = NETWORKS[facts["network"]](**facts["shape"])
         codes = tensors.pop("identity_codes")
         load_into(network, {name.removeprefix("network."): t.float() for name, t in tensors.items()}, path)
-        freeze(network.synthesis.to(dtype or fast_dtype()))
+        freeze(network.synthesis.to(dtype or fast_dtype(codes.device)))
         return cls(network, codes)
-
-
-def fast_dtype() -> torch.dtype:
-    """bfloat16 where the processor (or GPU) multiplies it in hardware, else float32."""
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if has_bf16 else torch.float32

@@ -181,7 +181,9 @@ class ResponseModel(nn.Module):
         square = self._standardised(inputs).square() * self.slope_variance
         of_advice, of_features = square[:, : self.n_advice].sum(1), square[:, self.n_advice :].sum(1)
         variance = heed.square()[:, None] * of_advice[:, None] + of_features[:, None]
-        towards = torch.rsqrt(1 + math.pi / 8 * variance) * torch.as_tensor(choice)[..., None]
+        towards = (
+            torch.rsqrt(1 + math.pi / 8 * variance) * torch.as_tensor(choice, device=inputs.device)[..., None]
+        )
         average = (heed[:, None, :] * advised[..., None] + own[..., None]) * towards
         spread = towards * self.offset_sd[:, None, None]
         logits = torch.stack([average, spread], -1) @ torch.stack([torch.ones_like(self.nodes), self.nodes])

@@ -3,7 +3,7 @@
 BUNDLE/manifest.json       what it is, what it was made from, and the checks it passed
 BUNDLE/applications.csv    application_id, split, score (the machine's repayment probability); never an outcome
 BUNDLE/images.csv          one row a picture: whose advice, in which condition, with which expression
-BUNDLE/images/*.png        named by their content
+BUNDLE/images/*.jpg        (.png in bundles of 0.1) named by their content
 outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
 """
 
@@ -106,7 +106,7 @@ class Bundle:
         return dict(self.images.groupby(["application_id", "condition"]).indices)  # type: ignore[arg-type]
 
     def image_bytes(self, relative: str) -> bytes:
-        """The PNG at `relative` (as in images.csv).
+        """The picture at `relative` (as in images.csv).
 
         Raises BundleError when it is gone, altered, or not one of this bundle's pictures.
         """
@@ -204,7 +204,7 @@ def write_bundle(
         images: columns application_id, condition, identity, image, image_sha256, propensity,
             source_application_id and one `e_<axis>` column an axis. `propensity` is the chance that a trial
             on the application, in that condition, shows this face; it sums to 1 over an application's faces.
-        pictures: (relative path as in `images`, PNG bytes), each once.
+        pictures: (relative path as in `images`, bytes), each once.
         outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
 from models.checkpoint import load_checkpoint, save_checkpoint
+from models.device import best_device
 
 CHECKPOINT_FILE = "encoder_checkpoint.safetensors"
 CHECKPOINT_KIND = "encoder_training"
@@ -41,6 +42,10 @@ class EncoderData:
     outcomes: Tensor
     risk_scores: Tensor
 
+    def to(self, device: torch.device) -> EncoderData:
+        """The same on another device."""
+        return EncoderData(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     def with_scores(self, scores: Tensor) -> EncoderData:
         """The same with other scores [N] as soft targets."""
         return replace(self, risk_scores=scores)
@@ -50,7 +55,7 @@ def _draw(
     data: EncoderData, batch_size: int, n_identities: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Indices with outcomes at even odds, and identities that depend on nothing: long [B] each."""
-    outcomes = data.outcomes.numpy() > 0.5
+    outcomes = data.outcomes.cpu().numpy() > 0.5
     halves = [np.flatnonzero(outcomes), np.flatnonzero(~outcomes)]
     index = np.concatenate([rng.choice(half, batch_size // 2) for half in halves])
     return torch.tensor(index), torch.tensor(rng.integers(n_identities, size=len(index)))
@@ -103,11 +108,14 @@ def train_encoder(
     """Train encoder and decoder in place; goes on from the run's last checkpoint after an interrupt.
 
     Every step draws from its own random stream (seed, step), so that an interrupted run ends with the same
-    weights. Under torchrun each process takes its share of every batch.
+    weights. Under torchrun each process takes its share of every batch. The composition is back on the processor
+    afterwards, wherever it was trained.
 
     Returns the last step's metrics.
     """
     accelerator = _accelerator(config, run)
+    composition.to(accelerator.device)  # before its optimizer, whose moments lie where the parameters are
+    data = data.to(accelerator.device)
     trained = _trained(composition)
     optimizer = torch.optim.AdamW(trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     step = _resume(run, composition, optimizer)
@@ -119,7 +127,7 @@ def train_encoder(
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
         index, identities = _draw(data, config.batch_size, n_identities, rng)
-        index, identities = index[rank::world], identities[rank::world]
+        index, identities = (part[rank::world].to(accelerator.device) for part in (index, identities))
 
         # gradients
         composed = model(data.features[index], data.seen_features[index], identities)
@@ -144,6 +152,7 @@ def train_encoder(
             accelerator.wait_for_everyone()
     if config.tracker != "none":
         accelerator.end_training()
+    composition.to("cpu")
     return metrics or _last_metrics(run)
 
 
@@ -152,7 +161,7 @@ def training_processes() -> PartialState:
 
     Accelerate takes each of several processes without a GPU for the only one, unless it is told that there is none.
     """
-    return PartialState(cpu=not torch.cuda.is_available())
+    return PartialState(cpu=best_device().type == "cpu")
 
 
 def _accelerator(config: EncoderConfig, run: RunDirectory) -> Accelerator:

@@ -1,4 +1,4 @@
-"""Faces of a bundle's conditions as rows of images.csv and PNG files."""
+"""Faces of a bundle's conditions as rows of images.csv and picture files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
-from advisor.drawing.rendering import encode_png
+from advisor.drawing.rendering import DrawnFaces, encode_face
 from advisor.publishing.exploration import Menu
+from data.picture_format import SUFFIX
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 
 SMILE = "smile"
+SMILE_STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -33,35 +35,31 @@ def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str,
     """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
 
     A score's rank among the training split's scores spreads the smiles over the whole axis; the median is neutral.
+    Smiles are rounded to `SMILE_STEP`, a quarter of what one look tells apart, so that applications share faces.
     """
     rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
     expressions = torch.zeros(len(scores), len(axes))
     low, high = EXPRESSION_BOUNDS[EXPRESSION_AXES.index(SMILE)]
-    smiles = np.interp(rank, [0, 0.5, 1], [low, 0, high])
+    smiles = np.round(np.interp(rank, [0, 0.5, 1], [low, 0, high]) / SMILE_STEP) * SMILE_STEP
     expressions[:, axes.index(SMILE)] = torch.tensor(smiles, dtype=torch.float32)
     return expressions
 
 
 def image_rows(
-    advice: Advice, faces: np.ndarray, axes: tuple[str, ...]
+    advice: Advice, faces: DrawnFaces, axes: tuple[str, ...]
 ) -> tuple[pd.DataFrame, dict[str, bytes]]:
-    """Rows of images.csv for rendered advice, and PNG bytes by relative path."""
-    pictures: dict[str, bytes] = {}
-    names, hashes = [], []
-    for face in faces:
-        content = encode_png(face)
-        sha256 = hashlib.sha256(content).hexdigest()
-        name = f"images/{sha256[:16]}.png"
-        pictures[name] = content
-        names.append(name)
-        hashes.append(sha256)
+    """Rows of images.csv for advice as it was drawn, and the pictures' bytes by relative path."""
+    contents = [encode_face(face) for face in faces.pixels]
+    hashes = [hashlib.sha256(content).hexdigest() for content in contents]
+    names = [f"images/{sha256[:16]}{SUFFIX}" for sha256 in hashes]
+    pictures = dict(zip(names, contents, strict=True))
     rows = pd.DataFrame(
         {
             "application_id": advice.application_ids,
             "condition": advice.condition,
             "identity": advice.identities.numpy(),
-            "image": names,
-            "image_sha256": hashes,
+            "image": np.array(names)[faces.which],
+            "image_sha256": np.array(hashes)[faces.which],
             "propensity": advice.menu.propensities,
             "source_application_id": advice.application_ids,
         }

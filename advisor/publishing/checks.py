@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from advisor.bundles.bundle import Check
-from advisor.drawing.rendering import as_images
+from advisor.drawing.rendering import DrawnFaces, as_images
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.trained_run import TrainedRun
 from advisor.response.training_decisions import even_sample
@@ -73,7 +73,7 @@ def expected_accuracy(approval: np.ndarray, outcomes: np.ndarray) -> float:
 
 def face_checks(
     perception: FacePerception,
-    faces: np.ndarray,
+    faces: DrawnFaces,
     expressions: Tensor,
     own: np.ndarray,
     identities: Tensor,
@@ -83,17 +83,18 @@ def face_checks(
     """Checks that need no ĥ, on a bundle's own faces.
 
     Args:
-        faces: uint8 [N, S, S, 3].
+        faces: N of them.
         expressions: float [N, K] that were drawn.
         own: which faces are the advisor's own and not there to explore, bool [N]; only these must vary.
         identities: long [N].
         features: standardised features of the faces' applications, float [N, F].
     """
-    chosen = np.linspace(0, len(faces) - 1, min(len(faces), N_CHECKED_FACES)).astype(int)
+    n_faces = len(faces.which)
+    chosen = np.linspace(0, n_faces - 1, min(n_faces, N_CHECKED_FACES)).astype(int)
     with torch.no_grad():
         readings = torch.cat(
             [
-                perception(as_images(faces[part]))
+                perception(as_images(faces.pixels[faces.which[part]]))
                 for part in np.array_split(chosen, max(1, len(chosen) // CHECK_BATCH))
             ]
         ).numpy()

@@ -21,7 +21,7 @@ from advisor.bundles.bundle import (
     require_participants,
     write_bundle,
 )
-from advisor.drawing.rendering import Progress, no_progress, render_faces
+from advisor.drawing.rendering import Progress, draw_once, no_progress
 from advisor.encoder.composition import distilled_path, usable_bounds
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
@@ -241,12 +241,12 @@ def _assemble(
     tables: list[pd.DataFrame] = []
     pictures: dict[str, bytes] = {}
     for advice in (faces, by_hand):
-        rendered = render_faces(generator, advice.identities, advice.menu.expressions, on_progress)
+        drawn = draw_once(generator, advice.identities, advice.menu.expressions, on_progress)
         if advice is faces:
             features = risk_model.standardiser.transform(applications.frame.loc[application_ids])
             checks = checks + face_checks(
                 FacePerception.load(),
-                rendered,
+                drawn,
                 menu.expressions,
                 _own(menu, origin),
                 identities,
@@ -254,7 +254,7 @@ def _assemble(
                 config,
             )
             _require(checks)
-        rows, encoded = image_rows(advice, rendered, axes)
+        rows, encoded = image_rows(advice, drawn, axes)
         tables.append(rows)
         pictures |= encoded
     tables.append(shuffle_faces(tables[0], split_of, rng))

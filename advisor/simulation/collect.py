@@ -9,7 +9,7 @@ import pandas as pd
 
 from advisor.bundles.bundle import Bundle, Condition
 from advisor.bundles.draw_trials import draw_trials
-from advisor.drawing.rendering import decode_png
+from advisor.drawing.rendering import decode_face
 from advisor.simulation.simulated_participant import SimulatedDecisions, SimulatedParticipant
 from data.records import Decision, Participant, Study, Trial
 from data.store.decision_store import DecisionStore
@@ -90,6 +90,6 @@ def _images(bundle: Bundle, trials: Sequence[Trial], faces: dict[str, np.ndarray
     for trial in trials:
         assert trial.image is not None
         if trial.image not in faces:
-            faces[trial.image] = decode_png(bundle.image_bytes(trial.image))
+            faces[trial.image] = decode_face(bundle.image_bytes(trial.image))
     stacked = np.stack([faces[trial.image] for trial in trials if trial.image is not None])
     return stacked.transpose(0, 3, 1, 2).astype(np.float32) / 255

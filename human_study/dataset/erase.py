@@ -146,7 +146,7 @@ def _clean_export(folder: Path, study_name: str, store: DecisionStore) -> None:
             kept = pa.array([key not in erased for key in keys.to_pylist()])
             write_table(folder, study_name, name, table.filter(kept))
     shown = set(read_table(folder, "trial").column("image_sha256").to_pylist())
-    for stimulus in (folder / "materials" / "stimuli").glob("*.png"):
+    for stimulus in (folder / "materials" / "stimuli").iterdir():
         if stimulus.stem not in shown:
             stimulus.unlink()
 

@@ -20,6 +20,7 @@ from data.analysis_records import CodeBookEntry, ExportFolder, ReasonCode
 from data.codebook import StoredField, codebook, record_name, stored_fields
 from data.errors import StudyError
 from data.formats.files import replaced_whole
+from data.picture_format import picture_suffix
 from data.records import (
     Answer,
     Decision,
@@ -180,7 +181,8 @@ def _write_materials(folder: Path, trials: list[dict[str, Any]], bundles: dict[s
     shown = sorted({(trial["bundle_hash"], trial["image"]) for trial in trials if trial["image"]})
     for bundle_hash, image in shown:
         content = bundles[bundle_hash].image_bytes(image)
-        (stimuli / f"{hashlib.sha256(content).hexdigest()}.png").write_bytes(content)
+        name = hashlib.sha256(content).hexdigest() + picture_suffix(content)
+        (stimuli / name).write_bytes(content)
     outcomes = []
     for bundle_hash, bundle in bundles.items():
         copied = folder / "materials" / "bundles" / bundle_hash

@@ -78,7 +78,7 @@ def _restored(folder: Path, bundle_hash: str, place: Path) -> Path:
         (path / "images").mkdir()
         images = pd.read_csv(path / "images.csv").drop_duplicates("image")
         for image, sha256 in zip(images["image"], images["image_sha256"], strict=True):
-            stimulus = folder / "materials" / "stimuli" / f"{sha256}.png"
+            stimulus = folder / "materials" / "stimuli" / f"{sha256}{Path(image).suffix}"
             if Path(image).parent == Path("images") and stimulus.exists():  # never beyond the bundle's folder
                 shutil.copyfile(stimulus, path / image)
     return load_bundle(path).path

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from advisor.bundles.bundle import Bundle
+from data.picture_format import media_type
 from human_study.presentation import palette
 
 
@@ -58,7 +59,7 @@ def face_sheet_png(columns: list[FaceColumn]) -> bytes:
     decoded = [
         [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in c.pictures] for c in columns
     ]
-    assert decoded[0][0] is not None, "a picture that is no PNG"
+    assert decoded[0][0] is not None, "a picture that cannot be read"
     size = decoded[0][0].shape[0]
     sheet = np.full((n_rows * size, len(columns) * size, 3), 255, np.uint8)
     for place, pictures in enumerate(decoded):
@@ -79,4 +80,4 @@ def _picture(column: FaceColumn, row: int) -> str:
     source = base64.b64encode(column.pictures[row]).decode("ascii")
     name = f"Face drawn for application {column.application_id}, score {column.score:.0%}"
     style = "width: 100%; aspect-ratio: 1; display: block"
-    return f'<img style="{style}" alt="{escape(name)}" src="data:image/png;base64,{source}">'
+    return f'<img style="{style}" alt="{escape(name)}" src="data:{media_type(column.pictures[row])};base64,{source}">'

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from advisor.drawing.rendering import encode_png, read_percepts, render_faces
+from advisor.drawing.rendering import encode_face, read_percepts, render_faces
 from advisor.encoder.composition import random_expressions
 from advisor.response_estimator import HumanResponseEstimator
 from models.face_generator import FaceGenerator
@@ -173,7 +173,7 @@ def test_advice_as_pictures_is_read_by_face_perception() -> None:
     expressions = random_expressions(n, generator.axis_bounds, rng)
     expressions[:, 0] = torch.tensor(smiles, dtype=torch.float32)
     faces = render_faces(generator, torch.tensor(rng.integers(generator.n_identities, size=n)), expressions)
-    advice = read_percepts(FacePerception.load(), [encode_png(face) for face in faces])
+    advice = read_percepts(FacePerception.load(), [encode_face(face) for face in faces])
     X = pd.DataFrame(advice, columns=generator.axes).assign(income=rng.normal(size=n))
     y = (rng.random(n) < 1 / (1 + np.exp(-4 * smiles))).astype(int)
     fitted = HumanResponseEstimator(n_advice=advice.shape[1], max_steps=100)

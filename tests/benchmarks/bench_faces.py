@@ -10,7 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.face_generator import FaceGenerator, fast_dtype
+from models.device import fast_dtype
+from models.face_generator import FaceGenerator
 from models.stylegan2 import PackageGenerator
 
 BATCH_SIZE = 16
@@ -89,11 +90,13 @@ def main() -> None:
     print(f"forward + backward, batch {BATCH_SIZE}, gradient to the expression, {shipped.image_size} px")
     print(f"  package, float32        {package:7.3f} s")
     print(f"  this project, float32   {in_fp32:7.3f} s   {package / in_fp32:5.1f} x")
-    print(f"  this project, {str(fast_dtype())[6:]:9} {in_fast:7.3f} s   {package / in_fast:5.1f} x")
+    print(
+        f"  this project, {str(fast_dtype(torch.device('cpu')))[6:]:9} {in_fast:7.3f} s   {package / in_fast:5.1f} x"
+    )
     operations = convolution_operations(exact) * BATCH_SIZE
     identities = torch.arange(BATCH_SIZE) % shipped.n_identities
     with torch.inference_mode():
-        for generator, dtype in ((exact, torch.float32), (shipped, fast_dtype())):
+        for generator, dtype in ((exact, torch.float32), (shipped, fast_dtype(torch.device("cpu")))):
             drawn = seconds(lambda g=generator: g(identities, torch.zeros(BATCH_SIZE, 9)), 5)
             share = operations / drawn / matmul_rate(dtype)
             print(

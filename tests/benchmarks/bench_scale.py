@@ -57,7 +57,7 @@ from advisor.publishing.bundle_faces import draw_identities
 from advisor.publishing.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory
 from advisor.encoder.composition import usable_bounds
-from advisor.drawing.rendering import encode_png, render_faces
+from advisor.drawing.rendering import encode_face, render_faces
 from advisor.encoder.learning_step import train_advisor
 from data.tasks.applications import draw_pool, read_applications
 from data.tasks.decision_task import load_task
@@ -73,7 +73,7 @@ del applications
 generator = FaceGenerator.load()
 identities = draw_identities(len(pool), 1, generator.n_identities, rng)
 menu = only_explore(len(pool), 1, usable_bounds(generator), rng)
-contents = [encode_png(face) for face in render_faces(generator, identities, menu.expressions)]
+contents = [encode_face(face) for face in render_faces(generator, identities, menu.expressions)]
 names = [hashlib.sha256(c).hexdigest() for c in contents]
 k = rng.integers(len(pool), size=800)
 frame = pd.DataFrame({

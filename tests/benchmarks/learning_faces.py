@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.drawing.rendering import RENDER_BATCH, as_images, decode_png, encode_png, render_faces
+from advisor.drawing.rendering import RENDER_BATCH, as_images, decode_face, encode_face, render_faces
 from advisor.encoder.composition import distillation_r2, fit_distilled, random_expressions
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
@@ -89,22 +89,22 @@ class RenderedFaces:
         parts = []
         with torch.no_grad():
             for k in range(0, len(contents), RENDER_BATCH):
-                faces = np.stack([decode_png(content) for content in contents[k : k + RENDER_BATCH]])
+                faces = np.stack([decode_face(content) for content in contents[k : k + RENDER_BATCH]])
                 parts.append(self.observer(as_images(faces)).numpy())
         return names, np.concatenate(parts)
 
     def content(self, sha256: str) -> bytes:
-        """The PNG as it was rendered, for training that looks through FacePerception."""
+        """The picture as it was rendered, for training that looks through FacePerception."""
         return self._pictures[sha256]
 
     def _drawn(self, identities: Tensor, expressions: Tensor) -> list[bytes]:
-        return [encode_png(face) for face in render_faces(self.generator, identities, expressions)]
+        return [encode_face(face) for face in render_faces(self.generator, identities, expressions)]
 
     def _kept(self, identities: Tensor, expressions: Tensor) -> list[bytes]:
         asked = identities.numpy().tobytes() + expressions.numpy().astype(np.float32).tobytes()
         weights = file_sha256(shipped_weights("face_generator"))
         archive = self.folder / f"{hashlib.sha256(weights.encode() + asked).hexdigest()[:20]}.zip"
-        names = [f"{k:05d}.png" for k in range(len(identities))]
+        names = [f"{k:05d}.jpg" for k in range(len(identities))]
         if archive.exists():
             with ZipFile(archive) as kept:
                 return [kept.read(name) for name in names]

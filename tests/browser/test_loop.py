@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import BrowserContext, Page, expect
 
 from advisor.bundles.bundle import load_bundle
-from advisor.drawing.rendering import as_images, decode_png
+from advisor.drawing.rendering import as_images, decode_face
 from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
 from tests.support.served_study import ServedStudy
@@ -64,7 +64,7 @@ def write_study(folder: Path) -> Path:
 def smile_on(page: Page, observer: SimulatedObserver) -> float:
     """How much the face on the page smiles, from a picture of the screen."""
     face = page.get_by_role("img", name="A face that a computer drew")
-    pixels = decode_png(face.screenshot())
+    pixels = decode_face(face.screenshot())
     with torch.no_grad():
         return float(observer(as_images(pixels[None]))[0, observer.axes.index("smile")])
 

@@ -29,7 +29,8 @@ from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import RUN_KIND, keep_options, load_state, part, save_state
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
-from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator, fast_dtype
+from models.device import best_device, fast_dtype
+from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator
 
 ADVERSARY_LEARNING_RATE = 2e-4
 ADVERSARY_R1_WEIGHT = 2.0
@@ -73,8 +74,9 @@ def train_faces(
         CheckpointError: `initial` or the run's own checkpoint cannot be used.
     """
     options = options or FaceTrainingOptions()
+    device = best_device()
     accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), mixed_precision="bf16" if fast_dtype() == torch.bfloat16 else "no"
+        cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
     )
     keep_options(out, options)
     data = _Data.read(corpus, accelerator)
@@ -126,7 +128,7 @@ class _Data:
             shipped=load_corpus(folder, "shipped"),
             held_out=load_corpus(folder, "held_out"),
             shape=canonical_shape(people.neutral, people.smiling),
-            identity_codes=identity_codes(identities),
+            identity_codes=identity_codes(identities).to(accelerator.device),
         )
 
     @property

@@ -18,8 +18,9 @@ from advisor.drawing.contact_sheet import to_pixels
 from advisor.faces.corpus.corpus import draw_expression, load_corpus
 from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import keep_options, load_state, save_state
+from models.device import best_device, fast_dtype
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
-from models.face_generator import FaceGenerator, fast_dtype
+from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
 
@@ -50,7 +51,10 @@ def train_perception(
     """
     options = options or PerceptionTrainingOptions()
     keep_options(out, options)
-    accelerator = Accelerator(mixed_precision="bf16" if fast_dtype() == torch.bfloat16 else "no")
+    device = best_device()
+    accelerator = Accelerator(
+        cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
+    )
     torch.manual_seed(options.seed)
     perception = FacePerception().to(memory_format=torch.channels_last)
     optimizers = _optimizers(perception, options)

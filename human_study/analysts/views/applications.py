@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
+from data.picture_format import media_type
 from human_study.analysis.application_groups import application_table
 from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table
@@ -132,9 +133,9 @@ def _faces(results: StudyResults, application_id: str) -> None:
 
 
 def picture_html(content: bytes, name: str, width_px: int = 110) -> str:
-    """A PNG as an image element that asks for nothing else."""
+    """A picture as an image element that asks for nothing else."""
     source = base64.b64encode(content).decode("ascii")
     return (
         f'<img style="width: {width_px}px; margin: 0 3px 3px 0" alt="Face drawn for {escape(name)}" '
-        f'src="data:image/png;base64,{source}">'
+        f'src="data:{media_type(content)};base64,{source}">'
     )

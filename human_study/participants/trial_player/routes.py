@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from data.picture_format import media_type, picture_suffix
 from data.records import Stage, storable_text
 from human_study.participants.group_commit import GroupCommit
 from human_study.participation.decision_intake import DecisionIntake, Submission
@@ -122,8 +123,9 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     async def faces(request: Request) -> Response:
         token = session_token(request, live.study.name)
         picture = await run_in_threadpool(live.face, token, request.path_params["trial_key"])
-        headers = {"Cache-Control": "no-store", "Content-Disposition": "inline; filename=face.png"}
-        return Response(picture, media_type="image/png", headers=headers)
+        name = f"face{picture_suffix(picture)}"
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f"inline; filename={name}"}
+        return Response(picture, media_type=media_type(picture), headers=headers)
 
     return [
         Route("/api/decisions", decisions, methods=["POST"]),
