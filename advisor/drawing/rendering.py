@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advisor.drawing.contact_sheet import to_pixels
 from data.errors import TrainingError
-from data.picture_format import SUFFIX
+from data.formats.picture_format import SUFFIX
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 

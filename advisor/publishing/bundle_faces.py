@@ -14,7 +14,7 @@ from torch import Tensor
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
 from advisor.drawing.rendering import DrawnFaces, encode_face
 from advisor.publishing.exploration import Menu
-from data.picture_format import SUFFIX
+from data.formats.picture_format import SUFFIX
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 
 SMILE = "smile"

@@ -20,7 +20,7 @@ from data.analysis_records import CodeBookEntry, ExportFolder, ReasonCode
 from data.codebook import StoredField, codebook, record_name, stored_fields
 from data.errors import StudyError
 from data.formats.files import replaced_whole
-from data.picture_format import picture_suffix
+from data.formats.picture_format import picture_suffix
 from data.records import (
     Answer,
     Decision,

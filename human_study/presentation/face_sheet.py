@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from advisor.bundles.bundle import Bundle
-from data.picture_format import media_type
+from data.formats.picture_format import media_type
 from human_study.presentation import palette
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
-from data.picture_format import media_type
+from data.formats.picture_format import media_type
 from human_study.analysis.application_groups import application_table
 from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table

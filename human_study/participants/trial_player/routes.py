@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from data.picture_format import media_type, picture_suffix
+from data.formats.picture_format import media_type, picture_suffix
 from data.records import Stage, storable_text
 from human_study.participants.group_commit import GroupCommit
 from human_study.participation.decision_intake import DecisionIntake, Submission

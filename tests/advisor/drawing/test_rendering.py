@@ -7,7 +7,7 @@ import torch
 
 from advisor.drawing.rendering import as_images, decode_face, draw_once, encode_face, render_faces
 from data.errors import TrainingError
-from data.picture_format import media_type, picture_suffix
+from data.formats.picture_format import media_type, picture_suffix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
