@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from advisor.bundles.bundle import (
-    CONDITIONS,
     Bundle,
     Check,
-    Manifest,
     refuse_existing,
     require_participants,
     write_bundle,
@@ -26,37 +22,21 @@ from advisor.encoder.composition import distilled_path, usable_bounds
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run
-from advisor.publishing.bundle_faces import (
-    Advice,
-    draw_identities,
-    image_rows,
-    risk_to_smile,
-    shuffle_faces,
-)
+from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools
+from advisor.publishing.bundle_faces import image_rows, shuffle_faces
 from advisor.publishing.checks import advisor_checks, face_checks
-from advisor.publishing.exploration import Menu, exploring_menu, only_exploit, only_explore
+from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.runs.config import PublishConfig
-from advisor.runs.run_dir import RunDirectory, git_revision
+from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import read_participants, require_nobody_erased
 from data.errors import BundleError, PublicationRefusedError
-from data.records import Study, now
+from data.records import Study
 from data.store.decision_store import DecisionStore
-from data.tasks.applications import Applications, draw_pool, read_applications
+from data.tasks.applications import read_applications
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Where the advisor comes from, for the manifest."""
-
-    kind: Literal["explore", "learned"]
-    trained_on: Literal["nothing", "people", "simulated"]
-    study: str | None
-    round_number: int
-    weights: dict[str, str]
 
 
 def publish_explore(
@@ -77,23 +57,11 @@ def publish_explore(
     rng = np.random.default_rng([config.seed, 0])
     weights = {part: file_sha256(shipped_weights(part)) for part in ("face_generator", "face_perception")}
     risk_model = RiskModel.fit(applications)
-    pools, identities = _faces_for_pools(applications, generator, config, rng)
+    pools, identities = draw_pools(applications, generator.n_identities, config, rng)
     menu = only_explore(len(pools), config.identities_per_application, usable_bounds(generator), rng)
-    origin = _Origin("explore", "nothing", None, 0, weights)
-    return _assemble(
-        applications,
-        risk_model,
-        generator,
-        pools,
-        identities,
-        menu,
-        origin,
-        [],
-        out,
-        config,
-        rng,
-        on_progress,
-    )
+    origin = Origin("explore", "nothing", None, 0, weights)
+    draft = BundleDraft(applications, risk_model, pools, identities, menu, origin, config)
+    return _publish(draft, generator, [], out, rng, on_progress)
 
 
 def publish_run(
@@ -123,27 +91,15 @@ def publish_run(
     checks = advisor_checks(trained, applications, generator, config)
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
-    pools, identities = _faces_for_pools(applications, generator, config, rng)
+    pools, identities = draw_pools(applications, generator.n_identities, config, rng)
     frame, explorable = applications.frame.loc[pools.index], (pools == "train").to_numpy()
     menu = _menu_of_run(trained, frame, explorable, identities, usable_bounds(generator), config, rng)
     round_number = max(trained.figure("rounds_learned_from")) + 1
-    origin = _Origin(
+    origin = Origin(
         "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
-    return _assemble(
-        applications,
-        trained.risk_model,
-        generator,
-        pools,
-        identities,
-        menu,
-        origin,
-        checks,
-        out,
-        config,
-        rng,
-        on_progress,
-    )
+    draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
+    return _publish(draft, generator, checks, out, rng, on_progress)
 
 
 def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
@@ -197,99 +153,35 @@ def _require(checks: Iterable[Check]) -> None:
         )
 
 
-def _faces_for_pools(
-    applications: Applications, generator: FaceGenerator, config: PublishConfig, rng: np.random.Generator
-) -> tuple[pd.Series, Tensor]:
-    """The pools (split by application id), and the identities of each application's faces in a row, long [N · m]."""
-    pools = {split: draw_pool(applications, split, rng, config.max_pool_size) for split in ("train", "test")}
-    split_of = pd.Series({application: split for split, ids in pools.items() for application in ids})
-    assert config.identities_per_application <= generator.n_identities
-    identities = draw_identities(
-        len(split_of), config.identities_per_application, generator.n_identities, rng
-    )
-    return split_of, identities
-
-
-def _own(menu: Menu, origin: _Origin) -> np.ndarray:
-    """Which faces are the advisor's own, bool [N]; in round 0 that is all of them."""
-    return np.ones_like(menu.explores) if origin.kind == "explore" else ~menu.explores
-
-
-def _assemble(
-    applications: Applications,
-    risk_model: RiskModel,
+def _publish(
+    draft: BundleDraft,
     generator: FaceGenerator,
-    split_of: pd.Series,
-    identities: Tensor,
-    menu: Menu,
-    origin: _Origin,
     checks: list[Check],
     out: Path,
-    config: PublishConfig,
     rng: np.random.Generator,
     on_progress: Progress,
 ) -> Bundle:
-    axes = generator.axes
-    train_scores = risk_model.score(applications.select("train").frame)
-    scores = pd.Series(risk_model.score(applications.frame.loc[split_of.index]), index=split_of.index)
-    m = config.identities_per_application
-    application_ids = [application for application in split_of.index for _ in range(m)]
-    smiles = only_exploit(risk_to_smile(scores.to_numpy(), train_scores, axes), m)
-    faces = Advice("face", application_ids, identities, menu)
-    by_hand = Advice("risk_to_smile", application_ids, identities, smiles)
-
+    """Draw the draft's faces, check them, and write the bundle; `checks` are those that it has passed already."""
     tables: list[pd.DataFrame] = []
     pictures: dict[str, bytes] = {}
-    for advice in (faces, by_hand):
+    for advice in (draft.faces(), draft.smiles(generator.axes)):
         drawn = draw_once(generator, advice.identities, advice.menu.expressions, on_progress)
-        if advice is faces:
-            features = risk_model.standardiser.transform(applications.frame.loc[application_ids])
+        if advice.condition == "face":
             checks = checks + face_checks(
                 FacePerception.load(),
                 drawn,
-                menu.expressions,
-                _own(menu, origin),
-                identities,
-                features,
-                config,
+                draft.menu.expressions,
+                draft.own_faces(),
+                draft.identities,
+                draft.features_of_faces(),
+                draft.config,
             )
             _require(checks)
-        rows, encoded = image_rows(advice, drawn, axes)
+        rows, encoded = image_rows(advice, drawn, generator.axes)
         tables.append(rows)
         pictures |= encoded
-    tables.append(shuffle_faces(tables[0], split_of, rng))
-    manifest = _manifest(applications, risk_model, split_of, origin, checks, config)
-    table = pd.DataFrame({"split": split_of, "score": scores})
-    outcomes = applications.outcomes.loc[split_of.index]
+    tables.append(shuffle_faces(tables[0], draft.pools, rng))
+    images = pd.concat(tables, ignore_index=True)
     return write_bundle(
-        out, manifest, table, pd.concat(tables, ignore_index=True), pictures.items(), outcomes
-    )
-
-
-def _manifest(
-    applications: Applications,
-    risk_model: RiskModel,
-    split_of: pd.Series,
-    origin: _Origin,
-    checks: list[Check],
-    config: PublishConfig,
-) -> Manifest:
-    task = applications.task
-    return Manifest(
-        kind=origin.kind,
-        round_number=origin.round_number,
-        task_name=task.name,
-        task_hash=task.task_hash,
-        task_path=str(task.path),
-        trained_on=origin.trained_on,
-        trained_on_study=origin.study,
-        seed=config.seed,
-        git_revision=git_revision(),
-        created_at=now(),
-        conditions=CONDITIONS,
-        axes=FaceGenerator.axes,
-        weights=origin.weights,
-        checks=tuple(checks),
-        machine_balanced_accuracy=risk_model.balanced_accuracy(applications.select("test")),
-        pools={split: int((split_of == split).sum()) for split in ("train", "test")},
+        out, draft.manifest(checks), draft.table(), images, pictures.items(), draft.outcomes()
     )

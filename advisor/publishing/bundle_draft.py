@@ -1,0 +1,123 @@
+"""What a bundle will hold before its faces are drawn: applications, the machine, pools, identities and expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from advisor.bundles.bundle import CONDITIONS, Check, Manifest
+from advisor.encoder.risk_model import RiskModel
+from advisor.publishing.bundle_faces import Advice, draw_identities, risk_to_smile
+from advisor.publishing.exploration import Menu, only_exploit
+from advisor.runs.config import PublishConfig
+from advisor.runs.run_dir import git_revision
+from data.records import now
+from data.tasks.applications import Applications, draw_pool
+from models.face_generator import FaceGenerator
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the advisor comes from, for the manifest."""
+
+    kind: Literal["explore", "learned"]
+    trained_on: Literal["nothing", "people", "simulated"]
+    study: str | None
+    round_number: int
+    weights: dict[str, str]
+
+
+@dataclass(frozen=True)
+class BundleDraft:
+    """A bundle but for its pictures: n applications with m faces each.
+
+    Attributes:
+        applications: all of the task's.
+        risk_model: the machine alone.
+        pools: "train" or "test" by application id, [n].
+        identities: of each application's faces in a row, long [n · m].
+        menu: the expressions of these faces.
+        origin: where the advisor comes from.
+        config: how many faces and of which kind were asked for.
+    """
+
+    applications: Applications
+    risk_model: RiskModel
+    pools: pd.Series
+    identities: Tensor
+    menu: Menu
+    origin: Origin
+    config: PublishConfig
+
+    def faces(self) -> Advice:
+        """The advisor's faces."""
+        return Advice("face", self._application_ids(), self.identities, self.menu)
+
+    def smiles(self, axes: tuple[str, ...]) -> Advice:
+        """The control without learning: the machine's risk as a smile, on the same identities."""
+        train_scores = self.risk_model.score(self.applications.select("train").frame)
+        smiles = risk_to_smile(self._scores().to_numpy(), train_scores, axes)
+        menu = only_exploit(smiles, self.config.identities_per_application)
+        return Advice("risk_to_smile", self._application_ids(), self.identities, menu)
+
+    def own_faces(self) -> np.ndarray:
+        """Which faces are the advisor's own, bool [n · m]; in round 0 that is all of them."""
+        explores = self.menu.explores
+        return np.ones_like(explores) if self.origin.kind == "explore" else ~explores
+
+    def features_of_faces(self) -> np.ndarray:
+        """Standardised features of the application behind each face, float [n · m, F]."""
+        return self.risk_model.standardiser.transform(self.applications.frame.loc[self._application_ids()])
+
+    def table(self) -> pd.DataFrame:
+        """Split and machine's score by application id."""
+        return pd.DataFrame({"split": self.pools, "score": self._scores()})
+
+    def outcomes(self) -> pd.Series:
+        """1 = repaid, by application id."""
+        return self.applications.outcomes.loc[self.pools.index]
+
+    def manifest(self, checks: list[Check]) -> Manifest:
+        """The manifest, but for the bundle's hash; `checks` are those that were passed."""
+        task = self.applications.task
+        return Manifest(
+            kind=self.origin.kind,
+            round_number=self.origin.round_number,
+            task_name=task.name,
+            task_hash=task.task_hash,
+            task_path=str(task.path),
+            trained_on=self.origin.trained_on,
+            trained_on_study=self.origin.study,
+            seed=self.config.seed,
+            git_revision=git_revision(),
+            created_at=now(),
+            conditions=CONDITIONS,
+            axes=FaceGenerator.axes,
+            weights=self.origin.weights,
+            checks=tuple(checks),
+            machine_balanced_accuracy=self.risk_model.balanced_accuracy(self.applications.select("test")),
+            pools={split: int((self.pools == split).sum()) for split in ("train", "test")},
+        )
+
+    def _application_ids(self) -> list[str]:
+        m = self.config.identities_per_application
+        return [application for application in self.pools.index for _ in range(m)]
+
+    def _scores(self) -> pd.Series:
+        frame = self.applications.frame.loc[self.pools.index]
+        return pd.Series(self.risk_model.score(frame), index=self.pools.index)
+
+
+def draw_pools(
+    applications: Applications, n_identities: int, config: PublishConfig, rng: np.random.Generator
+) -> tuple[pd.Series, Tensor]:
+    """The pools (split by application id), and the identities of each application's faces in a row, long [n · m]."""
+    pools = {split: draw_pool(applications, split, rng, config.max_pool_size) for split in ("train", "test")}
+    split_of = pd.Series({application: split for split, ids in pools.items() for application in ids})
+    assert config.identities_per_application <= n_identities
+    identities = draw_identities(len(split_of), config.identities_per_application, n_identities, rng)
+    return split_of, identities
