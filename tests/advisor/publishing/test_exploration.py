@@ -11,10 +11,12 @@ from torch import Tensor
 
 from advisor.bundles.draw_trials import draw_trials
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
+from models.expression import EXPRESSION_BOUNDS
 from models.response import ResponseModel
 from tests.support.tiny_study import write_task, write_tiny_bundle
 
-BOUNDS = torch.tensor([[-1.0, 1.0], [0.0, 1.0]])
+BOUNDS = torch.tensor(EXPRESSION_BOUNDS)
+N_AXES = len(BOUNDS)
 
 
 def seen_as_meant(identities: Tensor, expressions: Tensor) -> Tensor:  # noqa: ARG001
@@ -22,7 +24,7 @@ def seen_as_meant(identities: Tensor, expressions: Tensor) -> Tensor:  # noqa: A
 
 
 def unsure_about_the_second_axis() -> ResponseModel:
-    response = ResponseModel(2, 1, n_members=2)
+    response = ResponseModel(N_AXES, 1, n_members=2)
     with torch.no_grad():
         response.linear[:, 1] = torch.tensor([-2.0, 2.0])
     return response.requires_grad_(False)
@@ -32,7 +34,7 @@ def menu_of(n: int, m: int, share: float, seed: int) -> tuple[Menu, np.ndarray]:
     rng = np.random.default_rng(seed)
     trains = rng.random(n) < 0.5
     menu = exploring_menu(
-        torch.zeros(n, 2),
+        torch.zeros(n, N_AXES),
         torch.tensor(rng.integers(3, size=n * m)),
         trains,
         torch.zeros(n, 1),
@@ -61,7 +63,7 @@ def test_chances_of_an_applications_faces_sum_to_one_and_none_is_impossible_by_a
     assert np.allclose(chances.sum(1), 1)
     assert (chances > 0).all() or share == 0
     assert not menu.explores.reshape(n, m)[~trains].any()
-    assert not menu.expressions.reshape(n, m, 2)[~trains].any()
+    assert not menu.expressions.reshape(n, m, N_AXES)[~trains].any()
 
 
 def test_it_explores_where_the_members_disagree_and_as_often_as_asked() -> None:
