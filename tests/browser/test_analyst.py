@@ -128,7 +128,7 @@ def test_the_overview_answers_on_the_first_screen(analysts: KnownStudies, page: 
     page.set_viewport_size({"width": 1440, "height": 900})
     open_page(page, analysts, "")
     expect(page.get_by_role("heading", name="Did the faces help people decide better?")).to_be_in_viewport()
-    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_in_viewport(ratio=1, timeout=60_000)
     expect(page.get_by_text("that is +20.0 points (95% interval +6.5 to +33.5")).to_be_in_viewport()
     expect(page.get_by_text("Few people in round 1 (face 8, no advice 8)")).to_be_in_viewport()
     assert rows(page, 0)[0] == "1|than with no advice|16|+20.0 [+6.5, +33.5]|.008"
@@ -172,7 +172,7 @@ def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: KnownStudies, 
 
 def test_learning_shows_what_each_round_reached(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "learning")
-    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=60_000)
     assert rows(page, 0) == [
         "No advice|0|1|+0.0 [−8.1, +8.1]|1.000",
         "Face|0|1|+30.0 [+12.7, +47.3]|.003",
