@@ -160,7 +160,7 @@ def distil_percepts(
     """Fit the fast path from expressions to percepts to the shipped generator and perception."""
     from rich.progress import Progress
 
-    from advisor.encoder.composition import save_distilled
+    from advisor.encoder.distillation import save_distilled
 
     with Progress() as bars:
         task = bars.add_task("rendering and reading", total=samples)

@@ -13,14 +13,8 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from advisor.drawing.rendering import Progress, no_progress
-from advisor.encoder.composition import (
-    N_DISTILLED_FACES,
-    AdviceComposition,
-    PerceptPath,
-    distilled_path,
-    pixel_path,
-    usable_bounds,
-)
+from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path, usable_bounds
+from advisor.encoder.distillation import N_DISTILLED_FACES, distilled_path
 from advisor.encoder.off_policy import PredictedAccuracy
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel

@@ -18,7 +18,8 @@ from advisor.bundles.bundle import (
     write_bundle,
 )
 from advisor.drawing.rendering import Progress, draw_once, no_progress
-from advisor.encoder.composition import distilled_path, usable_bounds
+from advisor.encoder.composition import usable_bounds
+from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run

@@ -18,7 +18,8 @@ STEPS = """
 import sys, time
 from pathlib import Path
 import numpy as np, torch
-from advisor.encoder.composition import AdviceComposition, distilled_path, usable_bounds
+from advisor.encoder.composition import AdviceComposition, usable_bounds
+from advisor.encoder.distillation import distilled_path
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from advisor.encoder.train_encoder import EncoderData, train_encoder, training_processes

@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.encoder.composition import distilled_path, usable_bounds
+from advisor.encoder.composition import usable_bounds
+from advisor.encoder.distillation import distilled_path
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import encoder_features, load_encoder
 from advisor.publishing.bundle_faces import draw_identities

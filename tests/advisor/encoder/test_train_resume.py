@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.encoder.composition import DISTILLED_KIND
+from advisor.encoder.distillation import DISTILLED_KIND
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.train_encoder import CHECKPOINT_FILE, CHECKPOINT_KIND
 from advisor.runs.run_dir import RunDirectory
@@ -22,9 +22,7 @@ pytestmark = pytest.mark.training
 
 ROOT = Path(__file__).parents[3]
 # The command, with fewer faces to distil from: thousands take minutes, and none of them is what is tested.
-ADVISOR = (
-    "import advisor.encoder.composition as c; c.N_DISTILLED_FACES = 150; from advisor.cli import main; main()"
-)
+ADVISOR = "import advisor.encoder.distillation as d; d.N_DISTILLED_FACES = 150; from advisor.cli import main; main()"
 N_STEPS = 400
 SLOW_ENCODER = ("--set", f"encoder.n_steps={N_STEPS}", "--set", "encoder.checkpoint_steps=20")
 
