@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import TrainingError
+from data.said_wrong import instead_of_key
 
 
 class ResponseConfig(BaseModel):
@@ -126,7 +127,10 @@ def parse_config(model: type[ConfigT], settings: list[str], **fields: object) ->
         return model.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
+        location = [str(part) for part in first["loc"]]
+        option = ".".join(location)
+        if first["type"] == "extra_forbidden":
+            raise TrainingError(f"There is no option {option}; {instead_of_key(model, location)}.") from error
         raise TrainingError(
             f"The option {option}: {first['msg']}; change it with `--set {option}=…`."
         ) from error

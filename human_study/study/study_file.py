@@ -5,7 +5,6 @@ Not responsible for the database or for bundles: `live_study.py` brings the thre
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
+from data.said_wrong import instead_of, instead_of_key
 from human_study.study.amendments import design_of
 from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
@@ -221,40 +221,19 @@ def _task_found(task: str, folder: Path) -> str:
     return str(_found(Path(task), folder)) if looks_like_path else task
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "conditions": ConditionPlan,
-    "trials": TrialPlan,
-    "payment": Payment,
-    "recruitment": RecruitmentPlan,
-    "time_limits": TimeLimits,
-    "exclusions": Exclusions,
-    "screening": ScreeningQuestion,
-    "comprehension": ComprehensionQuestion,
-    "questionnaire": QuestionnaireQuestion,
-    "texts": Texts,
-    "ethics": Ethics,
-}
-
-
 def _sentence(path: Path, problem: Any) -> str:
     """One validation problem in words, with the nearest right key where a key is wrong."""
     location = [str(part) for part in problem["loc"] if part != "[key]"]
     where = ".".join(location)
     key = location[-1] if location else ""
     if problem["type"] == "extra_forbidden":
-        model = _SECTIONS.get(location[0], StudyFile) if len(location) > 1 else StudyFile
-        return f"{path}: there is no key {where}; {_nearest(key, list(model.model_fields))}."
+        return f"{path}: there is no key {where}; {instead_of_key(StudyFile, location)}."
     if problem["type"] == "missing":
         return f"{path}: the key {where} is missing; add it."
     if location[:1] == ["conditions"] and problem["type"] == "literal_error":
-        return f"{path}: {key} is no condition; {_nearest(key, list(CONDITIONS))}."
+        return f"{path}: {key} is no condition; {instead_of(key, CONDITIONS)}."
     if problem["type"] == "string_pattern_mismatch":
         pattern = str(problem["ctx"]["pattern"])
         return f"{path}: {where} is wrong: {PATTERNS_IN_WORDS.get(pattern, 'it has a wrong form')}."
     reason = str(problem["msg"]).removeprefix("Value error, ")
     return f"{path}: {where or 'it'} is wrong: {reason[:1].lower()}{reason[1:].rstrip('.')}."
-
-
-def _nearest(wrong: str, right: list[str]) -> str:
-    close = difflib.get_close_matches(wrong, right, n=1)
-    return f"did you mean {close[0]}?".rstrip("?") if close else f"the right ones are {', '.join(right)}"

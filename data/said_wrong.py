@@ -1,0 +1,30 @@
+"""What is wrong with a key or an option, in words: one way for study files and for `--set`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from data.nearest import nearest
+
+
+def instead_of(wrong: str, right: Iterable[str]) -> str:
+    """What to write in place of a wrong word: the nearest right one, or all of them where none is near."""
+    words = list(right)
+    meant = nearest(wrong, words)
+    return f"did you mean {meant}" if meant else f"the right ones are {', '.join(words)}"
+
+
+def instead_of_key(model: type[BaseModel], location: Sequence[str]) -> str:
+    """`instead_of` for the last key of a location inside a model, among the keys of the section that it is in."""
+    for part in location[:-1]:
+        if part in model.model_fields:  # positions in lists and names of entries are no keys
+            model = next(_models_in(model.model_fields[part].annotation), model)
+    return instead_of(location[-1], model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
