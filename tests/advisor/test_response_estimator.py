@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from advisor.drawing.rendering import encode_face, read_percepts, render_faces
 from advisor.encoder.composition import random_expressions
 from advisor.response_estimator import HumanResponseEstimator
+from models.expression import EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
@@ -169,7 +170,7 @@ def test_advice_as_pictures_is_read_by_face_perception() -> None:
     """Simulated people who approve whom they see smile: of pictures alone, it learns that they do."""
     rng = np.random.default_rng(8)
     generator, n = FaceGenerator.load(), 160
-    smiles = rng.uniform(-1, 1, n)
+    smiles = rng.uniform(*EXPRESSION_BOUNDS[0], n)
     expressions = random_expressions(n, generator.axis_bounds, rng)
     expressions[:, 0] = torch.tensor(smiles, dtype=torch.float32)
     faces = render_faces(generator, torch.tensor(rng.integers(generator.n_identities, size=n)), expressions)
