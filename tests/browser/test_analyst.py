@@ -13,6 +13,7 @@ from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.erase import erase_participant
 from human_study.findings.group_audits import group_findings
+from human_study.findings.harm_warnings import harm_findings
 from tests.browser.analyst_visit import ServedAnalysts, choose, csv_of, entered, rows, settled, turn_to
 from tests.support.analysed_study import (
     RESPONSE_SHA256,
@@ -242,8 +243,10 @@ def test_two_people_code_reasons_and_see_how_well_they_agree(analysts: KnownStud
 def test_audits_show_the_figures_of_every_group(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "audits", "reviewed")
     with DecisionStore.open(analysts.database_url) as store:
-        expected = group_findings(collect_results(store, "reviewed", "people")).tables[0].shown()
-    assert rows(page, 0) == ["|".join(row) for row in expected.to_numpy()]
+        results = collect_results(store, "reviewed", "people")
+        tables = [*harm_findings(results).tables, *group_findings(results).tables]
+    for place, table in enumerate(tables):
+        assert rows(page, place) == ["|".join(row) for row in table.shown().to_numpy()]
 
 
 def test_filters_leave_one_round_and_one_condition(analysts: KnownStudies, page: Page) -> None:

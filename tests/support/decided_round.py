@@ -11,7 +11,7 @@ import pytest
 
 from advisor.cli import main
 
-TRUST_IN_SMILES = 3.0  # log odds of approval a unit of smile
+TRUST_IN_SMILES = 4.0  # log odds of approval a unit of smile
 QUICK = (
     *("--set", "response.n_members=2", "--set", "response.max_steps=60"),
     *("--set", "encoder.n_steps=60", "--set", "encoder.batch_size=64"),
