@@ -13,6 +13,7 @@ from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 NewVisitor = Callable[..., BrowserContext]
+GO_ON = "Go on where you stopped"  # what the welcome page offers whom the platform sends again
 TOLD = "This page is no longer the one in use."
 
 
@@ -116,9 +117,9 @@ def test_a_click_on_a_device_that_was_left_changes_nothing(
     served = serve_study(write_study(tmp_path, conditions={"none": 1}, recruitment={"platform": "prolific"}))
     link = served.url + "/?PROLIFIC_PID=person-1"
     left, present = new_visitor().new_page(), new_visitor().new_page()
-    for page in (left, present):
+    for page, button in ((left, "Begin"), (present, GO_ON)):
         page.goto(link)
-        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name=button).click()
         page.get_by_role("button", name="I agree").wait_for()
         page.locator("[data-test-script-state=notRunning]").wait_for()
     left.get_by_role("button", name="I agree").click()
@@ -148,7 +149,7 @@ def test_what_another_device_had_queued_counts_for_the_first_unanswered_trial_on
         second = new.new_page()
         second.goto(link)
         assert "person-1" not in second.locator("main").inner_text()
-        second.get_by_role("button", name="Begin").click()
+        second.get_by_role("button", name=GO_ON).click()
         await_trial(second, 2)
         assert "PROLIFIC" not in second.url
         old.set_offline(False)
