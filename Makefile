@@ -29,8 +29,10 @@ endif
 # Two processes, a whole file to each, so that what a file trains or serves is made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Playwright keeps an event loop in its process, in which asyncio.run refuses to work: its tests run by themselves.
 test: chromium
-	$(PYTEST)
+	$(PYTEST) --ignore=tests/browser
+	$(PYTEST) tests/browser
 
 lint: setup
 	$(BIN)/ruff format --check .

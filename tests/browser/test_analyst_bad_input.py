@@ -50,10 +50,10 @@ SAYS: dict[str, dict[str, str]] = {
         "Audits": "no decision on an application of a known group",
     },
     "all_correct": {
-        "Overview": "within each group and outcome all decisions agree: no interval",
-        "Accuracy": "participants do not differ at all: no interval",
-        "Learning": "participants do not differ at all: no interval",
-        "Audits": "within each group and outcome all decisions agree: no interval",
+        "Overview": "fewer than 5 people in a group: no interval",
+        "Accuracy": "fewer than 5 people in a group: no interval",
+        "Learning": "fewer than 5 people in a group: no interval",
+        "Audits": "fewer than 5 people in a group: no interval",
     },
     "face_unfinished": {
         "Overview": WITHDREW,

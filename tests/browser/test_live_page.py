@@ -192,7 +192,7 @@ def test_a_closed_study_says_so_at_its_door_and_lets_who_is_in_it_finish(
     analysts.get_by_text("The study is closed: it takes nobody new").wait_for()
     late = new_visitor().new_page()
     late.goto(served.url)
-    expect(late.get_by_text("takes no more participants")).to_be_visible()
+    expect(late.get_by_text("not taking any more participants")).to_be_visible()
     expect(late.get_by_role("button", name="Begin")).to_have_count(0)
     for number in range(1, N_TRIALS + 1):
         decide(page, number)

@@ -87,7 +87,7 @@ def take_part(
         choices.append("approve" if smile_on(page, observer) > 0 else "deny")
         page.get_by_role("button", name=choices[-1].capitalize()).click()
     page.get_by_role("heading", name="Thank you").wait_for()
-    (cookie,) = [c for c in context.cookies() if c["name"] == "countenance_session_tiny_study"]
+    (cookie,) = [c for c in context.cookies() if c["name"].startswith("countenance_session_")]
     return cookie["value"], choices
 
 
