@@ -91,9 +91,6 @@ def take_part(
     return cookie["value"], choices
 
 
-@pytest.mark.xfail(
-    strict=False, reason="its helpers were changed with the cookie's name and not run whole since"
-)
 def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_same_app(
     tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: Callable[..., BrowserContext]
 ) -> None:

@@ -179,8 +179,17 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
         bundle = load_bundle(served.study_path.parent / "round_0" / "bundle")
         loans = pd.read_csv(served.study_path.parent / "task" / "loans.csv")
         forbidden = {*loans["loan_id"], "risk_to_smile", "shuffled", "propensity", "Debt ratio", "is_correct"}
-        forbidden |= set(bundle.images["image_sha256"].str[:16]) | {bundle.bundle_hash}
-        assert [word for word in sorted(forbidden) if word.encode() in traffic] == []
+        forbidden |= set(bundle.images["image_sha256"].str[:16]) | {
+            bundle.bundle_hash,
+            person.participant_key,
+        }
+        # Consent and the last page tell people their own key, by which they can ask for erasure; nothing else does.
+        elsewhere = traffic
+        for words in ("nennen Sie dazu diesen Schlüssel: `", "falls Ihre Daten gelöscht werden sollen: `"):
+            told_key = f"{words}{person.participant_key}`".encode()
+            assert told_key in traffic
+            elsewhere = elsewhere.replace(told_key, b"")
+        assert [word for word in sorted(forbidden) if word.encode() in elsewhere] == []
         # The pictures that came are those of this participant's own trials, each under an address of its own, at
         # which nobody else finds anything.
         own = {trial.trial_key: trial.image for trial in store.trials(person.participant_key) if trial.image}
