@@ -235,6 +235,7 @@ def evaluate(
         prediction_and_outcome,
         require_same_task,
         response_log_loss_on_study,
+        scored_decisions,
     )
     from data.store.decision_store import DecisionStore
 
@@ -246,8 +247,9 @@ def evaluate(
         with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
             kind = kind or store.study(study).participants
             require_same_task(trained, store.study(study))
-            measured = measured_accuracy(store, study, kind)
-            loss = response_log_loss_on_study(trained, store, study, kind)
+            decided = scored_decisions(store, study, kind)
+            measured = measured_accuracy(decided)
+            loss = response_log_loss_on_study(trained, store, decided)
         print(f"\nMeasured, participants: {kind}")
         print(measured.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         print("\nThis run's faces, balanced accuracy on test applications:")

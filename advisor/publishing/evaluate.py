@@ -98,14 +98,16 @@ def evaluate_run(trained: TrainedRun) -> RunEvaluation:
     )
 
 
-def measured_accuracy(store: DecisionStore, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
-    """What participants of a study reached on test applications, a row a round and condition.
+def scored_decisions(store: DecisionStore, study_name: str, kind: ParticipantKind) -> pd.DataFrame:
+    """The decisions of a study on test applications that count (as for the report), and the pictures shown."""
+    return counted_decisions(store, study_name, kind, split="test", columns=("image", "image_sha256"))
 
-    Of whose decisions, and which of them, advisor/measurement/counted_decisions.py says, as for the report.
+
+def measured_accuracy(decided: pd.DataFrame) -> pd.DataFrame:
+    """What participants reached in `scored_decisions`, a row a round and condition.
 
     Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced).
     """
-    decided = counted_decisions(store, study_name, kind, split="test")
     rows = []
     for (round_number, condition), group in decided.groupby(["round_number", "condition"]):
         estimate = balanced_accuracy(group)
@@ -128,11 +130,9 @@ def measured_accuracy(store: DecisionStore, study_name: str, kind: ParticipantKi
 
 
 def response_log_loss_on_study(
-    trained: TrainedRun, store: DecisionStore, study_name: str, kind: ParticipantKind
+    trained: TrainedRun, store: DecisionStore, decided: pd.DataFrame
 ) -> float | None:
-    """ĥ's log-loss, in nats a decision, on a study's *test* decisions with faces; None where there are none."""
-    shown = ("image", "image_sha256")
-    decided = counted_decisions(store, study_name, kind, split="test", columns=shown)
+    """ĥ's log-loss, in nats a decision, on those `scored_decisions` that had faces; None where there are none."""
     decided = decided[decided["image"].notna()]
     if decided.empty:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -21,27 +23,24 @@ def session_cookie(study_name: str) -> str:
 def guarded(send: Send) -> Send:
     """Answers that tell no other site where the browser came from, and are what they say they are."""
 
-    async def send_guarded(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Referrer-Policy"] = "no-referrer"
-            headers["X-Content-Type-Options"] = "nosniff"
-        await send(message)
-
-    return send_guarded
+    return _with_headers(send, {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"})
 
 
 def unframed(send: Send) -> Send:
     """Answers that no page may show in a frame: cookies do not reach it there, and clicks could be stolen."""
 
-    async def send_unframed(message: Message) -> None:
+    return _with_headers(
+        send, {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
+    )
+
+
+def _with_headers(send: Send, added: Mapping[str, str]) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["X-Frame-Options"] = "DENY"
-            headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+            MutableHeaders(scope=message).update(added)
         await send(message)
 
-    return send_unframed
+    return send_with_headers
 
 
 def is_framed(connection: HTTPConnection) -> bool:

@@ -17,6 +17,7 @@ from advisor.publishing.evaluate import (
     measured_accuracy,
     prediction_and_outcome,
     response_log_loss_on_study,
+    scored_decisions,
 )
 from advisor.publishing.publish import publish_run
 from advisor.response.training_decisions import decisions_of_study
@@ -98,8 +99,9 @@ def test_evaluation_predicts_and_measures(simulation: Path) -> None:
     assert predicted.predicted_accuracy > predicted.predicted_accuracy_neutral
     assert predicted.held_out_log_loss < predicted.application_alone_log_loss < 0.7
     with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
-        measured = measured_accuracy(store, STUDY_NAME, "simulated").set_index(["round_number", "condition"])
-        loss = response_log_loss_on_study(TrainedRun.load(run), store, STUDY_NAME, "simulated")
+        decided = scored_decisions(store, STUDY_NAME, "simulated")
+        measured = measured_accuracy(decided).set_index(["round_number", "condition"])
+        loss = response_log_loss_on_study(TrainedRun.load(run), store, decided)
     assert abs(measured.at[(1, "face"), "accuracy"] - predicted.predicted_accuracy) < 0.08
     assert loss is not None
     assert 0.4 < loss < 0.7
