@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from data.errors import StudyError
+
 ParticipantKind = Literal["people", "simulated"]
 ParticipantStatus = Literal["active", "completed", "returned", "timed_out", "screened_out"]
 FINAL_STATUSES: tuple[ParticipantStatus, ...] = ("completed", "returned", "timed_out", "screened_out")
@@ -64,6 +66,26 @@ class Record(BaseModel):
         return storable_text(value) if isinstance(value, str) else value
 
 
+def without_database(study_file: str) -> str:
+    """A stored study file without the URL of its database; as it is where it names none or cannot be read."""
+    if '"database"' not in study_file:
+        return study_file
+    try:
+        return json.dumps({key: value for key, value in _content(study_file).items() if key != "database"})
+    except StudyError:
+        return study_file
+
+
+def _content(study_file: str) -> dict[str, Any]:
+    try:
+        content = json.loads(study_file or "null")
+    except ValueError:
+        content = False
+    if isinstance(content, dict | None):
+        return content or {}
+    raise StudyError("the study file that the database holds is damaged; restore the database from a copy")
+
+
 StudyName = Annotated[str, Meaning("name of the study", references="study.name")]
 BundleHash = Annotated[str, Meaning("hash of the advice bundle", references="bundle.bundle_hash")]
 ParticipantKey = Annotated[
@@ -77,7 +99,9 @@ class Study(Record):
     name: Annotated[str, Meaning("name of the study", primary_key=True)]
     task_name: Annotated[str, Meaning("name of the decision task")]
     task_hash: Annotated[str, Meaning("hash of the task file and its table")]
-    study_file: Annotated[str, Meaning("the study file's checked content", unit="JSON")]
+    study_file: Annotated[
+        str, Meaning("the study file's checked content, without its database's URL", unit="JSON")
+    ]
     study_hash: Annotated[str, Meaning("hash of the study file's checked content")]
     participants: Annotated[ParticipantKind, Meaning("whom the study recruits")]
     status: Annotated[Literal["open", "closed"], Meaning("whether new participants are taken")] = "open"
@@ -85,6 +109,20 @@ class Study(Record):
         default_factory=now
     )
     closed_at: Annotated[AwareDatetime | None, Meaning("when the study was closed", "UTC")] = None
+
+    @field_validator("study_file")
+    @classmethod
+    def _without_its_database(cls, study_file: str) -> str:
+        # The URL may hold a password. Versions before stored it, so that it is dropped on the way out, too.
+        return without_database(study_file)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What the study file says, as plain values, without sections that are empty.
+
+        {} for a study without a file. Raises StudyError where the stored file is damaged.
+        """
+        return {key: value for key, value in _content(self.study_file).items() if value is not None}
 
 
 class Bundle(Record):

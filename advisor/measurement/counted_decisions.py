@@ -11,7 +11,6 @@ analysis makes of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -32,8 +31,7 @@ _COLUMNS = (
 
 def left_out(study: Study, participants: pd.DataFrame, decisions: pd.DataFrame) -> pd.Series:
     """Participant key → why that person does not count, of everybody who does not (see `excluded_participants`)."""
-    declared = json.loads(study.study_file).get("exclusions") or {}
-    return excluded_participants(declared, participants, decisions)
+    return excluded_participants(study.declared.get("exclusions", {}), participants, decisions)
 
 
 def counted(decisions: pd.DataFrame, excluded: pd.Series) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -142,8 +141,7 @@ def _menu_of_run(
 def require_allowed(study: Study, run_path: Path | None) -> None:
     """Raise BundleError, before anything is written, if the study may not show what the run was trained on."""
     trained_on = "nothing" if run_path is None else read_participants(RunDirectory.open(run_path)).kind
-    allowed = json.loads(study.study_file).get("allow_simulated_advisor", False)
-    require_participants(trained_on, study.participants, allowed)
+    require_participants(trained_on, study.participants, study.declared.get("allow_simulated_advisor", False))
 
 
 def _require(checks: Iterable[Check]) -> None:

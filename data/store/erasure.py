@@ -3,7 +3,6 @@
 Not responsible for the folders themselves: `human_study.dataset.erase` cleans exports and runs.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -175,7 +174,7 @@ def require_not_erased(
 
 
 def _due(study: Study) -> datetime | None:
-    days = (json.loads(study.study_file).get("ethics") or {}).get("retention_days")
+    days = study.declared.get("ethics", {}).get("retention_days")
     if days is None or study.closed_at is None:
         return None
     return study.closed_at + timedelta(days=days)

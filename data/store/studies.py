@@ -1,6 +1,5 @@
 """The part of the store that knows studies, the bundles they serve, and their rounds."""
 
-import json
 from collections.abc import Mapping
 
 from sqlalchemy import insert, select, update
@@ -190,7 +189,7 @@ def _check_bundle_suits(study: Study, bundle: Bundle) -> None:
             f'bundle {bundle.bundle_hash[:12]} advises on another task than study "{study.name}" '
             f"({study.task_name}); name a bundle that was published for this very task file and table"
         )
-    allowed = bool(json.loads(study.study_file).get("allow_simulated_advisor", False))
+    allowed = study.declared.get("allow_simulated_advisor", False)
     if study.participants == "people" and bundle.trained_on == "simulated" and not allowed:
         raise StudyError(
             f'bundle {bundle.bundle_hash[:12]} was trained on simulated people and "{study.name}" recruits'

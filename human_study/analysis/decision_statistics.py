@@ -25,6 +25,14 @@ from advisor.measurement.accuracy import (
 from advisor.measurement.crossed_means import crossed_means
 from advisor.measurement.estimate import Estimate, mean_estimate
 
+_FIGURES = [
+    "accuracy", "ci_low", "ci_high", "plain_accuracy", "plain_accuracy_low", "plain_accuracy_high", "d_prime",
+    "d_prime_low", "d_prime_high", "criterion", "criterion_low", "criterion_high", "approval_rate",
+]  # fmt: skip
+_ACCURACY_COLUMNS = [
+    "round_number", "condition", "n_participants", "n_decisions", *_FIGURES, "reason", "signal_reason"
+]  # fmt: skip
+
 
 def plain_accuracy(decisions: pd.DataFrame) -> Estimate:
     """The share of correct decisions, whatever the outcomes; interval as for `balanced_accuracy`."""
@@ -83,10 +91,7 @@ def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.
             row |= {name: estimate.value, f"{name}_low": estimate.ci_low, f"{name}_high": estimate.ci_high}
         row["approval_rate"] = float(group["approved"].mean()) if len(group) else np.nan
         rows.append(row | {"reason": balanced.reason, "signal_reason": d_prime.reason or criterion.reason})
-    texts = ["condition", "reason", "signal_reason"]
-    table = pd.DataFrame(rows, columns=["round_number", *texts] if not rows else None)
-    figures = table.columns.difference(["round_number", "n_participants", "n_decisions", *texts])
-    return table.astype(dict.fromkeys(figures, float))
+    return pd.DataFrame(rows, columns=_ACCURACY_COLUMNS).astype(dict.fromkeys(_FIGURES, float))
 
 
 def participant_table(decisions: pd.DataFrame) -> pd.DataFrame:

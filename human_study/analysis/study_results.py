@@ -92,7 +92,7 @@ class StudyResults:
     @cached_property
     def cells(self) -> list[tuple[int, str]]:
         """Every (round, condition) that the study file declares or somebody was in, in the order of display."""
-        declared = json.loads(self.study.study_file).get("conditions", {})
+        declared = self.study.declared.get("conditions", {})
         seen = set(zip(self.participants["round_number"], self.participants["condition"], strict=True))
         return [
             (int(number), condition)

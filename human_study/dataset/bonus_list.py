@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def list_bonuses(
             pays no bonus; or `out` exists.
     """
     study = store.study(study_name)
-    payment = Payment.model_validate(json.loads(study.study_file).get("payment", {}))
+    payment = Payment.model_validate(study.declared.get("payment", {}))
     if not payment.bonus_per_correct:
         raise StudyError(f"{study_name} pays no bonus; its study file says bonus_per_correct: 0.")
     release_overdue(store, study_name)

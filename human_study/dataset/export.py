@@ -59,8 +59,8 @@ WITHHELD_FIELDS = {
     "participant": ("session_token_hash", "lease_id", "completion_code"),
     "bundle": ("bundle_path",),
 }
-# Of the study file: where the database is (with a password, maybe), and how participants are sent and paid.
-WITHHELD_STUDY_KEYS = ("database", "recruitment")
+# Of the study file: how participants are sent and paid.
+WITHHELD_STUDY_KEYS = ("recruitment",)
 ANALYSED = "analysed_decision"
 _ANALYSED_MEANINGS: dict[str, tuple[type, str, str]] = {
     "trial_key": (str, "the trial", ""),
@@ -143,9 +143,8 @@ def _tables(rows: dict[str, list[dict[str, Any]]], results: StudyResults) -> lis
         fields = tuple(field for field in stored_fields(record) if field.name not in withheld)
         tables.append(DataTable(name, fields, rows[name]))
     (study,) = rows["study"]
-    declared = json.loads(study["study_file"])
     study["study_file"] = json.dumps(
-        {key: value for key, value in declared.items() if key not in WITHHELD_STUDY_KEYS}
+        {key: value for key, value in results.study.declared.items() if key not in WITHHELD_STUDY_KEYS}
     )
     counts = ~results.all_decisions["participant_key"].isin(results.excluded.index)
     analysed = results.all_decisions.assign(counts=counts)[list(_ANALYSED_MEANINGS)].sort_values("trial_key")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 from data.store.decision_store import DecisionStore
@@ -14,7 +13,6 @@ def release_overdue(store: DecisionStore, study_name: str) -> int:
 
     Raises StudyError where the study is unknown.
     """
-    declared = json.loads(store.study(study_name).study_file).get("time_limits") or {}
-    limits = TimeLimits.model_validate(declared)
+    limits = TimeLimits.model_validate(store.study(study_name).declared.get("time_limits", {}))
     total = None if limits.total_minutes is None else timedelta(minutes=limits.total_minutes)
     return store.release_timed_out(study_name, timedelta(minutes=limits.idle_minutes), total)

@@ -15,6 +15,7 @@ from human_study.presentation.labels import (
 
 _ROUND = Column("round_number", "Round", "integer")
 _CONDITION = Column("label", "Condition")
+NO_CELLS = "no round has a condition yet that its study file declares or that somebody was in"
 
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -23,6 +24,8 @@ def _labelled(table: pd.DataFrame) -> pd.DataFrame:
 
 def accuracy_findings(results: StudyResults) -> Finding:
     """Accuracy by round and condition, with its figure; one row for each cell of the design."""
+    if results.accuracy.empty:
+        return not_computed("accuracy", "Accuracy", NO_CELLS)
     machine = results.accuracy["round_number"].map(results.machine_accuracy)
     table = _labelled(results.accuracy).rename(columns={"ci_low": "accuracy_low", "ci_high": "accuracy_high"})
     table = table.assign(against_machine=table["accuracy"] - machine)
@@ -84,6 +87,8 @@ def contrast_findings(results: StudyResults) -> Finding:
 
 def signal_findings(results: StudyResults) -> Finding:
     """d′, criterion and the share approved."""
+    if results.accuracy.empty:
+        return not_computed("signal_detection", "Sensitivity and inclination", NO_CELLS)
     table = _labelled(results.accuracy).assign(reason=results.accuracy["signal_reason"])
     columns = (
         _ROUND,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,8 +42,7 @@ def enter_study(store: DecisionStore, study: StudyFile, task: DecisionTask, reco
 
 def _declared(study: Study) -> dict[str, Any]:
     """What a stored study file says, with the defaults of keys that are younger than it."""
-    content: dict[str, Any] = json.loads(study.study_file)
     try:
-        return StudyFile.model_validate(content).model_dump(mode="json")
+        return StudyFile.model_validate(study.declared).model_dump(mode="json")
     except ValidationError:  # it holds what is refused by now
-        return content
+        return study.declared

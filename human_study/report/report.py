@@ -4,7 +4,6 @@ What is in it; how it is written down stands in report_page.py and report.html. 
 study_findings.py.
 """
 
-import json
 import platform
 import textwrap
 from datetime import UTC, datetime
@@ -126,7 +125,7 @@ def write_preregistration(study: str, database_url: str | None, out: Path) -> Pa
     else:
         with DecisionStore.open(database_url or DEFAULT_DATABASE_URL, create=False) as store:
             record = store.study(study)
-        content, study_hash = json.loads(record.study_file), record.study_hash
+        content, study_hash = record.declared, record.study_hash
         if "conditions" not in content:
             raise StudyError(
                 f'study "{study}" was simulated or imported, so it has no study file to preregister; '

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from data.codebook import codebook, record_name, stored_fields
-from data.records import STORED_RECORDS, Decision, Trial
+from data.errors import StudyError
+from data.records import STORED_RECORDS, Decision, Study, Trial
 
 
 def decision(**changes: object) -> Decision:
@@ -73,3 +74,31 @@ def test_keys_are_random_and_records_immutable() -> None:
     assert decision().decided_at.tzinfo is UTC
     with pytest.raises(ValidationError):
         one.position = 3  # type: ignore[misc]
+
+
+def study_of(study_file: str) -> Study:
+    return Study(
+        name="s", task_name="t", task_hash="h", study_file=study_file, study_hash="h", participants="people"
+    )
+
+
+@pytest.mark.parametrize(
+    ("study_file", "declared"),
+    [
+        ("", {}),
+        ("{}", {}),
+        ('{"exclusions": null, "conditions": {"face": 1}}', {"conditions": {"face": 1}}),
+        ('{"database": "postgresql://me:hush@host/db", "language": "de"}', {"language": "de"}),
+    ],
+)
+def test_any_stored_study_file_says_what_it_declares(study_file: str, declared: dict) -> None:
+    study = study_of(study_file)
+    assert study.declared == declared
+    assert "hush" not in study.study_file
+
+
+@pytest.mark.parametrize("study_file", ['{"conditions": {', "[]", '"database"'])
+def test_a_damaged_study_file_is_told_where_it_is_asked_for(study_file: str) -> None:
+    study = study_of(study_file)
+    with pytest.raises(StudyError, match="is damaged; restore"):
+        _ = study.declared

@@ -14,9 +14,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from data.errors import StudyError
 from data.records import Answer, Participant, Study
+from data.store import sql_tables
+from data.store.database import open_engine
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.export import export_study
@@ -224,7 +227,8 @@ def test_nothing_that_names_people_or_opens_doors_is_exported(exported: Path, tm
     columns = {name for table in table_names(exported) for name in read_table(exported, table).column_names}
     for forbidden in ("external_id", "session_id", "session_token_hash", "lease_id", "completion_code"):
         assert forbidden not in columns
-    with DecisionStore.open(f"sqlite:///{tmp_path / 'secret.db'}") as store:
+    url = f"sqlite:///{tmp_path / 'secret.db'}"
+    with DecisionStore.open(url) as store:
         bundle = create_study(store, tmp_path, "people", n_rounds=1, name="other")[0]
         file = {"database": "postgresql://me:hunter2@host/db", "recruitment": {"completion_code": "C0DE77"}}
         store.create_study(
@@ -237,6 +241,9 @@ def test_nothing_that_names_people_or_opens_doors_is_exported(exported: Path, tm
                 participants="people",
             )
         )
+        as_before = update(sql_tables.study).where(sql_tables.study.c.name == "secretive")
+        with open_engine(url).begin() as connection:  # versions before kept the database's URL
+            connection.execute(as_before.values(study_file=json.dumps({**file, "conditions": {"face": 1}})))
         store.start_round("secretive", bundle.bundle_hash)
         person = Participant(
             study_name="secretive",

@@ -91,6 +91,15 @@ def test_what_no_decision_depends_on_may_change_while_a_study_runs(
     assert store.conditions("tiny_study")[0].quota == 2
 
 
+def test_the_password_of_a_study_file_stays_in_the_file(tmp_path: Path) -> None:
+    path = write_study(tmp_path, database="postgresql://me:hunter2@host/db")
+    with LiveStudy.open(str(path), f"sqlite:///{tmp_path / 'served.db'}").store as store:
+        prepared(path, store)
+        assert "host" not in store.study("tiny_study").study_file
+    written = b"".join(one.read_bytes() for one in tmp_path.glob("served.db*"))
+    assert b"tiny_study" in written and b"hunter2" not in written
+
+
 def test_conditions_stay_balanced_when_many_arrive_at_once(tmp_path: Path, store: DecisionStore) -> None:
     live = prepared(write_study(tmp_path, conditions={"face": 1, "none": 1, "score": 1}), store)
     arrivals = [threading.Thread(target=arrive, args=(live, f"visitor {number}")) for number in range(12)]

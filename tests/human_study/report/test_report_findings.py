@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import StudyError
+from data.records import Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.cli import app
@@ -203,6 +204,19 @@ def test_a_task_that_is_gone_costs_the_audits_and_not_the_report(database: str, 
     found = findings_of(database)
     assert "there is no decision task" in found["groups"].reason
     assert found["accuracy"].reason == ""
+
+
+def test_a_study_without_a_study_file_says_what_it_lacks_and_makes_no_mistake(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = Study(
+        name=STUDY, task_name="t", task_hash="h", study_file="{}", study_hash="h", participants="people"
+    )
+    with DecisionStore.open(database) as store:
+        store.create_study(empty)
+    found = findings_of(database)
+    assert found["accuracy"].reason.startswith("no round has a condition yet")
+    assert not caplog.records
 
 
 def test_a_mistake_in_one_finding_costs_no_other_and_is_logged_without_data(
