@@ -17,6 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.upsampled_convolution import convolve_upsampled
+
+LEAST_SIZE_UPSAMPLED_LAST = 8  # pixels
+
 
 def _import_package() -> types.ModuleType:
     stand_ins = {} if "aim" in sys.modules else {"aim": types.ModuleType("aim")}
@@ -89,9 +93,7 @@ def _styled(
     conv, to_noise = getattr(block, f"conv{number}"), getattr(block, f"to_noise{number}")
     scale = getattr(block, f"to_style{number}")(style) + 1
     x = x * (owed * scale)[:, :, None, None].to(x.dtype)
-    if number == 1 and block.upsample is not None:
-        x = block.upsample(x)
-    x = F.conv2d(x, conv.weight.to(x.dtype), padding=1)
+    x = _convolved(x, conv.weight.to(x.dtype), block.upsample if number == 1 else None)
     kernel_energy = conv.kernel_energy if hasattr(conv, "kernel_energy") else _kernel_energy(conv)
     energy = scale.float().square() @ kernel_energy
     demodulation = torch.rsqrt(energy + conv.eps)
@@ -102,6 +104,16 @@ def _styled(
         added = to_noise(noise[:, : x.shape[2], : x.shape[3]].to(to_noise.weight.dtype)).permute(0, 3, 2, 1)
     x = x + (added / demodulation[:, :, None, None]).to(x.dtype)
     return F.leaky_relu(x, 0.2, inplace=True), demodulation.to(scale.dtype)
+
+
+def _convolved(x: Tensor, kernel: Tensor, upsample: nn.Module | None) -> Tensor:
+    """The kernel's convolution of x, upsampled before where that is asked for."""
+    if upsample is None:
+        return F.conv2d(x, kernel, padding=1)
+    # The other order pays where multiplying is dear, and the image is more than its border.
+    if x.dtype == torch.float32 and x.shape[-1] >= LEAST_SIZE_UPSAMPLED_LAST:
+        return convolve_upsampled(x, kernel)
+    return F.conv2d(upsample(x), kernel, padding=1)
 
 
 def _add_colours(to_rgb: Any, x: Tensor, owed: Tensor, rgb: Tensor | None, style: Tensor) -> Tensor:

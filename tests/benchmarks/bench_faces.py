@@ -36,7 +36,10 @@ def matmul_rate(dtype: torch.dtype) -> float:
 
 
 def convolution_operations(generator: FaceGenerator) -> int:
-    """Operations of the convolutions in drawing one face; a multiply-add counts two."""
+    """Operations of the convolutions in drawing one face, done one by one; a multiply-add counts two.
+
+    In float32 fewer are done (models/upsampled_convolution.py), so that its share of the matmul rate may exceed 100 %.
+    """
     total = 0
     side = 4
     synthesis = generator.network.synthesis
