@@ -197,7 +197,7 @@ class Participant(Record):
     session_token_hash: Annotated[
         str | None, Meaning("SHA-256 of the secret in the participant's cookie")
     ] = None
-    lease_id: Annotated[str | None, Meaning("the tab that may act for the participant")] = None
+    lease_id: Annotated[str | None, Meaning("lease of the open page that acts for the participant")] = None
     created_at: Annotated[AwareDatetime, Meaning("when the participation began", "UTC")] = Field(
         default_factory=now
     )
@@ -316,6 +316,10 @@ class Answer(Record):
     answered_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
         default_factory=now
     )
+
+
+MOVED_LEASE = "moved_lease"  # the event that another open page acts for the participant from then on
+MOVES = (MOVED_LEASE, "moved_place")  # and as versions before called it
 
 
 class Event(Record):

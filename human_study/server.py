@@ -24,7 +24,7 @@ from human_study.participants.entrance import Entrance
 from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
@@ -39,7 +39,7 @@ _OPTIONS = {"runner.postScriptGC": False}
 
 
 def participant_app(
-    live: LiveStudy, study_path: str, database_url: str, access_log: Path | None = None
+    running: RunningStudy, study_path: str, database_url: str, access_log: Path | None = None
 ) -> App:
     """The ASGI app that participants reach: welcome page, Streamlit's steps, decisions, faces, readiness."""
 
@@ -47,7 +47,7 @@ def participant_app(
         try:
             # A database that does not answer at all must not let a load balancer wait.
             async with asyncio.timeout(_READY_WITHIN_S):
-                await run_in_threadpool(live.store.check_ready)
+                await run_in_threadpool(running.store.check_ready)
         except TimeoutError:
             return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
@@ -55,9 +55,9 @@ def participant_app(
     async def unavailable(_request: Request, _error: CountenanceError) -> Response:
         return JSONResponse({"error": "The study cannot be reached at the moment."}, 503)
 
-    text = live.messages.text
+    text = running.messages.text
     page = first_page(
-        live.study.title, live.study.language, text("page.waiting"), text("welcome.lacks_script")
+        running.study.title, running.study.language, text("page.waiting"), text("welcome.lacks_script")
     )
 
     async def index(_request: Request) -> Response:
@@ -66,10 +66,15 @@ def participant_app(
     return App(
         _FOLDER / "participants" / "participant_app.py",
         secrets={"study_file": study_path, "database_url": database_url},
-        routes=[Route("/", index), Route("/ready", ready), *Welcome(live).routes, *trial_player_routes(live)],
+        routes=[
+            Route("/", index),
+            Route("/ready", ready),
+            *Welcome(running).routes,
+            *trial_player_routes(running),
+        ],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
-            Middleware(Entrance, study_name=live.study.name),
+            Middleware(Entrance, study_name=running.study.name),
             Middleware(StaticFiles),
         ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},
@@ -101,14 +106,14 @@ def serve(
         _require_free(analyst_port, LOOPBACK)
     if replica:
         require_replicable(database_url or load_study_file(study_path).database)
-    live = LiveStudy.open(study_path, database_url)
-    database_url = database_url or live.study.database
-    with live.store, contextlib.ExitStack() as beside:
-        live.prepare()
-        live.store.require_erasure_key()
+    running = RunningStudy.open(study_path, database_url)
+    database_url = database_url or running.study.database
+    with running.store, contextlib.ExitStack() as beside:
+        running.prepare()
+        running.store.require_erasure_key()
         key = None if replica else analyst_key(analyst_key_file)
-        beside.enter_context(retained_while_served(live.store))
-        print(f"Study {live.study.name}, for {live.study.participants}. Stop with Ctrl-C.")
+        beside.enter_context(retained_while_served(running.store))
+        print(f"Study {running.study.name}, for {running.study.participants}. Stop with Ctrl-C.")
         print(f"Participants: http://{'localhost' if host == LOOPBACK else host}:{port}/welcome", flush=True)
         if host != LOOPBACK:
             print(
@@ -117,14 +122,14 @@ def serve(
             )
         if key is not None:
             beside.enter_context(
-                analyst_process(live.study.name, analyst_port, database_url, key, analyst_host)
+                analyst_process(running.study.name, analyst_port, database_url, key, analyst_host)
             )
             # What is not a terminal may be a log, which is read by others than the key is for.
             print("Analysts:     " + key.address(analyst_port, shown=sys.stdout.isatty()), flush=True)
         # What is loaded by now stays; the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-        run_app(participant_app(live, study_path, database_url, access_log), port, host, options=_OPTIONS)
+        run_app(participant_app(running, study_path, database_url, access_log), port, host, options=_OPTIONS)
 
 
 def _require_free(port: int, host: str) -> None:

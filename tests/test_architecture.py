@@ -62,7 +62,7 @@ RULES = {
     "human_study.study": Rule("data data.formats data.tasks advisor.bundles"),
     "human_study.participation": Rule(f"{_DATA} advisor.bundles human_study.study human_study.web"),
     "human_study.participants": Rule(
-        "data data.formats advisor.bundles human_study.study human_study.web human_study.participation",
+        "data data.formats data.tasks advisor.bundles human_study.study human_study.web human_study.participation",
         uses="http streamlit",
     ),
     "human_study.participants.trial_player": Rule(
@@ -123,6 +123,12 @@ def test_a_room_imports_and_uses_only_what_its_rule_allows(room: str) -> None:
         found |= {(module, name) for name in module_arrows()[module] if room_of(name) not in below}
         found |= {(module, name) for name in imported_names(path) if name.split(".")[0] in forbidden}
     assert found == set()
+
+
+def test_what_participants_see_asks_services_and_never_the_store() -> None:
+    shown = [path for name, path in modules().items() if name.startswith("human_study.participants.")]
+    assert len(shown) > 5
+    assert [path.name for path in shown if ".store" in path.read_text().replace("data.store", "")] == []
 
 
 def test_there_is_a_rule_for_every_room_and_no_other() -> None:

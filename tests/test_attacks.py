@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from tests.human_study.participants.test_trial_player import (
     JSON_VALUES,
     Visitor,
@@ -27,7 +27,7 @@ __all__ = ["client", "live"]  # fixtures
 
 BODIES_A_TIME = 100
 CLEAR = {200, 400, 404, 409, 413}
-PATHS = st.sampled_from(["/api/decisions", "/api/initial-decisions", "/api/places"])
+PATHS = st.sampled_from(["/api/decisions", "/api/initial-decisions", "/api/leases"])
 
 
 def altered(right: dict[str, object]) -> st.SearchStrategy[bytes]:
@@ -44,7 +44,7 @@ def altered(right: dict[str, object]) -> st.SearchStrategy[bytes]:
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_ten_thousand_random_bodies_store_nothing_that_was_not_decided(
-    live: LiveStudy, client: TestClient, data: st.DataObject
+    live: RunningStudy, client: TestClient, data: st.DataObject
 ) -> None:
     visitor = Visitor(live, data.draw(st.uuids()).hex)
     headers = {**visitor.headers, "Content-Type": "application/json"}
@@ -107,7 +107,7 @@ def test_ten_megabytes_are_refused_before_they_are_read(served: ServedStudy) -> 
     connection.close()
 
 
-@pytest.mark.parametrize("path", ["/begin", "/api/decisions", "/api/initial-decisions", "/api/places"])
+@pytest.mark.parametrize("path", ["/begin", "/api/decisions", "/api/initial-decisions", "/api/leases"])
 def test_other_sites_cannot_act_for_anybody(served: ServedStudy, path: str) -> None:
     headers = {
         "Sec-Fetch-Site": "cross-site",

@@ -12,6 +12,8 @@ from data.admission import Occupancy, ParticipantPlan
 from data.errors import StoreError, StudyError
 from data.records import (
     FINAL_STATUSES,
+    MOVED_LEASE,
+    MOVES,
     Bonus,
     EarlierSession,
     Event,
@@ -163,13 +165,12 @@ class Participants(Transactions):
             )
         return token
 
-    def take_lease(self, participant_key: str, lease_id: str | None = None) -> str:
-        """Make `lease_id` (a new one if left out) the place that acts for the participant from now on.
+    def take_lease(self, participant_key: str, lease_id: str) -> None:
+        """Make `lease_id` the lease that acts for the participant from now on.
 
-        A place is an open page: a tab, a window, a device. Where it is another than before, the move is an
-        event, "moved_place", whose detail names the trial that was due then.
+        Every open page (a tab, a window, a device) has a lease. Where it is another than before, the move is an
+        event, MOVED_LEASE, whose detail names the trial that was due then.
         """
-        lease_id = lease_id or new_key()
         columns = sql_tables.participant.c
         statement = update(sql_tables.participant).where(columns.participant_key == participant_key)
         with self._writing() as connection:
@@ -178,14 +179,13 @@ class Participants(Transactions):
                 connection.execute(statement.values(lease_id=lease_id, last_seen_at=now()))
                 if before is not None:
                     self._note_move(connection, participant_key)
-        return lease_id
 
     def trial_due_at_move(self, participant_key: str) -> str | None:
-        """The key of the trial that was due when the participant last moved to another place, or None."""
+        """The key of the trial that was due when the participant last moved to another lease, or None."""
         columns = sql_tables.event.c
         query = (
             select(columns.detail)
-            .where(columns.participant_key == participant_key, columns.kind == "moved_place")
+            .where(columns.participant_key == participant_key, columns.kind.in_(MOVES))
             .order_by(columns.row_number.desc())
             .limit(1)
         )
@@ -197,7 +197,7 @@ class Participants(Transactions):
     def _note_move(connection: Connection, participant_key: str) -> None:
         due = find_first_unanswered(connection, participant_key)
         detail = json.dumps({"trial_key": due.trial_key if due else None})
-        moved = Event(participant_key=participant_key, kind="moved_place", detail=detail)
+        moved = Event(participant_key=participant_key, kind=MOVED_LEASE, detail=detail)
         write_records(connection, sql_tables.event, [moved])
 
     def touch(self, participant_key: str) -> None:

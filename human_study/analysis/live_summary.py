@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from data.records import ParticipantKind, StudyCondition
+from data.records import MOVES, ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import STATUSES
 
@@ -101,7 +101,7 @@ def _under_way(
     active: pd.DataFrame, decisions: pd.DataFrame, events: pd.DataFrame, moment: datetime
 ) -> pd.DataFrame:
     by_person = dict(tuple(decisions.groupby("participant_key")))
-    moves = events.loc[events["kind"] == "moved_place", "participant_key"].value_counts()
+    moves = events.loc[events["kind"].isin(MOVES), "participant_key"].value_counts()
     nothing = decisions.iloc[:0]
     rows = []
     for person in active.sort_values("last_seen_at", ascending=False).to_dict("records"):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from data.records import Participant, Recruitment
-from human_study.participation.running_study import LiveStudy
+from data.records import Recruitment
+from human_study.study.messages import Messages
 from human_study.study.recruitment import filled_address
+from human_study.study.study_file import StudyFile
 
 _PAID_FOR_A_PART = ("screened_out", "returned", "timed_out")
 
 
-def closing_words(live: LiveStudy, ending: str, known: Recruitment | None = None) -> str:
+def closing_words(study: StudyFile, messages: Messages, ending: str, known: Recruitment | None = None) -> str:
     """Code, way back, pay and contact for an ending, as `recruitment` and `payment` of the study file say them.
 
     `ending`: full, incomplete, screened_out, returned, declined or timed_out. Where the study file names neither code
     nor address, the platform's own way of giving a place back is named.
     """
-    text, study = live.messages.text, live.study
+    text = messages.text
     code, address = study.recruitment.way_back("returned" if ending == "declined" else ending)
     parts = []
     if code:
@@ -26,16 +27,9 @@ def closing_words(live: LiveStudy, ending: str, known: Recruitment | None = None
         parts.append(text(f"ended.next.{study.recruitment.platform}"))
     if ending in _PAID_FOR_A_PART and (study.payment.base or study.payment.bonus_per_correct):
         amount = study.payment.for_a_part(ending)
-        is_paid = text("ended.partial", amount=live.messages.amount(amount, study.payment.currency))
+        is_paid = text("ended.partial", amount=messages.amount(amount, study.payment.currency))
         parts.append(is_paid if amount else text("ended.unpaid"))
     if study.ethics.contact:
         parts.append(text("ended.contact", contact=study.ethics.contact))
     parts.append(text("ended.reference", study=study.name))
     return "\n\n".join(parts)
-
-
-def completion_address(live: LiveStudy, participant: Participant) -> str | None:
-    """Where somebody who completed goes back to, with their id elsewhere where the platform wants it."""
-    address = live.study.recruitment.completion_url
-    known = live.store.recruitment(participant.participant_key) if address and "{" in address else None
-    return filled_address(address, known) if address else None

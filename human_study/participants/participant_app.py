@@ -9,92 +9,117 @@ import streamlit as st
 
 from data.records import Participant
 from human_study.participants import ending_screens, question_screens, screens
-from human_study.participation.player_trials import storage_id
-from human_study.participation.running_study import LiveStudy
-from human_study.study.protocol import DECIDING_STEPS
+from human_study.participation.player_trials import player_data, storage_id
+from human_study.participation.running_study import RunningStudy
+from human_study.study.protocol import DECIDING_STEPS, Protocol
+from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.web.request_guard import session_cookie
 
 
 @st.cache_resource(show_spinner=False)
-def _live_study(study_path: str, database_url: str) -> LiveStudy:
-    return LiveStudy.open(study_path, database_url)
+def _running_study(study_path: str, database_url: str) -> RunningStudy:
+    return RunningStudy.open(study_path, database_url)
 
 
-def _show(live: LiveStudy, participant: Participant) -> None:
+def _visitor(running: RunningStudy) -> Participant | None:
+    """Whoever's cookie the browser sent."""
+    token = st.context.cookies.get(session_cookie(running.study.name), "")
+    return running.participations.participant(token)
+
+
+def _show(running: RunningStudy, participant: Participant) -> None:
     """Draw the participant's present screen."""
-    screen = live.protocol.screen_to_show(participant.status, participant.step)
+    screen = Protocol.of(running.study).screen_to_show(participant.status, participant.step)
     is_step = participant.status == "active" and screen not in DECIDING_STEPS
     # An explained question is a new page: it begins at its explanation.
-    attempt = question_screens.n_comprehension_answers(live, participant) if screen == "comprehension" else 0
-    screens.arrive(live, f"{screen} {attempt}", is_step=is_step)
-    _draw(live, participant, screen)
-    screens.announce(f"{screen} {attempt}")
+    answered = running.participations.answers(participant, screen) if screen == "comprehension" else []
+    page = f"{screen} {len(answered)}"
+    screens.arrive(running.messages, page, is_step=is_step)
+    _draw(running, participant, screen)
+    screens.announce(page)
 
 
-def _acting(live: LiveStudy, act: Callable[..., None]) -> Callable[..., None]:
+def _acting(running: RunningStudy, act: Callable[..., None]) -> Callable[..., None]:
     """`act`, unless the participant has gone on on another device since this page was drawn."""
 
     def act_if_newest(*arguments: object) -> None:
-        if live.participant(st.context.cookies.get(session_cookie(live.study.name), "")) is not None:
+        if _visitor(running) is not None:
             act(*arguments)
 
     return act_if_newest
 
 
-def _draw(live: LiveStudy, participant: Participant, screen: str) -> None:
+def _draw(running: RunningStudy, participant: Participant, screen: str) -> None:
+    study, messages = running.study, running.messages
     if screen in DECIDING_STEPS:
-        screens.trials(live, participant, live.trials_to_play(participant))
-        screens.withdrawal(live, _acting(live, partial(live.withdraw, participant)))
+        block = player_data(
+            messages,
+            running.task,
+            study.trials,
+            storage_id=storage_id(participant),
+            n_trials=running.trials.n_in_block(participant),
+            is_practice=participant.step == "practice",
+            trials=running.trials.to_play(participant),
+        )
+        screens.trials(block, participant.step)
+        withdraw = partial(running.participations.withdraw, participant)
+        screens.withdrawal(study, messages, _acting(running, withdraw))
         return
     with screens.card():
         if participant.status == "active":
-            _show_step(live, participant, screen)
-        elif screen == "completed":
-            ending_screens.completed(live, participant)
+            _show_step(running, participant, screen)
+            return
+        known = running.participations.recruitment(participant)
+        if screen == "completed":
+            ending_screens.completed(study, messages, participant, known, running.trials.debrief(participant))
         else:
-            ending_screens.ended(live, participant)
+            ending_screens.ended(study, messages, participant, known)
 
 
-def _show_step(live: LiveStudy, participant: Participant, screen: str) -> None:
+def _show_step(running: RunningStudy, participant: Participant, screen: str) -> None:
     """Draw a step that is no block of trials."""
+    study, messages, participations = running.study, running.messages, running.participations
     screens.forget_queue(keep=storage_id(participant))
-    go_on = _acting(live, partial(live.go_on, participant))
-    withdraw = _acting(live, partial(live.withdraw, participant))
+    go_on = _acting(running, partial(participations.go_on, participant))
+    withdraw = _acting(running, partial(participations.withdraw, participant))
     if screen == "consent":
-        screens.consent(live, participant, on_agree=go_on, on_refuse=withdraw)
+        is_simulated = running.trials.trained_on_simulated(participant)
+        screens.consent(study, messages, participant, go_on, withdraw, trained_on_simulated=is_simulated)
         return
     if screen == "instructions":
-        screens.instructions(live, participant, on_go_on=go_on)
+        screens.instructions(study, messages, running.task, participant, go_on)
     else:
-        screens.heading(live, participant, live.messages.text(f"{screen}.title"))
+        screens.heading(study, messages, participant, messages.text(f"{screen}.title"))
     if screen == "screening":
-        question_screens.screening(
-            live, participant, go_on, _acting(live, partial(live.screen_out, participant))
-        )
+        screen_out = _acting(running, partial(participations.screen_out, participant))
+        question_screens.screening(messages, participant, study.screening, go_on, screen_out)
     elif screen == "comprehension":
-        with st.expander(live.messages.text("comprehension.read_again")):
-            st.markdown(screens.instruction_text(live, participant))
-        questions = live.comprehension_questions(participant)
-        add_answers = _acting(live, live.store.add_answers)
-        question_screens.comprehension(live, participant, questions, add_answers, go_on)
+        with st.expander(messages.text("comprehension.read_again")):
+            st.markdown(screens.instruction_text(study, messages, running.task, participant.condition))
+        shipped = comprehension_questions(messages, participant.condition)
+        questions = shipped if study.comprehension is None else study.comprehension
+        answered = participations.answers(participant, "comprehension")
+        add_answers = _acting(running, participations.add_answers)
+        question_screens.comprehension(messages, participant, questions, answered, add_answers, go_on)
     elif screen == "questionnaire":
-        questions_at_end = live.questionnaire_questions(participant)
-        question_screens.questionnaire(live, participant, questions_at_end, go_on)
+        shipped_at_end = questionnaire_questions(messages, participant.condition)
+        at_end = shipped_at_end if study.questionnaire is None else study.questionnaire
+        question_screens.questionnaire(messages, participant, at_end, go_on)
         screens.keep_answers(participant)
-    screens.withdrawal(live, withdraw)
+    screens.withdrawal(study, messages, withdraw)
 
 
 def main() -> None:
     """Draw the page for whoever's cookie the browser sent."""
-    live = _live_study(st.secrets["study_file"], st.secrets["database_url"])
-    st.set_page_config(page_title=live.study.title, layout="centered")
-    screens.frame(live)
-    participant = live.participant(st.context.cookies.get(session_cookie(live.study.name), ""))
+    running = _running_study(st.secrets["study_file"], st.secrets["database_url"])
+    st.set_page_config(page_title=running.study.title, layout="centered")
+    screens.frame(running.study, running.messages)
+    participant = _visitor(running)
     if participant is None:
         with screens.card():
-            ending_screens.unknown_visitor(live)
+            ending_screens.unknown_visitor(running.messages)
         return
-    _show(live, live.brought_up_to_date(participant))
+    _show(running, running.participations.brought_up_to_date(participant))
 
 
 main()

@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from data.records import Answer, Participant, storable_text
-from human_study.participation.running_study import LiveStudy
 from human_study.study.messages import Messages
 from human_study.study.questions import (
     MAX_ANSWER_LENGTH,
@@ -21,9 +20,14 @@ Answered = Callable[[list[Answer]], None]
 _COMPLAINT = "complaint"
 
 
-def screening(live: LiveStudy, participant: Participant, on_pass: Answered, on_fail: Answered) -> None:
+def screening(
+    messages: Messages,
+    participant: Participant,
+    questions: Sequence[ScreeningQuestion],
+    on_pass: Answered,
+    on_fail: Answered,
+) -> None:
     """The questions that decide whether somebody can take part; one wrong answer ends the participation."""
-    messages, questions = live.messages, live.study.screening
     st.markdown(messages.text("screening.text"))
 
     def submit() -> None:
@@ -45,22 +49,18 @@ def screening(live: LiveStudy, participant: Participant, on_pass: Answered, on_f
 
 
 def comprehension(
-    live: LiveStudy,
+    messages: Messages,
     participant: Participant,
     questions: Sequence[ComprehensionQuestion],
+    answered: Sequence[Answer],
     on_answer: Answered,
     on_done: Answered,
 ) -> None:
     """The questions that are not answered rightly yet; what was wrong is explained before it is asked again.
 
-    `questions` are all of them; those that were answered rightly before are skipped, after a reload too.
+    `questions` are all of them; those that `answered` (the oldest first) has right are skipped, after a reload too.
     """
-    messages = live.messages
-    newest = {
-        answer.question: answer
-        for answer in live.store.answers(participant.participant_key)
-        if answer.kind == "comprehension"
-    }
+    newest = {answer.question: answer for answer in answered}
     left = [one for one in questions if one.id not in newest or not newest[one.id].is_correct]
     wrong = {one.id for one in left if one.id in newest}
     st.markdown(messages.text("comprehension.again" if wrong else "comprehension.text"))
@@ -91,20 +91,13 @@ def comprehension(
         _submit(messages.text("comprehension.check"), submit)
 
 
-def n_comprehension_answers(live: LiveStudy, participant: Participant) -> int:
-    """How many comprehension questions the participant has answered so far, repetitions included."""
-    answers = live.store.answers(participant.participant_key)
-    return sum(answer.kind == "comprehension" for answer in answers)
-
-
 def questionnaire(
-    live: LiveStudy,
+    messages: Messages,
     participant: Participant,
     questions: Sequence[QuestionnaireQuestion],
     on_done: Answered,
 ) -> None:
     """The questions at the end."""
-    messages = live.messages
     st.markdown(messages.text("questionnaire.text"))
 
     def submit() -> None:

@@ -12,15 +12,18 @@ import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
-from human_study.participation.player_trials import player_data, storage_id
-from human_study.participation.running_study import LiveStudy
+from data.tasks.decision_task import DecisionTask
+from human_study.participation.player_trials import storage_id
+from human_study.study.messages import Messages
+from human_study.study.protocol import Protocol
+from human_study.study.study_file import StudyFile
 
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
 _SCRIPTS = {
-    "player": ("place.js", "decision_queue.js", "draft.js", "layout.js", "player.js"),
+    "player": ("lease.js", "decision_queue.js", "draft.js", "layout.js", "player.js"),
     "forget": ("forget.js",),
-    "page": ("place.js", "page.js"),
+    "page": ("lease.js", "page.js"),
     "title": ("title.js",),
     "answers": ("draft.js", "answers.js"),
     "copy": ("copy.js",),
@@ -50,7 +53,7 @@ button[kind] p { font-weight: 600; }
   text-decoration: none; background: #17587f; color: #fff !important; }
 .go:hover { background: #10425f; }
 button[kind="tertiary"] p { font-weight: 400; color: #4a5968; text-decoration: underline; }
-.older-place { position: fixed; inset: 0; z-index: 1000001; display: flex; align-items: center;
+.older-lease { position: fixed; inset: 0; z-index: 1000001; display: flex; align-items: center;
   justify-content: center; padding: 1.5rem; text-align: center; font-size: 1.2rem; font-weight: 600; color: #17212b;
   background: #f7f9fb; }
 button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important; outline-offset: 3px; }
@@ -65,21 +68,21 @@ button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important;
 </style>"""
 
 
-def frame(live: LiveStudy) -> None:
+def frame(study: StudyFile, messages: Messages) -> None:
     """The page's looks, and what every page of a simulated study says."""
-    st.html(_STYLE.replace("OFFLINE", live.messages.text("page.offline").replace('"', "'")))
-    if live.study.participants == "simulated":
-        st.html(f'<div class="banner" role="note">{escape(live.messages.text("page.simulated"))}</div>')
+    st.html(_STYLE.replace("OFFLINE", messages.text("page.offline").replace('"', "'")))
+    if study.participants == "simulated":
+        st.html(f'<div class="banner" role="note">{escape(messages.text("page.simulated"))}</div>')
 
 
-def arrive(live: LiveStudy, screen: str, *, is_step: bool) -> None:
+def arrive(messages: Messages, screen: str, *, is_step: bool) -> None:
     """Tell the browser the page's language, and begin a new screen at its top; before anything is drawn on it.
 
     `is_step`: a screen of somebody under way, other than trials; the page then acts for the participant, until
     a newer one does.
     """
-    older_place = live.messages.text("player.stopped") if is_step else None
-    data = {"language": live.study.language, "step": screen, "older_place": older_place}
+    older_lease = messages.text("player.stopped") if is_step else None
+    data = {"language": messages.language, "step": screen, "older_lease": older_lease}
     _component("page")(key="page", data=data)
 
 
@@ -99,11 +102,17 @@ def card() -> AbstractContextManager[Any]:
 
 
 def consent(
-    live: LiveStudy, participant: Participant, on_agree: Callable[[], None], on_refuse: Callable[[], None]
+    study: StudyFile,
+    messages: Messages,
+    participant: Participant,
+    on_agree: Callable[[], None],
+    on_refuse: Callable[[], None],
+    *,
+    trained_on_simulated: bool,
 ) -> None:
     """What taking part means, who answers for it, and the choice to do so."""
-    text, study = live.messages.text, live.study
-    heading(live, participant, study.title)
+    text = messages.text
+    heading(study, messages, participant, study.title)
     parts = [study.texts.consent or text("consent.text")]
     if study.expected_minutes:
         parts.append(text("consent.duration", minutes=f"{study.expected_minutes:g}"))
@@ -111,12 +120,12 @@ def consent(
         parts.append(text("consent.recruited"))
     payment = study.payment
     if payment.base or payment.bonus_per_correct:
-        parts.append(text("consent.payment", base=live.messages.amount(payment.base, payment.currency)))
+        parts.append(text("consent.payment", base=messages.amount(payment.base, payment.currency)))
     if payment.bonus_per_correct:
         most = payment.base + payment.bonus_per_correct * study.trials.main
         words = {
-            "bonus": live.messages.amount(payment.bonus_per_correct, payment.currency),
-            "most": live.messages.amount(round(most, 2), payment.currency),
+            "bonus": messages.amount(payment.bonus_per_correct, payment.currency),
+            "most": messages.amount(round(most, 2), payment.currency),
         }
         parts.append(text("consent.bonus", **words))
         if study.trials.attention or study.trials.repeated:
@@ -138,17 +147,17 @@ def consent(
         text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
     ]
     parts.append(text("consent.erasure", key=participant.participant_key))
-    if live.trained_on_simulated(participant):
+    if trained_on_simulated:
         parts.append(text("consent.simulated_advisor"))
     st.markdown("\n\n".join(parts))
     st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
     if st.button(text("consent.refuse"), width="stretch"):
-        _confirm_refusal(live, on_refuse)
+        _confirm_refusal(messages, on_refuse)
 
 
-def _confirm_refusal(live: LiveStudy, on_refuse: Callable[[], None]) -> None:
+def _confirm_refusal(messages: Messages, on_refuse: Callable[[], None]) -> None:
     """Asked once more: a slip must not cost anybody their place."""
-    text = live.messages.text
+    text = messages.text
 
     @st.dialog(text("consent.refuse_title"))
     def confirm() -> None:
@@ -162,25 +171,31 @@ def _confirm_refusal(live: LiveStudy, on_refuse: Callable[[], None]) -> None:
     confirm()
 
 
-def instructions(live: LiveStudy, participant: Participant, on_go_on: Callable[[], None]) -> None:
+def instructions(
+    study: StudyFile,
+    messages: Messages,
+    task: DecisionTask,
+    participant: Participant,
+    on_go_on: Callable[[], None],
+) -> None:
     """What to do, and what to think of what is shown beside the application: the truth in every condition."""
-    text = live.messages.text
-    heading(live, participant, text("instructions.title"))
-    st.markdown(instruction_text(live, participant))
-    following = live.protocol.step_after(participant.step)
+    text = messages.text
+    heading(study, messages, participant, text("instructions.title"))
+    st.markdown(instruction_text(study, messages, task, participant.condition))
+    following = Protocol.of(study).step_after(participant.step)
     label = "instructions.to_questions" if following == "comprehension" else "instructions.start"
     st.button(text(label), type="primary", on_click=on_go_on, width="stretch")
 
 
-def instruction_text(live: LiveStudy, participant: Participant) -> str:
-    """The instructions of a participant's condition, in Markdown."""
-    text, study, task = live.messages.text, live.study, live.task
+def instruction_text(study: StudyFile, messages: Messages, task: DecisionTask, condition: str) -> str:
+    """The instructions of a condition, in Markdown."""
+    text = messages.text
     explained = [task.columns[column] for column in task.shown_columns if task.columns[column].help]
     facts = [text("instructions.facts"), *(f"- {fact.label}: {fact.help}" for fact in explained)]
-    is_advised = participant.condition != "none"
+    is_advised = condition != "none"
     shown = {
-        "face": participant.condition in FACE_CONDITIONS,
-        "score": participant.condition == "score",
+        "face": condition in FACE_CONDITIONS,
+        "score": condition == "score",
         "two_stages": study.trials.stages == 2 and is_advised,
         "confidence": study.trials.confidence_points > 0,
         "reason": study.trials.reason_share > 0,
@@ -194,33 +209,24 @@ def instruction_text(live: LiveStudy, participant: Participant) -> str:
     return "\n\n".join(parts)
 
 
-def trials(live: LiveStudy, participant: Participant, playable: list[dict[str, Any]]) -> None:
-    """The participant's block of trials, played in the browser from the first one that is not decided yet."""
-    data = player_data(
-        live.messages,
-        live.task,
-        live.study.trials,
-        storage_id=storage_id(participant),
-        n_trials=live.n_in_block(participant),
-        is_practice=participant.step == "practice",
-        trials=playable,
-    )
+def trials(data: dict[str, Any], step: str) -> None:
+    """A block of trials, played in the browser from the first one that is not decided yet; see `player_data`."""
     # Both triggers only make Streamlit run this script again, which then looks at what the store holds.
     _component("player")(
-        key=f"player_{participant.step}",
+        key=f"player_{step}",
         data=data,
         on_finished_change=_look_again,
         on_changed_change=_look_again,
     )
 
 
-def withdrawal(live: LiveStudy, on_withdraw: Callable[[], None]) -> None:
+def withdrawal(study: StudyFile, messages: Messages, on_withdraw: Callable[[], None]) -> None:
     """The way out, on every step."""
-    text = live.messages.text
+    text = messages.text
 
     @st.dialog(text("page.stop_title"))
     def confirm() -> None:
-        terms = live.study.ethics.withdrawal or text("page.stop_terms")
+        terms = study.ethics.withdrawal or text("page.stop_terms")
         st.markdown(text("page.stop_text", terms=terms))
         if st.button(text("page.stop_yes"), type="primary", width="stretch"):
             on_withdraw()
@@ -232,10 +238,10 @@ def withdrawal(live: LiveStudy, on_withdraw: Callable[[], None]) -> None:
         confirm()
 
 
-def heading(live: LiveStudy, participant: Participant, title: str) -> None:
+def heading(study: StudyFile, messages: Messages, participant: Participant, title: str) -> None:
     """The title of a step, and how many steps there are."""
-    place, n_steps = live.protocol.place(participant.step)
-    progress = live.messages.text("page.step", step=place, n_steps=n_steps)
+    number, n_steps = Protocol.of(study).step_number(participant.step)
+    progress = messages.text("page.step", step=number, n_steps=n_steps)
     st.html(f'<p class="step">{escape(progress)}</p>')
     st.title(title)
 

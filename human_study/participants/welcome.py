@@ -23,7 +23,7 @@ from data.errors import StudyError
 from data.records import Recruitment
 from human_study.participants.endings import closing_words
 from human_study.participants.entrance import BrowserCheck
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.recruitment import is_preview, lacking_parameter, recruited
 from human_study.web.light_page import light_page
 from human_study.web.request_guard import (
@@ -49,11 +49,12 @@ _FORM = Template("""<form method="post" action="begin" $check>
 class Welcome:
     """GET /welcome and POST /begin for one study."""
 
-    def __init__(self, live: LiveStudy) -> None:
+    def __init__(self, running: RunningStudy) -> None:
         """What is shown before anybody is known follows from the study alone, and is made once."""
-        self._live = live
-        self._text = live.messages.text
-        self._check = BrowserCheck(live.study.name)
+        self._study, self._messages = running.study, running.messages
+        self._participations = running.participations
+        self._text = running.messages.text
+        self._check = BrowserCheck(running.study.name)
         # While somebody reads, the browser fetches what the next page will ask for, once this one is drawn.
         self._ahead = "".join(f'<link rel="prefetch" href=".{name}">' for name in files_of_the_first_page())
         self._script = (Path(__file__).parent / "welcome.js").read_text(encoding="utf-8")
@@ -69,18 +70,18 @@ class Welcome:
         query = request.url.query
         if is_framed(request):
             return self._page(self._in_a_tab(query))
-        token = request.cookies.get(session_cookie(self._live.study.name), "")
-        participant = await run_in_threadpool(self._live.participant, token)
+        token = request.cookies.get(session_cookie(self._study.name), "")
+        participant = await run_in_threadpool(self._participations.participant, token)
         if participant is not None and participant.status == "active":
             return self._checking(request, self._intro() + self._go_on(query))
         if refusal := self._unsuitable_link(query):
             return self._page(refusal)
-        external = recruited(self._live.study.recruitment, query, "")
+        external = recruited(self._study.recruitment, query, "")
         status = await run_in_threadpool(self._known_status, external)
         if status:
             label = "welcome.go_on" if status == "active" else "welcome.see_end"
             return self._checking(request, self._intro() + self._form(query, label))
-        if not await run_in_threadpool(self._live.has_place):
+        if not await run_in_threadpool(self._participations.has_room):
             return self._page(self._full(external))
         note = f'<p class="quiet">{escape(self._text("welcome.next_page"))}</p>'
         return self._checking(request, self._intro() + self._form(query, "welcome.begin") + note)
@@ -96,26 +97,26 @@ class Welcome:
         if not self._check.keeps_cookies(request):
             return self._page(self._refused("cookie"), 400)
         token = self._check.entry_token(entry)
-        external = token and recruited(self._live.study.recruitment, query, token)
+        external = token and recruited(self._study.recruitment, query, token)
         if not external:  # a page of yesterday, or of before the server was started again
             body = self._refused("again") + self._form(query, "welcome.begin")
             return self._checking(request, body, 400)
         try:
-            session = await run_in_threadpool(self._live.begin, external)
+            session = await run_in_threadpool(self._participations.begin, external)
         except StudyError:
             return self._page(self._full(external), 409)
         response = RedirectResponse("/", 303)
-        set_session_cookie(response, self._live.study.name, session, secure=request.url.scheme == "https")
+        set_session_cookie(response, self._study.name, session, secure=request.url.scheme == "https")
         return response
 
     def _known_status(self, external: Recruitment | None) -> str | None:
         """The status of whom a platform sends again; on plain links nobody is known."""
-        known = external and self._live.store.known_participant(self._live.study.name, external)
+        known = external and self._participations.known(external)
         return known.status if known else None
 
     def _unsuitable_link(self, query: str) -> str | None:
         """What to read instead of the way in, where the link does not name a participant."""
-        plan = self._live.study.recruitment
+        plan = self._study.recruitment
         if is_preview(plan, query):
             return self._intro() + _paragraphs(self._text("welcome.preview"))
         lacking = lacking_parameter(plan, query)
@@ -135,17 +136,16 @@ class Welcome:
         return _paragraphs(self._text("welcome.full")) + self._closing("full", external)
 
     def _closing(self, ending: str, external: Recruitment | None = None) -> str:
-        return _markdown(closing_words(self._live, ending, external))
+        return _markdown(closing_words(self._study, self._messages, ending, external))
 
     def _intro(self) -> str:
-        study = self._live.study
-        minutes = study.expected_minutes
+        minutes = self._study.expected_minutes
         duration = self._text("welcome.duration", minutes=f"{minutes:g}") if minutes else ""
-        return _markdown(f"{study.texts.welcome or self._text('welcome.text')}\n\n{duration}")
+        return _markdown(f"{self._study.texts.welcome or self._text('welcome.text')}\n\n{duration}")
 
     def _go_on(self, query: str) -> str:
         """For a browser with an unfinished participation: go on, or let somebody else begin."""
-        if self._live.study.recruitment.platform != "link":
+        if self._study.recruitment.platform != "link":
             return self._form(query, "welcome.go_on")
         label = escape(self._text("welcome.go_on"))
         return f'<a class="go" href="./">{label}</a>' + self._form(query, "welcome.another_person", "second")
@@ -163,7 +163,7 @@ class Welcome:
         return missing + noscript + form
 
     def _lacks(self, what: str) -> str:
-        contact = self._live.study.ethics.contact
+        contact = self._study.ethics.contact
         asks = f" {self._text('ended.contact', contact=contact)}" if contact else ""
         return self._text(f"welcome.lacks_{what}") + asks
 
@@ -183,9 +183,8 @@ class Welcome:
         return page
 
     def _page(self, body: str, status: int = 200) -> HTMLResponse:
-        study = self._live.study
-        note = self._text("page.simulated") if study.participants == "simulated" else ""
-        page = light_page(study.title, body, language=study.language, note=note)
+        note = self._text("page.simulated") if self._study.participants == "simulated" else ""
+        page = light_page(self._study.title, body, language=self._study.language, note=note)
         return HTMLResponse(page, status, {"Cache-Control": "no-store", "Vary": "Sec-Fetch-Dest"})
 
 

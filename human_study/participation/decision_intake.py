@@ -1,7 +1,7 @@
-"""Taking decisions: who sends them, from which place, and what becomes of each.
+"""Taking decisions: who sends them, from which page, and whether each counts.
 
-A place is an open page: a tab, a window, a device. The newest one acts for the participant. What an older one
-still had queued counts only for the trial that was due when the participant moved.
+An open page (a tab, a window, a device) has a lease, and the newest lease acts for the participant. What a page with
+an older one still had queued counts only for the trial that was due when the participant moved.
 """
 
 from __future__ import annotations
@@ -11,53 +11,53 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from data.records import Decision, InitialDecision, Participant, Stage, Trial
+from data.store.decision_store import DecisionStore
 from human_study.participation.player_trials import asks_confidence
-from human_study.participation.running_study import LiveStudy
 from human_study.study.protocol import DECIDING_STEPS
+from human_study.study.study_file import StudyFile
 from human_study.web.refusals import NotServedError
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A decision as it arrives: the cookie's secret, the page it comes from, and its checked fields."""
+    """A decision as it arrives: the cookie's secret, the lease of the page, and its checked fields."""
 
     token: str
-    place: str | None
+    lease: str | None
     stage: Stage
     message: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A decision that is stored, now or before, and whether the page it came from is still the newest."""
+    """A decision that is stored, now or before, and whether the lease it came with is still the newest."""
 
     status: Literal["recorded", "already"]
-    place: Literal["newest", "older"] = "newest"
+    lease: Literal["newest", "older"] = "newest"
 
 
-class OlderPlaceError(NotServedError):
+class OlderLeaseError(NotServedError):
     """The participant has gone on elsewhere, and this is not the trial that was due then."""
 
     def __init__(self) -> None:
         """Status 409."""
         super().__init__(
-            409, "You have gone on in another window or on another device.", reason="older_place"
+            409, "You have gone on in another window or on another device.", reason="older_lease"
         )
 
 
 class DecisionIntake:
     """Takes decisions for one study, many in one durable commit."""
 
-    def __init__(self, live: LiveStudy) -> None:
-        """`live` says who takes part and writes the decisions."""
-        self._live = live
-        self._store = live.store
+    def __init__(self, study: StudyFile, store: DecisionStore) -> None:
+        """`store` knows who takes part in the study, and keeps the decisions."""
+        self._study, self._store = study, store
 
     def take(self, submissions: Sequence[Submission]) -> list[Taken | NotServedError]:
         """Write decisions durably; what is refused comes back as its NotServedError.
 
         400 not what its trial asks for, 401 unknown session, 403 participation over, 404 not this participant's
-        trial, 409 not its turn or an older place's.
+        trial, 409 not its turn, or an older lease.
         """
         known = self._store.participants_by_session([submission.token for submission in submissions])
         trials = self._store.trials_by_key([submission.message["trial_key"] for submission in submissions])
@@ -85,34 +85,38 @@ class DecisionIntake:
         return [results[number] for number in range(len(submissions))]
 
     def _sender(self, submission: Submission, participant: Participant | None) -> tuple[Participant, bool]:
-        """Who sends it, and whether from an older place. Raises NotServedError."""
+        """Who sends it, and whether with an older lease. Raises NotServedError."""
         is_older = participant is None
         if participant is None:
             participant = self._store.participant_by_earlier_session(submission.token)
-        if participant is None or participant.study_name != self._live.study.name:
+        if participant is None or participant.study_name != self._study.name:
             raise NotServedError(401, "Please begin at the welcome page.")
         if participant.status == "active" and participant.step not in DECIDING_STEPS:
             raise NotServedError(409, "Another step comes first.")
-        lease_id = participant.lease_id
-        is_older = is_older or (None not in (lease_id, submission.place) and submission.place != lease_id)
+        newest = participant.lease_id
+        is_older = is_older or (None not in (newest, submission.lease) and submission.lease != newest)
         if is_older:
             due = self._store.trial_due_at_move(participant.participant_key)
             if submission.message["trial_key"] != due:
-                raise OlderPlaceError
+                raise OlderLeaseError
         return participant, is_older
 
     def _require_as_asked(self, submission: Submission, trial: Trial) -> None:
         """400 for an answer that the trial's stage does not ask for, or without one that it asks for."""
-        plan, message = self._live.study.trials, submission.message
+        plan, message = self._study.trials, submission.message
         wants_confidence = asks_confidence(trial, plan)
         wants_reason = trial.asks_reason and submission.stage == "final"
         confidence = message["confidence"]
         if (confidence is not None) != wants_confidence:
-            raise NotServedError(400, "How sure somebody is belongs to the trials that ask for it.")
+            raise NotServedError(
+                400, "Confidence was sent for a trial that does not ask for it, or is missing."
+            )
         if confidence is not None and all(abs(confidence - point) > 1e-6 for point in plan.confidence_scale):
             raise NotServedError(400, "This confidence is not on the scale.")
         if (message["reason"] is not None) != wants_reason:
-            raise NotServedError(400, "A reason belongs to the trials that ask for it.")
+            raise NotServedError(
+                400, "A reason was sent for a trial that does not ask for it, or is missing."
+            )
         if (message["followup_time_ms"] is not None) != (wants_confidence or wants_reason):
             raise NotServedError(400, "Confidence and reason come with the time that they took.")
 
@@ -122,7 +126,7 @@ class DecisionIntake:
         return record(
             **kept,
             participant_key=participant.participant_key,
-            study_hash=self._live.study.study_hash,
+            study_hash=self._study.study_hash,
             bundle_hash=participant.bundle_hash,
         )
 

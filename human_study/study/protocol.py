@@ -36,18 +36,18 @@ class Protocol:
 
         A participant who has not begun any step (stored as "") is at the first one.
         """
-        return status if status != "active" else self.steps[self._place(step)]
+        return status if status != "active" else self.steps[self._index(step)]
 
     def step_after(self, step: str) -> Step | None:
         """The step that follows, or None after the last one."""
-        following = self._place(step) + 1
+        following = self._index(step) + 1
         return self.steps[following] if following < len(self.steps) else None
 
-    def place(self, step: str) -> tuple[int, int]:
-        """Where a step stands among all, as people count, and how many there are."""
-        return self._place(step) + 1, len(self.steps)
+    def step_number(self, step: str) -> tuple[int, int]:
+        """Which of all steps this is, from 1, and how many there are."""
+        return self._index(step) + 1, len(self.steps)
 
-    def _place(self, step: str) -> int:
+    def _index(self, step: str) -> int:
         if step == "":
             return 0
         assert step in self.steps, f"unknown step {step!r}"

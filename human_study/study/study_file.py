@@ -1,6 +1,6 @@
 """The study file: everything that a researcher declares about a study before it starts.
 
-Not responsible for the database or for bundles: `live_study.py` brings the three together.
+Not responsible for the database or for bundles: `running_study.py` brings the three together.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from data.records import Recruitment, Trial
 from data.store.decision_store import DecisionStore
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled
 from tests.browser.test_participant import await_trial, begin, decide, key_of
@@ -48,9 +48,9 @@ def store(served: ServedStudy) -> Iterator[DecisionStore]:
 
 
 @pytest.fixture
-def live(served: ServedStudy, store: DecisionStore) -> LiveStudy:
+def live(served: ServedStudy, store: DecisionStore) -> RunningStudy:
     """The study as its server runs it."""
-    return LiveStudy(load_study_file(served.study_path), store)
+    return RunningStudy(load_study_file(served.study_path), store)
 
 
 def live_page(visitor: BrowserContext, served: ServedStudy) -> Page:
@@ -69,14 +69,16 @@ def drawn_again(page: Page) -> None:
     settled(page, STUDY)
 
 
-def arrive(live: LiveStudy, name: str) -> str:
+def arrive(live: RunningStudy, name: str) -> str:
     """Somebody takes a slot; returns their key."""
-    participant = live.participant(live.begin(Recruitment(platform="link", external_id=name)))
+    participant = live.participations.participant(
+        live.participations.begin(Recruitment(platform="link", external_id=name))
+    )
     assert participant is not None
     return participant.participant_key
 
 
-def people_at_work(live: LiveStudy) -> dict[str, str]:
+def people_at_work(live: RunningStudy) -> dict[str, str]:
     """One who fails the check and pauses, one who has not begun, one who is through: what they did → their key."""
     keys = {name: arrive(live, name) for name in ("pauses", "waits", "completes")}
     store, moment = live.store, datetime.now(UTC) - timedelta(minutes=9)
@@ -106,7 +108,7 @@ def metrics(page: Page) -> dict[str, str]:
 
 
 def test_it_shows_who_is_where_how_fast_and_how_attentive_on_any_screen(
-    served: ServedStudy, live: LiveStudy, new_visitor: NewVisitor
+    served: ServedStudy, live: RunningStudy, new_visitor: NewVisitor
 ) -> None:
     keys = people_at_work(live)
     decisions = live.store.decisions_frame(STUDY, kind="simulated")

@@ -8,7 +8,7 @@ import pytest
 
 from data.records import Recruitment
 from human_study import cli
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from tests.support.served_study import free_port
 from tests.support.tiny_study import write_study
 
@@ -46,11 +46,11 @@ def test_init_writes_a_study_file_and_never_over_another(run, tmp_path: Path) ->
 
 def test_status_counts_participants(run, tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    live = LiveStudy.open(str(path))
+    live = RunningStudy.open(str(path))
     with live.store:
         live.prepare()
         for name in "abc":
-            live.begin(Recruitment(platform="link", external_id=name))
+            live.participations.begin(Recruitment(platform="link", external_id=name))
     for arguments in ([path], ["tiny_study", "--db", live.study.database]):
         status, out, _ = run("status", *arguments)
         assert status == 0
@@ -88,7 +88,7 @@ def test_a_taken_port_is_named(run, tmp_path: Path) -> None:
 
 def test_report_is_written_from_the_study_file(run, tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    live = LiveStudy.open(str(path))
+    live = RunningStudy.open(str(path))
     with live.store:
         live.prepare()
     status, _, _ = run("report", path, "--out", tmp_path / "report.html")
@@ -115,17 +115,17 @@ def test_what_is_not_there_is_said_in_one_line(
 
 def test_a_closed_study_opens_again(run, tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    live = LiveStudy.open(str(path))
+    live = RunningStudy.open(str(path))
     with live.store:
         live.prepare()
         assert "human-study open" in run("close", path)[1]
-        assert not live.has_place()
+        assert not live.participations.has_room()
         assert run("open", path)[0] == 0
-        assert live.has_place()
+        assert live.participations.has_room()
         assert "open already" in run("open", path)[2]
         for command in ("close", "open"):
             assert run(command, path, "--condition", "face")[0] == 0
-        assert live.has_place()
+        assert live.participations.has_room()
 
 
 def test_a_new_file_names_the_task_of_its_bundle(run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.records import Recruitment
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.web.request_guard import session_cookie
 from tests.support.http_load import Connection, Timings
 
@@ -40,13 +40,15 @@ class Decider:
 
 def admit(study_path: Path, n_participants: int, database_url: str | None = None) -> list[Decider]:
     """Admit participants who are past consent and instructions, without the server's help."""
-    live = LiveStudy.open(str(study_path), database_url)
+    live = RunningStudy.open(str(study_path), database_url)
     deciders = []
     with live.store:
         live.prepare()
         for number in range(n_participants):
-            token = live.begin(Recruitment(platform="link", external_id=f"load {time.time_ns()} {number}"))
-            participant = live.participant(token)
+            token = live.participations.begin(
+                Recruitment(platform="link", external_id=f"load {time.time_ns()} {number}")
+            )
+            participant = live.participations.participant(token)
             assert participant is not None
             live.store.set_step(participant.participant_key, "trials")
             keys = [trial.trial_key for trial in live.store.trials(participant.participant_key)]

@@ -1,11 +1,11 @@
 // What Streamlit does not do for a page of several steps: the document says its language, a new step begins at its
 // top (for screen readers title.js sees to that), and a page that is no longer the newest of its participant
-// (place.js) says so and takes nothing more. The two files are one module.
+// (lease.js) says so and takes nothing more. The two files are one module.
 //
 // Drawn before anything else of a step: were its top sought long after the step is there, it would move away under
 // the finger of whoever presses a button at once.
 //
-// `data`: language, step, and `older_place`: what an older page is told, or null where the page acts for nobody (the
+// `data`: language, step, and `older_lease`: what an older page is told, or null where the page acts for nobody (the
 // participation is over) or tells it itself (the trial player).
 const TRANSLATED = "html.translated-ltr, html.translated-rtl, font font, [_msttexthash]";
 const LOOK_EVERY_MS = 2000;
@@ -14,11 +14,11 @@ let shownStep = null;
 let toldToOlder = null;
 
 function tellOlder() {
-  if (!toldToOlder || document.querySelector(".older-place")) return;
+  if (!toldToOlder || document.querySelector(".older-lease")) return;
   // Streamlit's dialogs are beside its app; none of it can be clicked or reached by keyboard any more.
   for (const part of document.body.children) part.inert = true;
   const notice = document.createElement("div");
-  notice.className = "older-place";
+  notice.className = "older-lease";
   notice.setAttribute("role", "alert");
   document.body.append(notice);
   notice.textContent = toldToOlder;
@@ -37,21 +37,21 @@ function watchTranslation() {
   }, LOOK_EVERY_MS);
 }
 
-async function takePlace() {
-  const place = Place.ofThisPage();
-  place.addEventListener("lost", tellOlder);
-  if (place.isLost) tellOlder();
+async function takeLease() {
+  const lease = Lease.ofThisPage();
+  lease.addEventListener("lost", tellOlder);
+  if (lease.isLost) tellOlder();
   // Without a connection nobody is told; Streamlit says so then, and the next step asks again.
-  else if (await place.take() === "stopped") place.lose();
+  else if (await lease.take() === "stopped") lease.lose();
 }
 
 export default function arrive({ data }) {
   if (!document.querySelector(TRANSLATED)) document.documentElement.lang = data.language;
   watchTranslation();
-  toldToOlder = data.older_place;
+  toldToOlder = data.older_lease;
   if (data.step === shownStep) return;
   const isFirst = shownStep === null;
   shownStep = data.step;
-  if (toldToOlder) takePlace();
+  if (toldToOlder) takeLease();
   if (!isFirst) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }

@@ -2,7 +2,7 @@
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
 // before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js), as does
 // what is chosen while confidence and reason are asked (draft.js); layout.js fits the trial into the window; only the
-// newest of a participant's open pages sends (place.js). These files are one module.
+// newest of a participant's open pages sends (lease.js). These files are one module.
 //
 // `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
 // confidence_points (0: not asked), texts, trials (as `playable_trial` in playable.py makes them).
@@ -53,8 +53,8 @@ class TrialPlayer {
     this.faces = new Map();
     this.trial = null;
     this.isSending = false;
-    this.place = Place.ofThisPage();
-    this.place.hasUnsent = () => !this.queue.isEmpty;
+    this.lease = Lease.ofThisPage();
+    this.lease.hasUnsent = () => !this.queue.isEmpty;
     this.isStopped = false;
     this.isOffline = false;
     this.isLoading = false;
@@ -73,7 +73,7 @@ class TrialPlayer {
     count("paste", "n_paste");
     window.addEventListener("online", () => this.send(), options);
     window.addEventListener("resize", () => this.arrange(), options);
-    this.place.addEventListener("lost", () => this.stop(), { signal: this.listening.signal });
+    this.lease.addEventListener("lost", () => this.stop(), { signal: this.listening.signal });
     this.dialogs = new MutationObserver(closeConnectionDialog);
     this.dialogs.observe(document.body, { childList: true });
   }
@@ -119,16 +119,16 @@ class TrialPlayer {
     this.data = data;
     this.setTriggerValue = setTriggerValue;
     this.remaining = data.trials.filter((trial) => this.stagesLeft(trial).length > 0);
-    if (this.place.isLost && !this.isStopped) this.stop();
+    if (this.lease.isLost && !this.isStopped) this.stop();
     if (this.isStopped) return;
     if (!this.isInFeedback && (!this.trial || this.remaining[0]?.key !== this.trial.key)) this.next();
-    this.takePlace();
+    this.takeLease();
     this.send();
   }
 
-  async takePlace() {
+  async takeLease() {
     for (let attempt = 0; !this.isStopped; attempt += 1) {
-      const status = await this.place.take();
+      const status = await this.lease.take();
       if (status === "stopped") this.stop();
       if (status !== "later") return;
       await pause(retryDelay(attempt));
@@ -490,29 +490,29 @@ class TrialPlayer {
   // The participant has gone on on another device: what waits here was not seen there, and counts no more.
   giveUp() {
     this.queue.replace([]);
-    this.place.lose();
+    this.lease.lose();
   }
 
   // → "stored", "stored for the last time" (from an older page), "later" (try again), "refused" (never will be),
   // "older" (a newer page acts for the participant), "stopped" (nothing is taken from this browser any more)
   async post({ decision, stage }) {
     try {
-      const place = await this.place.take();
-      if (place !== "taken") return place;
+      const lease = await this.lease.take();
+      if (lease !== "taken") return lease;
       const response = await fetch(ADDRESSES[stage], {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ ...decision, place: this.place.id }),
+        body: JSON.stringify({ ...decision, lease: this.lease.id }),
         keepalive: true,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
       if (response.ok) {
-        const { status, place: sender } = await response.json();
+        const { status, lease: sender } = await response.json();
         if (status === "already") this.setTriggerValue("changed", randomKey());
         return sender === "older" ? "stored for the last time" : "stored";
       }
       if (response.status === 401 || response.status === 403) return "stopped";
-      if (response.status === 409 && (await response.json()).reason === "older_place") return "older";
+      if (response.status === 409 && (await response.json()).reason === "older_lease") return "older";
       return response.status >= 500 || response.status === 429 ? "later" : "refused";
     } catch {
       return "later";

@@ -1,4 +1,4 @@
-"""The trial player's own routes beside Streamlit: decisions in, faces and feedback on practice out, places.
+"""The trial player's own routes beside Streamlit: decisions in, faces and feedback on practice out, leases.
 
 A decision is durable before it is answered. A face has an address of its own for every trial, and answers
 only the participant whose trial it is, and only from the current trial on to a few ahead.
@@ -17,8 +17,8 @@ from starlette.routing import Route
 from data.formats.picture_format import media_type, picture_suffix
 from data.records import Stage, storable_text
 from human_study.participants.group_commit import GroupCommit
-from human_study.participation.decision_intake import DecisionIntake, Submission
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.decision_intake import Submission
+from human_study.participation.running_study import RunningStudy
 from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import read_body, refuse_other_sites, session_token
 
@@ -45,7 +45,7 @@ class DecisionMessage(BaseModel):
     n_key: _Count
     n_paste: _Count
     idempotency_key: _Token
-    place: _Token | None = None
+    lease: _Token | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     followup_time_ms: float | None = Field(default=None, ge=0, le=_LONGEST_MS)
     # Made storable, not refused: the decision counts, and who pasted a NUL could not see what is wrong with it.
@@ -60,12 +60,12 @@ class InitialDecisionMessage(DecisionMessage):
     reason: None = None
 
 
-class PlaceMessage(BaseModel):
-    """An open page says which it is, and either takes the participant's place or asks whether it has it."""
+class LeaseMessage(BaseModel):
+    """An open page names its lease, and either makes it the newest or asks whether it still is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    place: _Token
+    lease: _Token
     take: bool
 
 
@@ -78,7 +78,7 @@ class PageEventMessage(BaseModel):
     language: str = Field(pattern=r"^[A-Za-z0-9-]{0,20}$")
 
 
-def trial_player_routes(live: LiveStudy) -> list[Route]:
+def trial_player_routes(running: RunningStudy) -> list[Route]:
     """Decisions in, faces and feedback on practice out, for one study.
 
     Statuses of a decision: 200 stored (now or before), 400 not a decision, or not what its trial asks for, 401
@@ -86,16 +86,17 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     not its turn, 413 too long, 503 the database does not answer.
     """
 
-    writing = GroupCommit(DecisionIntake(live).take)
+    study_name, participations, trials = running.study.name, running.participations, running.trials
+    writing = GroupCommit(running.decisions.take)
 
     async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
-        token = session_token(request, live.study.name)
+        token = session_token(request, study_name)
         message = await _message(request, kind)
-        fields = message.model_dump(exclude={"place"})
-        taken = await writing.submit(Submission(token, message.place, stage, fields))
+        fields = message.model_dump(exclude={"lease"})
+        taken = await writing.submit(Submission(token, message.lease, stage, fields))
         if isinstance(taken, NotServedError):
             raise taken
-        return JSONResponse({"status": taken.status, "place": taken.place}, headers=_NOT_KEPT)
+        return JSONResponse({"status": taken.status, "lease": taken.lease}, headers=_NOT_KEPT)
 
     async def decisions(request: Request) -> Response:
         return await decide(request, DecisionMessage, "final")
@@ -103,26 +104,30 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     async def initial_decisions(request: Request) -> Response:
         return await decide(request, InitialDecisionMessage, "initial")
 
-    async def places(request: Request) -> Response:
-        token = session_token(request, live.study.name)
-        message = await _message(request, PlaceMessage)
-        is_newest = await run_in_threadpool(live.take_place, token, message.place, take=message.take)
+    async def leases(request: Request) -> Response:
+        token = session_token(request, study_name)
+        message = await _message(request, LeaseMessage)
+        is_newest = await run_in_threadpool(
+            participations.hold_lease, token, message.lease, take=message.take
+        )
         return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 
     async def page_events(request: Request) -> Response:
-        token = session_token(request, live.study.name)
+        token = session_token(request, study_name)
         message = await _message(request, PageEventMessage)
-        await run_in_threadpool(live.note_page_event, token, message.kind, {"language": message.language})
+        await run_in_threadpool(
+            participations.note_page_event, token, message.kind, {"language": message.language}
+        )
         return JSONResponse({"status": "noted"}, headers=_NOT_KEPT)
 
     async def feedback(request: Request) -> Response:
-        token = session_token(request, live.study.name)
-        told = await run_in_threadpool(live.feedback, token, request.path_params["trial_key"])
+        token = session_token(request, study_name)
+        told = await run_in_threadpool(trials.feedback, token, request.path_params["trial_key"])
         return JSONResponse(told, headers=_NOT_KEPT)
 
     async def faces(request: Request) -> Response:
-        token = session_token(request, live.study.name)
-        picture = await run_in_threadpool(live.face, token, request.path_params["trial_key"])
+        token = session_token(request, study_name)
+        picture = await run_in_threadpool(trials.face, token, request.path_params["trial_key"])
         name = f"face{picture_suffix(picture)}"
         headers = {"Cache-Control": "no-store", "Content-Disposition": f"inline; filename={name}"}
         return Response(picture, media_type=media_type(picture), headers=headers)
@@ -130,7 +135,7 @@ def trial_player_routes(live: LiveStudy) -> list[Route]:
     return [
         Route("/api/decisions", decisions, methods=["POST"]),
         Route("/api/initial-decisions", initial_decisions, methods=["POST"]),
-        Route("/api/places", places, methods=["POST"]),
+        Route("/api/leases", leases, methods=["POST"]),
         Route("/api/page-events", page_events, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
@@ -149,7 +154,7 @@ async def _message(request: Request, kind: type[_Message]) -> _Message:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise NotServedError(400, "The player sends no such message.") from error
+        raise NotServedError(400, "This is no message that the player sends.") from error
 
 
 async def not_served(_request: Request, error: NotServedError) -> Response:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from data.records import Decision, Recruitment, StudyCondition, Trial
 from data.store.decision_store import DecisionStore
 from human_study.analysis.live_summary import FIRST_STEP, summarise
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
@@ -20,23 +20,25 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def live(tmp_path: Path, store: DecisionStore) -> LiveStudy:
+def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
     """A study of two conditions with an attention check."""
     path = write_study(tmp_path, trials={"main": 6, "test_share": 0.5, "attention": 1})
-    live = LiveStudy(load_study_file(path), store)
+    live = RunningStudy(load_study_file(path), store)
     live.prepare()
     return live
 
 
-def arrive(live: LiveStudy, name: str) -> str:
+def arrive(live: RunningStudy, name: str) -> str:
     """Somebody who is at the trials; returns their key."""
-    participant = live.participant(live.begin(Recruitment(platform="link", external_id=name)))
+    participant = live.participations.participant(
+        live.participations.begin(Recruitment(platform="link", external_id=name))
+    )
     assert participant is not None
     live.store.set_step(participant.participant_key, "trials")
     return participant.participant_key
 
 
-def decide(live: LiveStudy, trial: Trial, decided_at: datetime, **changes: object) -> None:
+def decide(live: RunningStudy, trial: Trial, decided_at: datetime, **changes: object) -> None:
     """Write a decision as of a moment."""
     fields = {
         "trial_key": trial.trial_key,
@@ -50,7 +52,7 @@ def decide(live: LiveStudy, trial: Trial, decided_at: datetime, **changes: objec
     assert live.store.record_decisions([Decision.model_validate({**fields, **changes})]) == ["recorded"]
 
 
-def test_the_summary_counts_speed_checks_and_pauses(live: LiveStudy) -> None:
+def test_the_summary_counts_speed_checks_and_pauses(live: RunningStudy) -> None:
     store = live.store
     key = arrive(live, "a")
     moment = NOW - timedelta(minutes=9)
@@ -75,7 +77,7 @@ def test_the_summary_counts_speed_checks_and_pauses(live: LiveStudy) -> None:
     assert summary.steps.to_dict("records") == [{"step": "trials", "n_participants": 1}]
 
 
-def test_quotas_count_who_is_under_way_or_through(live: LiveStudy) -> None:
+def test_quotas_count_who_is_under_way_or_through(live: RunningStudy) -> None:
     store = live.store
     store.set_condition(StudyCondition(study_name=NAME, condition="face", quota=3))
     keys = [arrive(live, name) for name in "abcd"]
@@ -87,12 +89,12 @@ def test_quotas_count_who_is_under_way_or_through(live: LiveStudy) -> None:
     assert rows.loc["none", ["completed", "active", "returned"]].tolist() == [0, 1, 1]
 
 
-def test_before_anybody_comes_the_summary_is_empty(live: LiveStudy) -> None:
+def test_before_anybody_comes_the_summary_is_empty(live: RunningStudy) -> None:
     summary = summarise(live.store, NAME, "simulated", NOW)
     assert summary.under_way.empty
     assert summary.decisions_per_minute == 0
     assert summary.attention_share is summary.median_response_time_ms is None
-    live.begin(Recruitment(platform="link", external_id="a"))
+    live.participations.begin(Recruitment(platform="link", external_id="a"))
     assert list(summarise(live.store, NAME, "simulated", NOW).steps["step"]) == [FIRST_STEP]
 
 
@@ -104,7 +106,7 @@ def page(store: object) -> None:
 
 
 @pytest.fixture
-def open_page(live: LiveStudy, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
+def open_page(live: RunningStudy, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
     """Opens the page on the study's database."""
     # Streamlit puts its script there, and processes that a later test starts would run it.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
@@ -118,7 +120,7 @@ def button(app: AppTest, label: str) -> object:
 
 
 def test_the_page_names_people_by_their_random_keys(
-    live: LiveStudy, open_page: Callable[[], AppTest]
+    live: RunningStudy, open_page: Callable[[], AppTest]
 ) -> None:
     key = arrive(live, "person-4711")
     app = open_page()
@@ -130,7 +132,7 @@ def test_the_page_names_people_by_their_random_keys(
 
 
 def test_its_buttons_close_a_condition_and_the_study(
-    live: LiveStudy, open_page: Callable[[], AppTest]
+    live: RunningStudy, open_page: Callable[[], AppTest]
 ) -> None:
     app = open_page()
     button(app, "Close face").click().run()  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from pathlib import Path
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.dataset.overdue import release_overdue
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
@@ -15,7 +15,7 @@ def test_idle_participants_are_timed_out_and_others_are_not(tmp_path: Path, stor
         path = write_study(
             tmp_path / str(expected), name=f"study_{expected}", time_limits={"idle_minutes": idle_minutes}
         )
-        live = LiveStudy(load_study_file(path), store)
+        live = RunningStudy(load_study_file(path), store)
         live.prepare()
-        live.begin(Recruitment(platform="link", external_id="somebody"))
+        live.participations.begin(Recruitment(platform="link", external_id="somebody"))
         assert release_overdue(store, live.study.name) == expected

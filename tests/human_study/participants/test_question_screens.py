@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
@@ -24,16 +24,18 @@ def page(live: object, participant: object) -> None:
 
     from human_study.participants.question_screens import questionnaire
 
-    go_on = partial(live.go_on, participant)  # type: ignore[attr-defined]
-    questionnaire(live, participant, live.questionnaire_questions(participant), go_on)  # type: ignore[arg-type,attr-defined]
+    go_on = partial(live.participations.go_on, participant)  # type: ignore[attr-defined]
+    questionnaire(live.messages, participant, live.study.questionnaire, go_on)  # type: ignore[arg-type,attr-defined]
 
 
 def test_what_a_database_cannot_hold_is_left_out_and_is_no_answer(
     tmp_path: Path, store: DecisionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = LiveStudy(load_study_file(write_study(tmp_path, questionnaire=QUESTIONS)), store)
+    live = RunningStudy(load_study_file(write_study(tmp_path, questionnaire=QUESTIONS)), store)
     live.prepare()
-    participant = live.participant(live.begin(Recruitment(platform="link", external_id="a")))
+    participant = live.participations.participant(
+        live.participations.begin(Recruitment(platform="link", external_id="a"))
+    )
     assert participant is not None
     store.set_step(participant.participant_key, "questionnaire")
     # Streamlit puts its script there, and processes that a later test starts would run it.

@@ -14,23 +14,25 @@ from starlette.testclient import TestClient
 from data.records import Recruitment, Trial
 from data.store.decision_store import DecisionStore
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
-from human_study.participation.running_study import N_FACES_AHEAD, LiveStudy, NotServedError
+from human_study.participation.running_study import RunningStudy
+from human_study.participation.trial_delivery import N_FACES_AHEAD
 from human_study.study.study_file import load_study_file
+from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import session_cookie
 from tests.support.tiny_study import write_study
 
 
 @pytest.fixture
-def live(tmp_path: Path, store: DecisionStore) -> LiveStudy:
+def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
     """A prepared study in which everybody sees faces; on SQLite, and on PostgreSQL where there is one."""
     study_file = load_study_file(write_study(tmp_path, conditions={"face": 1}, trials={"main": 6}))
-    study = LiveStudy(study_file, store)
+    study = RunningStudy(study_file, store)
     study.prepare()
     return study
 
 
 @pytest.fixture
-def client(live: LiveStudy) -> Iterator[TestClient]:
+def client(live: RunningStudy) -> Iterator[TestClient]:
     """The routes alone, without Streamlit."""
     app = Starlette(routes=trial_player_routes(live), exception_handlers={NotServedError: not_served})
     with TestClient(app) as opened:
@@ -40,9 +42,9 @@ def client(live: LiveStudy) -> Iterator[TestClient]:
 class Visitor:
     """A participant with a cookie, past consent and instructions."""
 
-    def __init__(self, live: LiveStudy, name: str = "a") -> None:
-        self.token = live.begin(Recruitment(platform="link", external_id=name))
-        participant = live.participant(self.token)
+    def __init__(self, live: RunningStudy, name: str = "a") -> None:
+        self.token = live.participations.begin(Recruitment(platform="link", external_id=name))
+        participant = live.participations.participant(self.token)
         assert participant is not None
         self.key = participant.participant_key
         live.store.set_step(self.key, "trials")
@@ -57,34 +59,34 @@ def message(trial_key: str, **changes: Any) -> dict[str, Any]:
     return {**decision, "idempotency_key": "0123456789abcdef", **changes}
 
 
-def n_decisions(live: LiveStudy) -> int:
+def n_decisions(live: RunningStudy) -> int:
     """How many decisions the study holds."""
     return len(live.store.decisions_frame("tiny_study", kind="simulated"))
 
 
-def test_a_decision_is_stored_as_sent_and_traceable(live: LiveStudy, client: TestClient) -> None:
+def test_a_decision_is_stored_as_sent_and_traceable(live: RunningStudy, client: TestClient) -> None:
     visitor = Visitor(live)
     sent = message(visitor.trials[0].trial_key, choice="deny", n_blur=2, n_focus=3)
     response = client.post("/api/decisions", json=sent, headers=visitor.headers)
-    assert (response.status_code, response.json()) == (200, {"status": "recorded", "place": "newest"})
+    assert (response.status_code, response.json()) == (200, {"status": "recorded", "lease": "newest"})
     (row,) = live.store.decisions_frame("tiny_study", kind="simulated").to_dict("records")
     assert (row["choice"], row["response_time_ms"]) == ("deny", 812.5)
     assert row["bundle_hash"] == live.store.newest_round("tiny_study").bundle_hash
     assert row["image_sha256"] == visitor.trials[0].image_sha256
 
 
-def test_a_replay_is_acknowledged_and_changes_nothing(live: LiveStudy, client: TestClient) -> None:
+def test_a_replay_is_acknowledged_and_changes_nothing(live: RunningStudy, client: TestClient) -> None:
     visitor = Visitor(live)
     first = message(visitor.trials[0].trial_key)
     client.post("/api/decisions", json=first, headers=visitor.headers)
     for again in (first, {**first, "choice": "deny", "idempotency_key": "another-one-0000"}):
         response = client.post("/api/decisions", json=again, headers=visitor.headers)
-        assert (response.status_code, response.json()) == (200, {"status": "already", "place": "newest"})
+        assert (response.status_code, response.json()) == (200, {"status": "already", "lease": "newest"})
     frame = live.store.decisions_frame("tiny_study", kind="simulated")
     assert list(frame["choice"]) == ["approve"]
 
 
-def test_only_the_first_unanswered_trial_is_taken(live: LiveStudy, client: TestClient) -> None:
+def test_only_the_first_unanswered_trial_is_taken(live: RunningStudy, client: TestClient) -> None:
     visitor = Visitor(live)
     for position in (1, 5):
         sent = message(visitor.trials[position].trial_key)
@@ -93,7 +95,7 @@ def test_only_the_first_unanswered_trial_is_taken(live: LiveStudy, client: TestC
 
 
 def test_another_participants_trial_and_a_made_up_one_are_unknown(
-    live: LiveStudy, client: TestClient
+    live: RunningStudy, client: TestClient
 ) -> None:
     mine, other = Visitor(live, "a"), Visitor(live, "b")
     for key in (other.trials[0].trial_key, "x" * 22):
@@ -111,7 +113,7 @@ def test_another_participants_trial_and_a_made_up_one_are_unknown(
     ],
 )
 def test_without_a_known_session_nothing_is_taken_or_shown(
-    live: LiveStudy, client: TestClient, headers: dict[str, str]
+    live: RunningStudy, client: TestClient, headers: dict[str, str]
 ) -> None:
     trial_key = Visitor(live).trials[0].trial_key
     assert client.post("/api/decisions", json=message(trial_key), headers=headers).status_code == 401
@@ -127,65 +129,67 @@ def decided(client: TestClient, visitor: Visitor, number: int, **changes: Any) -
 
 
 def test_a_second_entry_takes_over_and_what_the_first_had_queued_counts_for_one_trial(
-    live: LiveStudy, client: TestClient
+    live: RunningStudy, client: TestClient
 ) -> None:
     first = Visitor(live, "same")
-    assert decided(client, first, 0) == (200, {"status": "recorded", "place": "newest"})
+    assert decided(client, first, 0) == (200, {"status": "recorded", "lease": "newest"})
     second = Visitor(live, "same")
     assert first.key == second.key
-    assert decided(client, first, 1) == (200, {"status": "recorded", "place": "older"})
+    assert decided(client, first, 1) == (200, {"status": "recorded", "lease": "older"})
     status, told = decided(client, first, 2)
-    assert (status, told["reason"]) == (409, "older_place")
-    assert decided(client, second, 1) == (200, {"status": "already", "place": "newest"})
-    assert decided(client, second, 2) == (200, {"status": "recorded", "place": "newest"})
+    assert (status, told["reason"]) == (409, "older_lease")
+    assert decided(client, second, 1) == (200, {"status": "already", "lease": "newest"})
+    assert decided(client, second, 2) == (200, {"status": "recorded", "lease": "newest"})
     assert client.get(f"/faces/{first.trials[3].trial_key}", headers=first.headers).status_code == 401
 
 
-def place(client: TestClient, visitor: Visitor, name: str, *, take: bool) -> bool:
-    """Take or ask for a place."""
-    response = client.post("/api/places", json={"place": name, "take": take}, headers=visitor.headers)
+def lease(client: TestClient, visitor: Visitor, name: str, *, take: bool) -> bool:
+    """Take or ask for a lease."""
+    response = client.post("/api/leases", json={"lease": name, "take": take}, headers=visitor.headers)
     assert response.status_code == 200
     return bool(response.json()["is_newest"])
 
 
-def test_the_newest_tab_acts_and_the_older_one_is_told(live: LiveStudy, client: TestClient) -> None:
+def test_the_newest_tab_acts_and_the_older_one_is_told(live: RunningStudy, client: TestClient) -> None:
     visitor = Visitor(live)
-    assert place(client, visitor, "first-tab", take=True)
-    assert place(client, visitor, "first-tab", take=True)  # asked again after a lost answer
-    assert decided(client, visitor, 0, place="first-tab")[1]["place"] == "newest"
-    assert place(client, visitor, "second-tab", take=True)
-    assert not place(client, visitor, "first-tab", take=False)
-    assert place(client, visitor, "second-tab", take=False)
-    assert decided(client, visitor, 1, place="first-tab") == (200, {"status": "recorded", "place": "older"})
-    assert decided(client, visitor, 2, place="first-tab")[1]["reason"] == "older_place"
-    assert decided(client, visitor, 2, place="second-tab")[1] == {"status": "recorded", "place": "newest"}
-    assert place(client, visitor, "first-tab", take=True)  # reloaded
-    assert decided(client, visitor, 3, place="first-tab")[1] == {"status": "recorded", "place": "newest"}
+    assert lease(client, visitor, "first-tab", take=True)
+    assert lease(client, visitor, "first-tab", take=True)  # asked again after a lost answer
+    assert decided(client, visitor, 0, lease="first-tab")[1]["lease"] == "newest"
+    assert lease(client, visitor, "second-tab", take=True)
+    assert not lease(client, visitor, "first-tab", take=False)
+    assert lease(client, visitor, "second-tab", take=False)
+    assert decided(client, visitor, 1, lease="first-tab") == (200, {"status": "recorded", "lease": "older"})
+    assert decided(client, visitor, 2, lease="first-tab")[1]["reason"] == "older_lease"
+    assert decided(client, visitor, 2, lease="second-tab")[1] == {"status": "recorded", "lease": "newest"}
+    assert lease(client, visitor, "first-tab", take=True)  # reloaded
+    assert decided(client, visitor, 3, lease="first-tab")[1] == {"status": "recorded", "lease": "newest"}
 
 
 def test_what_waited_at_the_older_tab_does_not_count_once_the_newer_one_went_on(
-    live: LiveStudy, client: TestClient
+    live: RunningStudy, client: TestClient
 ) -> None:
     visitor = Visitor(live)
-    place(client, visitor, "first-tab", take=True)
-    place(client, visitor, "second-tab", take=True)
-    assert decided(client, visitor, 0, place="second-tab", choice="deny")[0] == 200
-    assert decided(client, visitor, 0, place="first-tab")[1] == {"status": "already", "place": "older"}
-    assert decided(client, visitor, 1, place="first-tab")[0] == 409
+    lease(client, visitor, "first-tab", take=True)
+    lease(client, visitor, "second-tab", take=True)
+    assert decided(client, visitor, 0, lease="second-tab", choice="deny")[0] == 200
+    assert decided(client, visitor, 0, lease="first-tab")[1] == {"status": "already", "lease": "older"}
+    assert decided(client, visitor, 1, lease="first-tab")[0] == 409
     assert list(live.store.decisions_frame("tiny_study", kind="simulated")["choice"]) == ["deny"]
 
 
-def test_nobody_takes_a_place_without_a_session_or_after_the_end(live: LiveStudy, client: TestClient) -> None:
+def test_nobody_takes_a_lease_without_a_session_or_after_the_end(
+    live: RunningStudy, client: TestClient
+) -> None:
     visitor = Visitor(live)
-    wanted = {"place": "some-tab", "take": True}
-    assert client.post("/api/places", json=wanted).status_code == 401
-    assert client.post("/api/places", json={"place": "x"}, headers=visitor.headers).status_code == 400
+    wanted = {"lease": "some-tab", "take": True}
+    assert client.post("/api/leases", json=wanted).status_code == 401
+    assert client.post("/api/leases", json={"lease": "x"}, headers=visitor.headers).status_code == 400
     live.store.set_status(visitor.key, "returned")
-    assert client.post("/api/places", json=wanted, headers=visitor.headers).status_code == 403
+    assert client.post("/api/leases", json=wanted, headers=visitor.headers).status_code == 403
 
 
 @pytest.mark.parametrize("status", ["completed", "returned", "timed_out", "screened_out"])
-def test_a_final_status_is_final(live: LiveStudy, client: TestClient, status: Any) -> None:
+def test_a_final_status_is_final(live: RunningStudy, client: TestClient, status: Any) -> None:
     visitor = Visitor(live)
     live.store.set_status(visitor.key, status)
     trial_key = visitor.trials[0].trial_key
@@ -194,7 +198,7 @@ def test_a_final_status_is_final(live: LiveStudy, client: TestClient, status: An
     assert n_decisions(live) == 0
 
 
-def test_requests_from_other_sites_are_refused(live: LiveStudy, client: TestClient) -> None:
+def test_requests_from_other_sites_are_refused(live: RunningStudy, client: TestClient) -> None:
     visitor = Visitor(live)
     sent = message(visitor.trials[0].trial_key)
     headers = {**visitor.headers, "Sec-Fetch-Site": "cross-site"}
@@ -204,7 +208,7 @@ def test_requests_from_other_sites_are_refused(live: LiveStudy, client: TestClie
     assert n_decisions(live) == 0
 
 
-def test_a_huge_body_is_refused(live: LiveStudy, client: TestClient) -> None:
+def test_a_huge_body_is_refused(live: RunningStudy, client: TestClient) -> None:
     headers = {**Visitor(live).headers, "Content-Type": "application/json"}
     pieces = iter([b"x" * 1024] * 10 * 1024)  # without a Content-Length to go by
     assert client.post("/api/decisions", content=pieces, headers=headers).status_code == 413
@@ -219,7 +223,7 @@ JSON_VALUES = st.recursive(
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_wrong_body_is_stored(live: LiveStudy, client: TestClient, data: st.DataObject) -> None:
+def test_no_wrong_body_is_stored(live: RunningStudy, client: TestClient, data: st.DataObject) -> None:
     visitor = Visitor(live)
     right = message(visitor.trials[0].trial_key)
     field = data.draw(st.sampled_from([*right, "extra"]))
@@ -243,7 +247,9 @@ def test_no_wrong_body_is_stored(live: LiveStudy, client: TestClient, data: st.D
         assert json.loads(body).keys() == right.keys()
 
 
-def test_faces_are_served_from_the_current_trial_to_a_few_ahead(live: LiveStudy, client: TestClient) -> None:
+def test_faces_are_served_from_the_current_trial_to_a_few_ahead(
+    live: RunningStudy, client: TestClient
+) -> None:
     visitor = Visitor(live)
     bundle = live.bundles.served(live.store.newest_round("tiny_study").bundle_hash).bundle
 
@@ -262,18 +268,18 @@ def test_faces_are_served_from_the_current_trial_to_a_few_ahead(live: LiveStudy,
     assert statuses()[1 + N_FACES_AHEAD] == 200
 
 
-def played(live: LiveStudy, visitor: Visitor) -> list[dict[str, Any]]:
+def played(live: RunningStudy, visitor: Visitor) -> list[dict[str, Any]]:
     """What the player is given."""
-    participant = live.participant(visitor.token)
+    participant = live.participations.participant(visitor.token)
     assert participant is not None
-    return live.trials_to_play(participant)
+    return live.trials.to_play(participant)
 
 
 def test_the_player_gets_the_shown_columns_and_its_own_advice_only(
     tmp_path: Path, store: DecisionStore
 ) -> None:
     path = write_study(tmp_path, conditions={"face": 1, "score": 1, "none": 1}, trials={"main": 6})
-    live = LiveStudy(load_study_file(path), store)
+    live = RunningStudy(load_study_file(path), store)
     live.prepare()
     given = {}
     for name in "abc":

@@ -12,14 +12,14 @@ from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participants.trial_player.routes import not_served
 from human_study.participants.welcome import Welcome
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import session_cookie
 from tests.support.browser_check import CHECK_COOKIE
 from tests.support.tiny_study import write_study
 
-MakeDoor = Callable[..., tuple[LiveStudy, TestClient]]
+MakeDoor = Callable[..., tuple[RunningStudy, TestClient]]
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def door(tmp_path: Path, store: DecisionStore) -> Iterator[MakeDoor]:
     """Makes a prepared study and a browser at its door; keyword arguments change the study file."""
     with ExitStack() as opened:
 
-        def make(**changes: object) -> tuple[LiveStudy, TestClient]:
-            live = LiveStudy(load_study_file(write_study(tmp_path, **changes)), store)
+        def make(**changes: object) -> tuple[RunningStudy, TestClient]:
+            live = RunningStudy(load_study_file(write_study(tmp_path, **changes)), store)
             live.prepare()
             app = Starlette(routes=Welcome(live).routes, exception_handlers={NotServedError: not_served})
             client = TestClient(app, base_url="https://study.example", follow_redirects=False)
@@ -45,7 +45,7 @@ def entry(client: TestClient) -> str:
         return str(socket.receive_json()["entry"])
 
 
-def n_participants(live: LiveStudy) -> int:
+def n_participants(live: RunningStudy) -> int:
     """How many slots are taken."""
     return len(live.store.participants_frame("tiny_study", kind=live.study.participants))
 
@@ -69,7 +69,7 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(door: MakeDoor) ->
     cookie = response.headers["set-cookie"].lower()
     for property_ in ("httponly", "samesite=lax", "secure", "path=/"):
         assert property_ in cookie
-    participant = live.participant(response.cookies[session_cookie("tiny_study")])
+    participant = live.participations.participant(response.cookies[session_cookie("tiny_study")])
     assert participant is not None
     assert response.cookies[session_cookie("tiny_study")] not in participant.model_dump_json()
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from data.records import new_key
 from data.store.decision_store import DecisionStore
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.human_study.participants.test_trial_player import Visitor, client, message, played
 from tests.support.tiny_study import write_study
@@ -30,14 +30,14 @@ ADDRESSES = {"initial": "/api/initial-decisions", "final": "/api/decisions"}
 
 
 @pytest.fixture
-def live(tmp_path: Path, store: DecisionStore) -> LiveStudy:
+def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
     """A study that asks for everything, on some trials or on all; on both kinds of database."""
-    live = LiveStudy(load_study_file(write_study(tmp_path, conditions={"face": 1}, trials=TRIALS)), store)
+    live = RunningStudy(load_study_file(write_study(tmp_path, conditions={"face": 1}, trials=TRIALS)), store)
     live.prepare()
     return live
 
 
-def asked(live: LiveStudy, visitor: Visitor) -> tuple[dict[str, Any], str, set[str]]:
+def asked(live: RunningStudy, visitor: Visitor) -> tuple[dict[str, Any], str, set[str]]:
     """The trial that the player shows now, its stage, and what it asks for beside the choice."""
     trial = played(live, visitor)[0]
     stage = trial["stages"][0]
@@ -50,14 +50,14 @@ def asked(live: LiveStudy, visitor: Visitor) -> tuple[dict[str, Any], str, set[s
 RIGHT = {"confidence": 0.75, "reason": "", "followup_time_ms": 900.5}
 
 
-def decide(live: LiveStudy, client: TestClient, visitor: Visitor) -> None:
+def decide(live: RunningStudy, client: TestClient, visitor: Visitor) -> None:
     """Decide as the player lets people."""
     trial, stage, wanted = asked(live, visitor)
     sent = message(trial["key"], **{name: RIGHT[name] for name in wanted})
     assert client.post(ADDRESSES[stage], json=sent, headers=visitor.headers).status_code == 200
 
 
-def n_stored(live: LiveStudy, visitor: Visitor) -> int:
+def n_stored(live: RunningStudy, visitor: Visitor) -> int:
     """How many choices of the participant are in the store, of either stage."""
     frame = live.store.decisions_frame("tiny_study", kind="simulated", participant_key=visitor.key)
     due = live.store.due(visitor.key)
@@ -68,7 +68,7 @@ def n_stored(live: LiveStudy, visitor: Visitor) -> int:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_a_person_could_not_have_sent_is_refused_and_not_stored(
-    live: LiveStudy,
+    live: RunningStudy,
     client: TestClient,
     data: st.DataObject,
 ) -> None:
@@ -119,7 +119,7 @@ def test_what_a_person_could_not_have_sent_is_refused_and_not_stored(
     ],
 )
 def test_each_wrong_part_is_refused(
-    live: LiveStudy,
+    live: RunningStudy,
     client: TestClient,
     changes: dict[str, Any],
 ) -> None:
@@ -133,7 +133,7 @@ def test_each_wrong_part_is_refused(
 
 
 def test_a_reason_is_wanted_where_the_trial_asks_for_one(
-    live: LiveStudy,
+    live: RunningStudy,
     client: TestClient,
 ) -> None:
     visitor = Visitor(live)

@@ -8,22 +8,24 @@ import pytest
 from data.errors import BundleError, StudyError
 from data.records import Answer, Decision, Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
 from tests.support.tiny_study import write_study, write_tiny_bundle
 
 
-def prepared(path: Path, store: DecisionStore) -> LiveStudy:
+def prepared(path: Path, store: DecisionStore) -> RunningStudy:
     """The study of a file, ready to take participants."""
-    live = LiveStudy(load_study_file(path), store)
+    live = RunningStudy(load_study_file(path), store)
     live.prepare()
     return live
 
 
-def arrive(live: LiveStudy, name: str) -> str:
+def arrive(live: RunningStudy, name: str) -> str:
     """Somebody comes by a link of their own; returns the participant's key."""
-    participant = live.participant(live.begin(Recruitment(platform="link", external_id=name)))
+    participant = live.participations.participant(
+        live.participations.begin(Recruitment(platform="link", external_id=name))
+    )
     assert participant is not None
     return participant.participant_key
 
@@ -67,7 +69,7 @@ def test_what_cannot_be_served_is_refused_and_leaves_no_study(
 def test_a_simulated_advisor_may_be_allowed_for_people(tmp_path: Path, store: DecisionStore) -> None:
     path = write_study(tmp_path, participants="people", trained_on="simulated", allow_simulated_advisor=True)
     live = prepared(path, store)
-    assert live.trained_on_simulated(store.participant(arrive(live, "a")))
+    assert live.trials.trained_on_simulated(store.participant(arrive(live, "a")))
 
 
 def test_a_changed_study_file_needs_a_new_name(tmp_path: Path, store: DecisionStore) -> None:
@@ -81,19 +83,19 @@ def test_what_no_decision_depends_on_may_change_while_a_study_runs(
 ) -> None:
     before = prepared(write_study(tmp_path / "first", conditions={"face": {"quota": 1}}), store)
     arrive(before, "first")
-    assert not before.has_place()
+    assert not before.participations.has_room()
     changes = {"ethics": {"contact": "Someone else"}, "conditions": {"face": {"quota": 2}}}
     after = prepared(write_study(tmp_path / "second", **changes), store)
     printed = capsys.readouterr().out
     assert "conditions.face.quota" in printed and "ethics.contact" in printed
-    assert after.has_place()
+    assert after.participations.has_room()
     assert after.study.study_hash == before.study.study_hash
     assert store.conditions("tiny_study")[0].quota == 2
 
 
 def test_the_password_of_a_study_file_stays_in_the_file(tmp_path: Path) -> None:
     path = write_study(tmp_path, database="postgresql://me:hunter2@host/db")
-    with LiveStudy.open(str(path), f"sqlite:///{tmp_path / 'served.db'}").store as store:
+    with RunningStudy.open(str(path), f"sqlite:///{tmp_path / 'served.db'}").store as store:
         prepared(path, store)
         assert "host" not in store.study("tiny_study").study_file
     written = b"".join(one.read_bytes() for one in tmp_path.glob("served.db*"))
@@ -128,7 +130,7 @@ def test_a_place_of_somebody_not_seen_for_long_is_given_away(tmp_path: Path, sto
 def test_nobody_goes_on_beyond_the_total_time(tmp_path: Path, store: DecisionStore) -> None:
     live = prepared(write_study(tmp_path, time_limits={"total_minutes": 1e-9}), store)
     first = arrive(live, "first")
-    assert live.brought_up_to_date(store.participant(first)).status == "timed_out"
+    assert live.participations.brought_up_to_date(store.participant(first)).status == "timed_out"
     second = arrive(live, "second")
     arrive(live, "third")
     assert store.participant(second).status == "timed_out"
@@ -141,7 +143,7 @@ def test_a_full_study_takes_nobody_until_a_place_returns(tmp_path: Path, store: 
     arrive(live, "second")
     with pytest.raises(StudyError, match="closed or full"):
         arrive(live, "third")
-    live.withdraw(store.participant(first))
+    live.participations.withdraw(store.participant(first))
     third = store.participant(arrive(live, "third"))
     left = store.participant(first)
     assert (third.condition, third.slot) == (left.condition, left.slot)
@@ -155,13 +157,13 @@ def test_screening_ends_a_participation_with_its_answers(tmp_path: Path, store: 
     questions = [{"id": "adult", "question": "Adult?", "options": ["Yes", "No"], "accept": ["Yes"]}]
     live = prepared(write_study(tmp_path, screening=questions), store)
     key = arrive(live, "young")
-    live.go_on(store.participant(key))
+    live.participations.go_on(store.participant(key))
     assert store.participant(key).step == "screening"
     answer = Answer(participant_key=key, kind="screening", question="adult", value="No")
-    live.screen_out(store.participant(key), [answer])
+    live.participations.screen_out(store.participant(key), [answer])
     assert store.participant(key).status == "screened_out"
     assert store.answers(key)[0].value == "No"
-    live.go_on(store.participant(key))
+    live.participations.go_on(store.participant(key))
     assert store.participant(key).status == "screened_out"
 
 
@@ -171,8 +173,8 @@ def test_a_second_click_neither_skips_a_step_nor_completes_early(
     live = prepared(write_study(tmp_path), store)
     key = arrive(live, "a")
     stale = store.participant(key)
-    live.go_on(stale)
-    live.go_on(stale)
+    live.participations.go_on(stale)
+    live.participations.go_on(stale)
     assert store.participant(key).step == "instructions"
     assert store.participant(key).consented_at is not None
 
@@ -181,15 +183,15 @@ def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
     tmp_path: Path, store: DecisionStore
 ) -> None:
     live = prepared(write_study(tmp_path, trials={"main": 2, "practice": 2}), store)
-    token = live.begin(Recruitment(platform="link", external_id="a"))
-    participant = live.participant(token)
+    token = live.participations.begin(Recruitment(platform="link", external_id="a"))
+    participant = live.participations.participant(token)
     assert participant is not None
     key = participant.participant_key
     practice, second, main, _ = store.trials(key)
     store.set_step(key, "practice")
     for trial, status in ((practice, 409), (main, 404)):
         with pytest.raises(NotServedError) as refused:
-            live.feedback(token, trial.trial_key)
+            live.trials.feedback(token, trial.trial_key)
         assert refused.value.status == status
     for trial in (practice, second):
         store.record_decisions(
@@ -205,8 +207,8 @@ def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
         )
     is_good = bool(live.bundles.applications.outcomes.loc[practice.application_id])
     outcome = "repaid" if is_good else "defaulted"
-    assert live.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
-    assert live.brought_up_to_date(store.participant(key)).step == "trials"
+    assert live.trials.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
+    assert live.participations.brought_up_to_date(store.participant(key)).step == "trials"
 
 
 def test_a_closed_study_takes_nobody_new(tmp_path: Path, store: DecisionStore) -> None:
@@ -223,7 +225,7 @@ def test_completion_comes_with_the_last_decision_and_not_before(tmp_path: Path, 
     key = arrive(live, "a")
     store.set_step(key, "trials")
     for trial in store.trials(key):
-        assert live.brought_up_to_date(store.participant(key)).status == "active"
+        assert live.participations.brought_up_to_date(store.participant(key)).status == "active"
         store.record_decisions(
             [
                 Decision(
@@ -235,10 +237,10 @@ def test_completion_comes_with_the_last_decision_and_not_before(tmp_path: Path, 
                 )
             ]
         )
-    completed = live.brought_up_to_date(store.participant(key))
+    completed = live.participations.brought_up_to_date(store.participant(key))
     assert completed.status == "completed"
     assert completed.completion_code
-    assert live.trials_to_play(completed) == []
+    assert live.trials.to_play(completed) == []
 
 
 def test_people_are_never_counted_as_simulated(tmp_path: Path, store: DecisionStore) -> None:

@@ -7,15 +7,17 @@ import pytest
 from data.records import Decision, InitialDecision, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.report.report import write_report
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
 
-def take_part(live: LiveStudy, name: str, *, heeds_checks: bool = True) -> str:
+def take_part(live: RunningStudy, name: str, *, heeds_checks: bool = True) -> str:
     """Decide against every outcome at first, and rightly with the advice; returns the participant's key."""
-    participant = live.participant(live.begin(Recruitment(platform="link", external_id=name)))
+    participant = live.participations.participant(
+        live.participations.begin(Recruitment(platform="link", external_id=name))
+    )
     assert participant is not None
     key = participant.participant_key
     live.store.set_step(key, "trials")
@@ -37,7 +39,7 @@ def take_part(live: LiveStudy, name: str, *, heeds_checks: bool = True) -> str:
         assert live.store.record_decisions([Decision.model_validate({**common, "choice": right})]) == [
             "recorded"
         ]
-    live.brought_up_to_date(live.store.participant(key))
+    live.participations.brought_up_to_date(live.store.participant(key))
     return key
 
 
@@ -46,7 +48,7 @@ def other(choice: str) -> str:
 
 
 @pytest.fixture
-def live(tmp_path: Path, store: DecisionStore) -> LiveStudy:
+def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
     """A two-stage study with attention checks, of which two that fail exclude."""
     path = write_study(
         tmp_path,
@@ -54,12 +56,12 @@ def live(tmp_path: Path, store: DecisionStore) -> LiveStudy:
         trials={"main": 8, "test_share": 1.0, "attention": 2, "repeated": 2, "stages": 2},
         exclusions={"failed_attention": 2},
     )
-    study = LiveStudy(load_study_file(path), store)
+    study = RunningStudy(load_study_file(path), store)
     study.prepare()
     return study
 
 
-def test_results_take_the_final_stage_as_the_decision(live: LiveStudy, tmp_path: Path) -> None:
+def test_results_take_the_final_stage_as_the_decision(live: RunningStudy, tmp_path: Path) -> None:
     take_part(live, "a")
     take_part(live, "b")
     results = collect_results(live.store, "tiny_study", "simulated")
@@ -71,7 +73,7 @@ def test_results_take_the_final_stage_as_the_decision(live: LiveStudy, tmp_path:
     assert "100" in Path(report).read_text()
 
 
-def test_whom_the_study_file_excludes_is_out_of_the_results(live: LiveStudy) -> None:
+def test_whom_the_study_file_excludes_is_out_of_the_results(live: RunningStudy) -> None:
     careful = take_part(live, "a")
     take_part(live, "b", heeds_checks=False)
     results = collect_results(live.store, "tiny_study", "simulated")

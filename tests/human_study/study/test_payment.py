@@ -15,7 +15,7 @@ from data.errors import StudyError
 from data.records import Decision, Participant, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.dataset.bonus_list import list_bonuses
-from human_study.participation.running_study import LiveStudy
+from human_study.participation.running_study import RunningStudy
 from human_study.study.payment import bonuses, totals
 from human_study.study.study_file import load_study_file
 from human_study.study.study_sections import Payment
@@ -91,10 +91,10 @@ def test_totals_count_main_decisions_only() -> None:
     assert (found.n_decided, found.n_counted, found.n_correct) == (5, 3, 2)
 
 
-def finished(live: LiveStudy, name: str) -> str:
+def finished(live: RunningStudy, name: str) -> str:
     """Somebody comes from Prolific and approves everything to the end."""
     known = Recruitment(platform="prolific", external_id=name, session_id=f"s-{name}")
-    participant = live.participant(live.begin(known))
+    participant = live.participations.participant(live.participations.begin(known))
     assert participant is not None
     key = participant.participant_key
     live.store.set_step(key, "trials")
@@ -110,7 +110,7 @@ def finished(live: LiveStudy, name: str) -> str:
                 )
             ]
         )
-    assert live.brought_up_to_date(live.store.participant(key)).status == "completed"
+    assert live.participations.brought_up_to_date(live.store.participant(key)).status == "completed"
     return key
 
 
@@ -121,18 +121,20 @@ def test_everybody_who_completed_a_closed_study_is_listed_once(tmp_path: Path, s
         recruitment={"platform": "prolific"},
         trials={"main": 8},
     )
-    live = LiveStudy(load_study_file(path), store)
+    live = RunningStudy(load_study_file(path), store)
     live.prepare()
     finished(live, "p1")
     finished(live, "p2")
-    leaver = live.participant(live.begin(Recruitment(platform="prolific", external_id="gone")))
+    leaver = live.participations.participant(
+        live.participations.begin(Recruitment(platform="prolific", external_id="gone"))
+    )
     assert leaver is not None
     with pytest.raises(StudyError, match="close it"):
         list_bonuses(store, "tiny_study", tmp_path / "bonuses.csv")
     store.close_study("tiny_study")
     with pytest.raises(StudyError, match="1 participants are under way"):
         list_bonuses(store, "tiny_study", tmp_path / "bonuses.csv")
-    live.withdraw(leaver)
+    live.participations.withdraw(leaver)
     assert list_bonuses(store, "tiny_study", tmp_path / "bonuses.csv") == (2, 0.8, "GBP")
     rows = list(csv.reader((tmp_path / "bonuses.csv").read_text().splitlines()))
     assert rows[0] == ["external_id", "amount", "currency", "session_id"]

@@ -1,8 +1,8 @@
-// Which open page acts for the participant: the newest one. The others are told, and send nothing more.
+// Every open page has a lease, and the newest acts for the participant. The others are told, and send nothing more.
 // One a page, whatever is drawn on it; a reload makes a new one, and with it the newest.
 
-const PLACES_ADDRESS = "/api/places";
-const PLACE_CHANNEL = "countenance.place";
+const LEASES_ADDRESS = "/api/leases";
+const LEASE_CHANNEL = "countenance.lease";
 const ASK_EVERY_MS = 20000;
 const REQUEST_TIMEOUT_MS = 10000;
 
@@ -11,7 +11,7 @@ function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-class Place extends EventTarget {
+class Lease extends EventTarget {
   constructor() {
     super();
     this.id = randomKey();
@@ -20,7 +20,7 @@ class Place extends EventTarget {
     this.hasUnsent = () => false;
     // Pages of this browser tell each other at once; whether another device took over is asked now and then.
     if (typeof BroadcastChannel === "function") {
-      this.channel = new BroadcastChannel(PLACE_CHANNEL);
+      this.channel = new BroadcastChannel(LEASE_CHANNEL);
       this.channel.addEventListener("message", () => this.lose());
       this.channel.postMessage(this.id);
     }
@@ -29,8 +29,8 @@ class Place extends EventTarget {
   }
 
   static ofThisPage() {
-    window.countenancePlace ??= new Place();
-    return window.countenancePlace;
+    window.countenanceLease ??= new Lease();
+    return window.countenanceLease;
   }
 
   lose() {
@@ -56,10 +56,10 @@ class Place extends EventTarget {
 
   async post(take) {
     try {
-      const response = await fetch(PLACES_ADDRESS, {
+      const response = await fetch(LEASES_ADDRESS, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ place: this.id, take }),
+        body: JSON.stringify({ lease: this.id, take }),
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
       if (response.ok) return (await response.json()).is_newest ? "taken" : "stopped";

@@ -1,4 +1,4 @@
-"""Tabs, devices, shared computers and the back button: the newest place acts, the older one is told."""
+"""Tabs, devices, shared computers and the back button: the newest page acts, the older one is told."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def served(
     tmp_path_factory: pytest.TempPathFactory, serve_study: Callable[[Path], ServedStudy]
 ) -> ServedStudy:
     """A study on plain links, for all tests of this file."""
-    return serve_study(write_study(tmp_path_factory.mktemp("places"), conditions={"none": 1}))
+    return serve_study(write_study(tmp_path_factory.mktemp("leases"), conditions={"none": 1}))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
             page.locator("[data-test-script-state=notRunning]").wait_for()
             newer = context.new_page()
             newer.goto(served.url)
-            page.locator(".older-place").get_by_text(TOLD).wait_for()
+            page.locator(".older-lease").get_by_text(TOLD).wait_for()
             key = key_of(store, page)
             before = step_of(store, key)
             box = page.locator("[data-testid=stMain] button[kind^=primary]").bounding_box()
@@ -101,7 +101,7 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
             page.keyboard.press("Tab")
             page.keyboard.press("Enter")
             newer.get_by_role("button", name=name).wait_for()
-            assert not newer.locator(".older-place").is_visible()
+            assert not newer.locator(".older-lease").is_visible()
             assert step_of(store, key) == before
             page.close()
             page = newer
