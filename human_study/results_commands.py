@@ -51,7 +51,7 @@ def power(
     study: StudyPath,
     effect: Annotated[
         float | None,
-        typer.Option(help="gain in balanced accuracy over no advice, 0-1; a pilot has its own if left out"),
+        typer.Option(help="the primary contrast in balanced accuracy, 0-1; a pilot has its own if left out"),
     ] = None,
     population: Annotated[str, typer.Option(help="simulated people to draw from")] = "realistic",
     pilot: Annotated[

@@ -68,10 +68,13 @@ RULES = {
     "human_study.participants.trial_player": Rule(
         "data data.formats human_study.web human_study.participation human_study.participants", uses="http"
     ),
-    "human_study.analysis": Rule(f"{_DATA} advisor.bundles advisor.measurement advisor.runs"),
+    "human_study.analysis": Rule(
+        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.study"
+    ),
     "human_study.presentation": Rule("data data.formats advisor.bundles", uses="charts"),
     "human_study.findings": Rule(
-        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.analysis human_study.presentation",
+        f"{_DATA} advisor.bundles advisor.measurement advisor.runs human_study.study human_study.analysis "
+        "human_study.presentation",
         uses="charts",
     ),
     "human_study.planning": Rule(

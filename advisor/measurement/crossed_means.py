@@ -47,6 +47,13 @@ class CrossedMeans:
             return None
         return float(2 * stats.t.sf(abs(self.value) / self.standard_error, self.degrees_of_freedom))
 
+    @property
+    def p_above_zero(self) -> float | None:
+        """One-sided, of the hypothesis that the sum is not above 0."""
+        if self.value is None or self.standard_error is None:
+            return None
+        return float(stats.t.sf(self.value / self.standard_error, self.degrees_of_freedom))
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -11,9 +11,19 @@ import pandas as pd
 
 from advisor.measurement.crossed_means import NOTHING_TO_COMPARE, CrossedMeans, crossed_means
 from advisor.measurement.estimate import Estimate, t_quantile
+from human_study.study.analysis_plan import BASELINE, DeclaredAnalysis, Pair
 
-BASELINE = "none"
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
+ESTIMATOR_IN_WORDS = (
+    "Shares of correct decisions in the cells condition × outcome (the estimates of generalised estimating equations "
+    "with working independence). People and applications both count as drawn at random: the variance is that over "
+    "people plus that over applications less that over their intersections (Cameron, Gelbach and Miller, 2011), each "
+    "corrected for leverage (CR2; Bell and McCaffrey, 2002), with t quantiles at Satterthwaite degrees of freedom. "
+    "With fewer than five people in a condition there is no interval and no test."
+)
+_FIGURES = [
+    "difference", "ci_low", "ci_high", "odds_ratio", "odds_ratio_low", "odds_ratio_high", "p_value", "p_holm",
+]  # fmt: skip
 _WEIGHTS = np.array([0.5, 0.5, -0.5, -0.5])
 
 
@@ -21,16 +31,17 @@ _WEIGHTS = np.array([0.5, 0.5, -0.5, -0.5])
 class Contrast:
     """How one group of decisions compares with another.
 
-    `difference` is in balanced accuracy (a risk difference, -1 to 1), `odds_ratio` is of a correct decision
-    (its logarithm averaged over the two outcomes), `p_value` tests a difference of 0, two-sided.
-    `standard_error` (of the difference) and `degrees_of_freedom` are there where there is an interval.
+    `difference` is in balanced accuracy (a risk difference, -1 to 1) and `found` what it rests on; `odds_ratio` is of
+    a correct decision (its logarithm averaged over the two outcomes).
     """
 
-    difference: Estimate
+    found: CrossedMeans
     odds_ratio: Estimate
-    p_value: float | None
-    standard_error: float | None = None
-    degrees_of_freedom: float | None = None
+
+    @property
+    def difference(self) -> Estimate:
+        """The difference with its interval, cut to [-1, 1]."""
+        return self.found.estimate(-1.0, 1.0)
 
 
 def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
@@ -44,13 +55,7 @@ def contrast(decisions: pd.DataFrame, is_first: np.ndarray) -> Contrast:
     correct = decisions["approved"].to_numpy(bool) == outcome
     people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
     found = balanced_difference(correct, outcome, is_first, people, applications)
-    return Contrast(
-        found.estimate(-1.0, 1.0),
-        _odds_ratio(correct, _cells(outcome, is_first), people, applications),
-        found.p_value,
-        found.standard_error,
-        found.degrees_of_freedom,
-    )
+    return Contrast(found, _odds_ratio(correct, _cells(outcome, is_first), people, applications))
 
 
 def balanced_difference(
@@ -90,48 +95,68 @@ def _odds_ratio(
     return Estimate(float(np.exp(log_odds_ratio)), float(low), float(high))
 
 
-def contrasts_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Every condition against no advice within its round, p values Holm-corrected over the whole table.
+def contrasts_table(
+    decisions: pd.DataFrame, declared: DeclaredAnalysis, *, corrected: bool = True
+) -> pd.DataFrame:
+    """The declared contrasts, and every other condition against no advice, by round: one row each.
 
-    Columns: round_number, condition, n_participants (both groups), difference, ci_low, ci_high, odds_ratio,
-    odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. Empty where no round has both.
+    `p_value` is two-sided and not corrected. `p_holm` is there for the declared family alone, in the round of
+    `tested_round`, in the declared direction and corrected over that family; all other rows are exploratory, and
+    so are all of a filtered view (`corrected` is False then).
+
+    Columns: round_number, condition, against, is_declared, n_participants (of both conditions), difference, ci_low,
+    ci_high, odds_ratio, odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. A pair of which a round lacks a
+    condition has no row.
     """
     rows = []
     needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
+    number_tested = tested_round(decisions, declared)
     for round_number, in_round in decisions.groupby("round_number")[needed]:
-        for condition in [c for c in in_round["condition"].unique() if c != BASELINE]:
-            pair = in_round[in_round["condition"].isin([condition, BASELINE])]
-            if BASELINE not in set(pair["condition"]):
+        present = set(in_round["condition"])
+        against_none = [Pair(c, BASELINE) for c in in_round["condition"].unique() if c != BASELINE]
+        for pair in dict.fromkeys([*declared.family, *against_none]):
+            if not set(pair) <= present:
                 continue
-            result = contrast(pair, (pair["condition"] == condition).to_numpy())
+            both = in_round[in_round["condition"].isin(pair)]
+            result = contrast(both, (both["condition"] == pair.condition).to_numpy())
+            is_tested = corrected and round_number == number_tested and pair in declared.family
             rows.append(
                 {
                     "round_number": round_number,
-                    "condition": condition,
-                    "n_participants": pair["participant_key"].nunique(),
+                    "condition": pair.condition,
+                    "against": pair.against,
+                    "is_declared": pair in declared.family,
+                    "n_participants": both["participant_key"].nunique(),
                     "difference": result.difference.value,
                     "ci_low": result.difference.ci_low,
                     "ci_high": result.difference.ci_high,
                     "odds_ratio": result.odds_ratio.value,
                     "odds_ratio_low": result.odds_ratio.ci_low,
                     "odds_ratio_high": result.odds_ratio.ci_high,
-                    "p_value": result.p_value,
+                    "p_value": result.found.p_value,
+                    "p_holm": tested_p(result.found, declared) if is_tested else None,
                     "reason": result.difference.reason or result.odds_ratio.reason,
                 }
             )
-    figures = [
-        "difference",
-        "ci_low",
-        "ci_high",
-        "odds_ratio",
-        "odds_ratio_low",
-        "odds_ratio_high",
-        "p_value",
-    ]
-    columns = ["round_number", "condition", "n_participants", *figures]
-    table = pd.DataFrame(rows, columns=[*columns, "reason"]).astype(dict.fromkeys(figures, float))
-    table.insert(len(columns), "p_holm", holm(table["p_value"].to_numpy()))
-    return table
+    columns = ["round_number", "condition", "against", "is_declared", "n_participants", *_FIGURES, "reason"]
+    table = pd.DataFrame(rows, columns=columns).astype(
+        {"is_declared": bool, **dict.fromkeys(_FIGURES, float)}
+    )
+    return table.assign(p_holm=holm(table["p_holm"].to_numpy()))
+
+
+def tested_p(found: CrossedMeans, declared: DeclaredAnalysis) -> float | None:
+    """The p value of the declared test of a difference, not yet corrected."""
+    return found.p_above_zero if declared.direction == "better" else found.p_value
+
+
+def tested_round(decisions: pd.DataFrame, declared: DeclaredAnalysis) -> int | None:
+    """The newest round with decisions in both conditions of the primary contrast, or None."""
+    if declared.primary is None:
+        return None
+    met = decisions[decisions["condition"].isin(declared.primary)].groupby("round_number")["condition"]
+    both = met.nunique()
+    return max((int(str(number)) for number in both.index[both == 2]), default=None)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

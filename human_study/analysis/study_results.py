@@ -21,6 +21,7 @@ from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis import advice_shown, contrasts, decision_statistics
 from human_study.analysis.application_groups import StudyApplications, applications_of
+from human_study.study.analysis_plan import DeclaredAnalysis, declared_analysis
 
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")  # in the order of display
 _ROUND_COLUMNS = [
@@ -64,6 +65,16 @@ class StudyResults:
     def simulated(self) -> bool:
         """Whether no person took these decisions."""
         return self.kind == "simulated"
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a part of the rounds or conditions is looked at: nothing is corrected then, all is exploratory."""
+        return self.conditions is not None
+
+    @cached_property
+    def declared(self) -> DeclaredAnalysis:
+        """What the study declares of its analysis, defaults included."""
+        return declared_analysis(self.study.declared, set(self.participants["condition"]))
 
     @cached_property
     def excluded(self) -> pd.Series:
@@ -117,7 +128,7 @@ class StudyResults:
     @cached_property
     def contrasts(self) -> pd.DataFrame:
         """`contrasts.contrasts_table` of the test decisions."""
-        return contrasts.contrasts_table(self.test_decisions)
+        return contrasts.contrasts_table(self.test_decisions, self.declared, corrected=not self.is_filtered)
 
     @cached_property
     def participant_accuracy(self) -> pd.DataFrame:
@@ -127,7 +138,14 @@ class StudyResults:
     @cached_property
     def response_times(self) -> pd.DataFrame:
         """`decision_statistics.response_time_table` of the main trials."""
-        return decision_statistics.response_time_table(self.decisions)
+        return decision_statistics.response_time_table(self.timed_decisions)
+
+    @cached_property
+    def timed_decisions(self) -> pd.DataFrame:
+        """The main trials that count whose response time is known and counts by the study's declaration."""
+        policy, times = self.declared.response_times, self.decisions["response_time_ms"]
+        least, most = policy.at_least_ms or 0.0, policy.at_most_ms or np.inf
+        return self.decisions[(times >= least) & (times <= most)]
 
     @cached_property
     def readings(self) -> pd.Series:
@@ -171,7 +189,7 @@ class StudyResults:
     def narrowed(self, rounds: Collection[int] = (), conditions: Collection[str] = ()) -> "StudyResults":
         """The results as if only these rounds and conditions had been run; empty means all of them.
 
-        Corrections are over what is left. The same object where nothing is left out.
+        Nothing is corrected in what is left. The same object where nothing is left out.
         """
         kept_rounds = set(rounds or self.rounds["round_number"])
         kept_conditions = set(conditions or CONDITIONS)

@@ -17,7 +17,6 @@ from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, not_computed
 from human_study.presentation.labels import condition_label
 
-MARGIN = 0.05
 _COLUMNS = [
     "round_number", "condition", "against", "margin", "difference", "difference_low", "difference_high",
     "p_value", "equivalent", "reason",
@@ -46,8 +45,8 @@ def equivalence_test(
     return Equivalence(difference, difference - half_width, difference + half_width, float(max(below, above)))
 
 
-def equivalence_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of conditions of a round in balanced accuracy, within ± MARGIN.
+def equivalence_table(decisions: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Every pair of conditions of a round in balanced accuracy, within ± `margin` (a share).
 
     Columns as _COLUMNS says; `difference_low` and `difference_high` are of the 90 % interval.
     """
@@ -57,16 +56,19 @@ def equivalence_table(decisions: pd.DataFrame) -> pd.DataFrame:
         for against, condition in combinations(present, 2):
             pair = in_round[in_round["condition"].isin([condition, against])]
             result = contrast(pair, (pair["condition"] == condition).to_numpy())
-            if result.standard_error is None or result.degrees_of_freedom is None:
+            if result.found.standard_error is None or result.found.degrees_of_freedom is None:
                 test = Equivalence(result.difference.value, None, None, None, result.difference.reason)
             else:
                 assert result.difference.value is not None
                 test = equivalence_test(
-                    result.difference.value, result.standard_error, result.degrees_of_freedom, MARGIN
+                    result.difference.value,
+                    result.found.standard_error,
+                    result.found.degrees_of_freedom,
+                    margin,
                 )
             rows.append(
                 [
-                    round_number, condition, against, MARGIN, test.difference, test.ci_low, test.ci_high,
+                    round_number, condition, against, margin, test.difference, test.ci_low, test.ci_high,
                     test.p_value, None if test.p_value is None else test.p_value < 0.05, test.reason,
                 ]
             )  # fmt: skip
@@ -75,9 +77,10 @@ def equivalence_table(decisions: pd.DataFrame) -> pd.DataFrame:
 
 
 def equivalence_findings(results: StudyResults) -> Finding:
-    """Which conditions are shown to be alike in accuracy, within ± MARGIN."""
+    """Which conditions are shown to be alike in accuracy, within the declared margin."""
     name, title = "equivalence", "Are conditions alike?"
-    table = equivalence_table(results.test_decisions)
+    margin = results.declared.equivalence_margin
+    table = equivalence_table(results.test_decisions, margin)
     if table.empty:
         return not_computed(name, title, "no round has test decisions in two conditions")
     labelled = table.assign(
@@ -97,10 +100,10 @@ def equivalence_findings(results: StudyResults) -> Finding:
         Column("p_value", "p", "p_value"),
         Column("verdict", "Verdict"),
     )
-    shown = FindingTable(name, f"Equivalence within {100 * MARGIN:g} points.", labelled, columns)
+    shown = FindingTable(name, f"Equivalence within {100 * margin:g} points.", labelled, columns)
     n_alike = int((table["equivalent"] == True).sum())  # noqa: E712  (an object column with None)
     sentence = (
         f"{n_alike} of {len(table)} pairs of conditions are shown to differ by less than "
-        f"{100 * MARGIN:g} points of balanced accuracy (two one-sided tests at 5%, not corrected)."
+        f"{100 * margin:g} points of balanced accuracy (two one-sided tests at 5%, not corrected)."
     )
     return Finding(name, title, (sentence,), (shown,))

@@ -1,8 +1,9 @@
 """The main result in words, and what a reader must know of the study to read it rightly."""
 
 from human_study.analysis.study_results import StudyResults
-from human_study.presentation.labels import condition_label
+from human_study.presentation.labels import condition_label, with_condition
 from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
+from human_study.study.analysis_plan import ALPHA, BASELINE, Pair
 
 
 def nobody_counts(results: StudyResults) -> str:
@@ -18,44 +19,54 @@ def nobody_counts(results: StudyResults) -> str:
 
 
 def headline(results: StudyResults) -> list[str]:
-    """The main result in one to three sentences: accuracy with the face in the newest round that has any.
+    """The primary contrast in one to three sentences, in the newest round that has its first condition.
 
     Says what cannot be said yet, and why, in place of a number.
     """
-    faces = results.accuracy[results.accuracy["condition"] == "face"]
-    known = faces.dropna(subset=["accuracy"])
+    primary = results.declared.primary
+    condition = primary.condition if primary else next((name for _, name in results.cells), "face")
+    advised = with_condition(condition)
+    accuracy = results.accuracy[results.accuracy["condition"] == condition]
+    known = accuracy.dropna(subset=["accuracy"])
     if known.empty:
         why = nobody_counts(results) or "nobody has decided on a test application with it yet"
-        return [f"Accuracy with the face cannot be computed: {why}."]
-    face = known.iloc[-1]
-    number = face["round_number"]
-    interval = f"95% interval {percent(face['ci_low'])} to {percent(face['ci_high'])}"
+        return [f"Accuracy with {advised} cannot be computed: {why}."]
+    row = known.iloc[-1]
+    number = row["round_number"]
+    interval = f"95% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}"
     who = "simulated participants" if results.simulated else "participants"
     sentences = [
-        f"In round {number}, {face['n_participants']} {who} who saw the face reached a balanced accuracy of "
-        f"{percent(face['accuracy'])} ({interval if not is_missing(face['ci_low']) else face['reason']}); "
+        f"In round {number}, {row['n_participants']} {who} with {advised} reached a balanced accuracy of "
+        f"{percent(row['accuracy'])} ({interval if not is_missing(row['ci_low']) else row['reason']}); "
         f"the machine alone reaches {percent(results.machine_accuracy.get(number))}."
     ]
-    contrasts = results.contrasts
-    same = contrasts[(contrasts["round_number"] == number) & (contrasts["condition"] == "face")]
+    return sentences if primary is None else [*sentences, _gain(results, primary, number)]
+
+
+def _gain(results: StudyResults, primary: Pair, number: int) -> str:
+    """The primary contrast in a round, with its verdict where it is tested there."""
+    against, table = with_condition(primary.against), results.contrasts
+    is_it = (table["round_number"] == number) & (table["condition"] == primary.condition)
+    same = table[is_it & (table["against"] == primary.against)]
     if same.empty:
-        return [
-            *sentences,
-            "The gain over no advice cannot be computed: nobody decided without advice in that round.",
-        ]
+        return (
+            f"The gain over {against} cannot be computed: nobody decided with {against} in that round."
+            if primary.against != BASELINE
+            else "The gain over no advice cannot be computed: nobody decided without advice in that round."
+        )
     gain = same.iloc[0]
-    if is_missing(gain["p_holm"]):
-        return [
-            *sentences,
-            f"The gain over no advice is {points(gain['difference'])} points; {gain['reason']}.",
-        ]
-    verdict = "" if gain["p_holm"] < 0.05 else " The data are compatible with no gain."
-    return [
-        *sentences,
-        f"Against no advice in the same round that is {points(gain['difference'])} points "
+    if is_missing(gain["ci_low"]):
+        return f"The gain over {against} is {points(gain['difference'])} points; {gain['reason']}."
+    said = (
+        f"Against {against} in the same round that is {points(gain['difference'])} points "
         f"(95% interval {points(gain['ci_low'])} to {points(gain['ci_high'])}; "
-        f"{p_value_equals(gain['p_holm'])}, Holm-corrected)." + verdict,
-    ]
+    )
+    if is_missing(gain["p_holm"]):
+        return f"{said}{p_value_equals(gain['p_value'])}, exploratory, not corrected)."
+    n_tested = int(table["p_holm"].notna().sum())
+    corrected = f", Holm-corrected over {n_tested} contrasts" if n_tested > 1 else ""
+    verdict = "" if gain["p_holm"] < ALPHA else " The data are compatible with no gain."
+    return f"{said}{p_value_equals(gain['p_holm'])}{corrected}).{verdict}"
 
 
 def advisor_notes(results: StudyResults) -> list[str]:

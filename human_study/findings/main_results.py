@@ -45,7 +45,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
     chart = FindingChart(
         "accuracy",
         "Accuracy by round and condition. Balanced accuracy on test applications, which no part of the advisor was "
-        "trained on. Bars are 95% intervals clustered by participant; each faint dot is a participant.",
+        "trained on. Bars are 95% intervals over people and applications; each faint dot is a participant.",
         lambda: charts.accuracy_chart(
             results.accuracy,
             results.participant_accuracy,
@@ -61,26 +61,35 @@ def accuracy_findings(results: StudyResults) -> Finding:
 
 
 def contrast_findings(results: StudyResults) -> Finding:
-    """Each condition against no advice in its round."""
-    title = "Gain over no advice"
+    """The declared contrasts, and each condition against no advice, in every round."""
+    title = "Differences between conditions"
     if results.contrasts.empty:
-        reason = "no round has decisions on test applications both with no advice and in another condition"
+        reason = "no round has decisions on test applications in two conditions that are compared"
         return not_computed("contrasts", title, reason)
     table = _labelled(results.contrasts).rename(
         columns={"ci_low": "difference_low", "ci_high": "difference_high"}
     )
+    table["against_label"] = table["against"].map(condition_label)
+    corrected = () if results.is_filtered else (Column("p_holm", "p (Holm)", "p_value"),)
     columns = (
         _ROUND,
         _CONDITION,
+        Column("against_label", "Against"),
         Column("n_participants", "Participants", "integer"),
         Column("difference", "Difference", "points"),
         Column("odds_ratio", "Odds ratio", "two_decimals"),
-        Column("p_value", "p", "p_value"),
-        Column("p_holm", "p (Holm)", "p_value"),
+        Column("p_value", "p, uncorrected", "p_value"),
+        *corrected,
     )
     caption = (
-        "Each condition against no advice in its round: differences in balanced accuracy, in points, and odds "
-        "ratios of a correct decision, with 95% intervals; p values are two-sided, and corrected over the whole table."
+        "Differences in balanced accuracy, in points, and odds ratios of a correct decision, with 95% intervals. "
+        "Uncorrected p values are two-sided. "
+        + (
+            "This view is filtered: all of it is exploratory."
+            if results.is_filtered
+            else "Only the declared family is tested and corrected, in one round; rows without a corrected p are "
+            "exploratory."
+        )
     )
     return Finding("contrasts", title, tables=(FindingTable("contrasts", caption, table, columns),))
 

@@ -40,7 +40,7 @@ def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
                         "machine": machine,
                         "n_decisions": int(is_advised.sum()),
                         **estimate_cells("difference", result.difference),
-                        "p_value": result.p_value,
+                        "p_value": result.found.p_value,
                     }
                 )
     return pd.DataFrame(rows)

@@ -115,7 +115,7 @@ def rounds_table(decisions: pd.DataFrame) -> pd.DataFrame:
                 "first": numbers[0],
                 "latest": numbers[-1],
                 **cells,
-                "p_value": result.p_value,
+                "p_value": result.found.p_value,
             }
         )
     return pd.DataFrame(rows)

@@ -31,7 +31,7 @@ def enter_study(store: DecisionStore, study: StudyFile, task: DecisionTask, reco
         raise StudyError(
             f'study "{record.name}" exists already, and its file differs in {", ".join(fixed)}; put that back, or give'
             " the changed study a new name. What may change while it runs: ethics.contact, quotas, expected_minutes,"
-            " codes and addresses of recruitment."
+            " analysis (reports name such a change), codes and addresses of recruitment."
         )
     if stored.task_hash != record.task_hash:  # stored by version 0.1.0
         store.set_task_hash(record.name, record.task_hash)

@@ -1,12 +1,12 @@
 """Sample size by simulation: the planned analysis, run on studies that a population would produce.
 
 Per simulated study, people are drawn from a bank of the population, decide on test applications as the study file
-plans them, and their decisions go through the very contrasts of the report (people and applications random, every
-condition against the same people without advice, Holm-corrected together). Power is the share of the contrasts with an
-effect that are found; its Monte Carlo error stands beside it.
+plans them, and their decisions go through the very contrasts that the study declares (people and applications random,
+Holm-corrected over the declared family of one round). The condition that the primary contrast is about has the effect;
+in all others people decide as without advice. Power is the share of studies that find the primary contrast.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,9 +16,9 @@ from scipy import stats
 
 from advisor.measurement.crossed_means import MIN_PEOPLE, CrossedMeans
 from data.errors import StudyError
-from human_study.analysis.contrasts import balanced_difference, holm
+from human_study.analysis.contrasts import balanced_difference, holm, tested_p
+from human_study.study.analysis_plan import ALPHA, DeclaredAnalysis
 
-ALPHA = 0.05
 BANK_SIZE = 600
 MIN_PARTICIPANTS = MIN_PEOPLE
 MAX_PARTICIPANTS = 2000
@@ -37,24 +37,33 @@ class DecidingPopulation(Protocol):
 
 @dataclass(frozen=True)
 class PlannedStudy:
-    """What the study file plans: test trials a participant, conditions compared with no advice, payment.
+    """What the study file plans for one round: the declared analysis, test trials a participant, groups, payment.
 
-    Of the `n_contrasts` conditions, `n_placebos` show advice that belongs to another application, which adds nothing.
+    `group_sizes` are in relation to their mean: 1 for each condition where all are equal.
     """
 
+    declared: DeclaredAnalysis
     n_test_trials: int
     n_trials: int
-    n_contrasts: int
+    group_sizes: Mapping[str, float]
     base_payment: float
     bonus_per_correct: float
     currency: str
     minutes: float
-    n_placebos: int = 0
+
+    def n_in(self, condition: str, n_each: int) -> int:
+        """Participants in a condition where there are `n_each` in the mean of all conditions."""
+        return max(1, round(n_each * self.group_sizes[condition]))
+
+    def n_total(self, n_each: int) -> int:
+        """Participants in all conditions."""
+        return sum(self.n_in(condition, n_each) for condition in self.group_sizes)
 
     @property
-    def n_effects(self) -> int:
-        """Contrasts with an effect to be found."""
-        return self.n_contrasts - self.n_placebos
+    def effective(self) -> str:
+        """The condition that has the effect: the first of the primary contrast."""
+        assert self.declared.primary is not None, "planned_study refuses studies without a contrast"
+        return self.declared.primary.condition
 
 
 @dataclass(frozen=True)
@@ -156,20 +165,30 @@ def simulate_decisions(
 def simulated_p_values(
     bank: PeopleBank, plan: PlannedStudy, n_each: int, n_simulations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """p values, not yet corrected, of `n_simulations` studies of `n_each` participants a condition.
+    """p values of the declared tests, not yet corrected, of studies with `n_each` participants a condition.
 
-    Returns [n_simulations, n_contrasts], those with an effect first. Not a number where a study has no spread to test
-    with. Negative where the difference points the other way.
+    Returns [n_simulations, contrasts of the family], the primary first. Not a number where a study has no spread to
+    test with. Negative where the difference is not above 0.
     """
-    p_values = np.full((n_simulations, plan.n_contrasts), np.nan)
+    family = plan.declared.family
+    taking_part = sorted({condition for pair in family for condition in pair})
+    p_values = np.full((n_simulations, len(family)), np.nan)
     for k in range(n_simulations):
-        alone = simulate_decisions(bank.without, bank.outcomes, n_each, plan.n_test_trials, rng)
-        for condition in range(plan.n_contrasts):
-            approval = bank.advised if condition < plan.n_effects else bank.without
-            advised = simulate_decisions(approval, bank.outcomes, n_each, plan.n_test_trials, rng)
-            result = _difference(advised, alone, bank.outcomes)
-            if result.p_value is not None and result.value is not None:
-                p_values[k, condition] = result.p_value if result.value >= 0 else -result.p_value
+        made = {
+            condition: simulate_decisions(
+                bank.advised if condition == plan.effective else bank.without,
+                bank.outcomes,
+                plan.n_in(condition, n_each),
+                plan.n_test_trials,
+                rng,
+            )
+            for condition in taking_part
+        }
+        for place, pair in enumerate(family):
+            found = _difference(made[pair.condition], made[pair.against], bank.outcomes)
+            p_value = tested_p(found, plan.declared)
+            if p_value is not None and found.value is not None:
+                p_values[k, place] = p_value if found.value > 0 else -p_value
     return p_values
 
 
@@ -185,24 +204,27 @@ def _difference(advised: SimulatedDecisions, alone: SimulatedDecisions, outcomes
     )
 
 
-def share_found(p_values: np.ndarray, plan: PlannedStudy) -> np.ndarray:
-    """The share of the effects that each study finds, [n_simulations], from `simulated_p_values`.
+def found_contrasts(p_values: np.ndarray) -> np.ndarray:
+    """Which contrasts each study finds, bool [n_simulations, contrasts], from `simulated_p_values`.
 
-    Found is what points the right way and passes Holm's step-down over all of the study's contrasts.
+    Found is what is above 0 and passes Holm's step-down over the family.
     """
-    found = (p_values >= 0) & (holm(np.abs(p_values)) < ALPHA)
-    shares: np.ndarray = found[:, : plan.n_effects].mean(axis=1)
-    return shares
+    found: np.ndarray = (p_values >= 0) & (holm(np.abs(p_values)) < ALPHA)
+    return found
 
 
 @dataclass(frozen=True)
 class PowerPoint:
-    """Power at one sample size, its Monte Carlo standard error, and what that many participants cost."""
+    """Power for the primary contrast at one sample size, its Monte Carlo standard error, and what that many cost.
+
+    `power_of_all` is that to find every contrast of the family that the effect is in.
+    """
 
     n_each: int
     n_total: int
     power: float
     monte_carlo_error: float
+    power_of_all: float
     cost: float
     hours: float
 
@@ -210,34 +232,34 @@ class PowerPoint:
 def power_curve(
     bank: PeopleBank, plan: PlannedStudy, sizes: Sequence[int], n_simulations: int, rng: np.random.Generator
 ) -> list[PowerPoint]:
-    """Power at every sample size (participants a condition)."""
+    """Power at every sample size (participants a condition, in the mean)."""
+    has_effect = [pair.condition == plan.effective for pair in plan.declared.family]
     points = []
     for n_each in sizes:
-        found = share_found(simulated_p_values(bank, plan, n_each, n_simulations, rng), plan)
-        # Contrasts of one study share its people without advice: studies, not contrasts, are independent.
-        error = float(found.std() / np.sqrt(n_simulations))
-        points.append(_priced(bank, plan, n_each, float(found.mean()), error))
+        found = found_contrasts(simulated_p_values(bank, plan, n_each, n_simulations, rng))
+        power = float(found[:, 0].mean())
+        error = float(np.sqrt(power * (1 - power) / n_simulations))
+        of_all = float(found[:, has_effect].all(axis=1).mean())
+        points.append(
+            PowerPoint(n_each, plan.n_total(n_each), power, error, of_all, *_price(bank, plan, n_each))
+        )
     return points
 
 
-def _priced(bank: PeopleBank, plan: PlannedStudy, n_each: int, power: float, error: float) -> PowerPoint:
-    n_total = n_each * (plan.n_contrasts + 1)
-    n_without = 1 + plan.n_placebos
-    mean_accuracy = (n_without * bank.accuracy(False) + plan.n_effects * bank.accuracy(True)) / (
-        plan.n_contrasts + 1
-    )
-    each = plan.base_payment + plan.bonus_per_correct * plan.n_trials * mean_accuracy
-    return PowerPoint(
-        n_each, n_total, power, error, round(n_total * each, 2), round(n_total * plan.minutes / 60, 1)
-    )
+def _price(bank: PeopleBank, plan: PlannedStudy, n_each: int) -> tuple[float, float]:
+    """What a round of that size costs, and how many hours of participants' time it takes."""
+    n_total, n_advised = plan.n_total(n_each), plan.n_in(plan.effective, n_each)
+    n_correct = n_advised * bank.accuracy(True) + (n_total - n_advised) * bank.accuracy(False)
+    cost = n_total * plan.base_payment + plan.bonus_per_correct * plan.n_trials * n_correct
+    return round(cost, 2), round(n_total * plan.minutes / 60, 1)
 
 
 def sizes_to_try(bank: PeopleBank, plan: PlannedStudy, target: float, rng: np.random.Generator) -> list[int]:
     """Sample sizes around the target, found by doubling; eight at most."""
     n_each = MIN_PARTICIPANTS
     while n_each < MAX_PARTICIPANTS:
-        found = share_found(simulated_p_values(bank, plan, n_each, N_SIMULATIONS_TO_FIND_SIZES, rng), plan)
-        if found.mean() > target + 0.1:
+        found = found_contrasts(simulated_p_values(bank, plan, n_each, N_SIMULATIONS_TO_FIND_SIZES, rng))
+        if found[:, 0].mean() > target + 0.1:
             break
         n_each = min(MAX_PARTICIPANTS, n_each * 2)
     low = max(MIN_PARTICIPANTS, n_each // 6)

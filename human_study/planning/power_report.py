@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from advisor.bundles.bundle import Condition
 from advisor.simulation.populations import population
 from data.errors import StudyError
 from human_study.planning.power import (
-    ALPHA,
     DecidingPopulation,
     PeopleBank,
     PlannedStudy,
@@ -25,9 +23,9 @@ from human_study.planning.power import (
 from human_study.planning.power_populations import PilotPopulation, SimulatedPopulation, TestPool
 from human_study.presentation.charts import chart_svg
 from human_study.presentation.finding_charts import power_chart
+from human_study.study.analysis_plan import declared_analysis
 from human_study.study.study_file import load_study_file
 
-PLACEBO: Condition = "shuffled"
 SECONDS_A_TRIAL = 8.0
 MINUTES_AROUND = 5.0
 
@@ -53,9 +51,10 @@ class PowerReport:
             f"it {self.bank.accuracy(True):.1%} ({100 * self.bank.effect:+.1f} points)."
         )
         analysis = (
-            f"Planned analysis: GEE contrast with no advice, {self.plan.n_test_trials} test trials a "
-            f"participant, two-sided at {ALPHA:.3g}{_of_several(self.plan)}; {self.n_simulations} simulated studies a "
-            "sample size."
+            f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
+            f"{self.n_simulations} simulated studies a sample size. Power is that to find the primary contrast in one "
+            f"round, where {self.plan.effective} has the effect and people decide as without advice in every other "
+            f"condition. {' '.join(self.plan.declared.sentences())}"
         )
         if self.needed is None:
             highest = max(self.points, key=lambda point: point.power)
@@ -66,7 +65,7 @@ class PowerReport:
                 f"{highest.power:.1%}; plan more trials, fewer conditions, or try --participants with larger numbers.",
             ]
         low, n_each, high = self.needed
-        n_total = n_each * (self.plan.n_contrasts + 1)
+        n_total = self.plan.n_total(n_each)
         scale = n_total / self.points[0].n_total
         return [
             effect,
@@ -78,25 +77,29 @@ class PowerReport:
         ]
 
 
-def _of_several(plan: PlannedStudy) -> str:
-    """What is assumed and counted where a round compares several conditions with no advice."""
-    if plan.n_contrasts == 1:
-        return ""
-    placebos = "a shuffled face none, " if plan.n_placebos else ""
-    return (
-        f" after Holm's correction over the {plan.n_contrasts} contrasts of a round (every advice has the effect, "
-        f"{placebos}and power is the share of effects found)"
-    )
+def _sizes_in_words(plan: PlannedStudy) -> str:
+    if len(set(plan.group_sizes.values())) == 1:
+        return "groups of equal size"
+    total = sum(plan.group_sizes.values())
+    shares = ", ".join(f"{condition} {size / total:.0%}" for condition, size in plan.group_sizes.items())
+    return f"groups by quota or share ({shares})"
+
+
+def _group_sizes(conditions: dict[str, Any]) -> dict[str, float]:
+    """Condition -> its size in relation to the mean: by quotas where every condition has one, else by shares."""
+    by_quota = all(plan.get("quota") for plan in conditions.values())
+    sizes = {name: float(plan["quota"] if by_quota else plan["share"]) for name, plan in conditions.items()}
+    mean = sum(sizes.values()) / len(sizes)
+    return {name: size / mean for name, size in sizes.items()}
 
 
 def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStudy:
     """The plan in a study file's checked content. Raises StudyError where nothing is to be compared or measured."""
     trials, payment = content["trials"], content.get("payment", {})
-    conditions = list(content["conditions"])
-    if "none" not in conditions or len(conditions) < 2:
+    declared = declared_analysis(content)
+    if declared.primary is None:
         raise StudyError(
-            "The planned analysis compares conditions with no advice; the study file needs the condition "
-            "none and another."
+            "The planned analysis compares two conditions, and the study file has one; add none, or another condition."
         )
     n_trials = int(trials["main"])
     n_test = round(n_trials * float(trials["test_share"]))
@@ -108,15 +111,14 @@ def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStud
     stages = int(trials.get("stages", 1))
     expected = MINUTES_AROUND + all_trials * stages * SECONDS_A_TRIAL / 60
     return PlannedStudy(
+        declared=declared,
         n_test_trials=n_test,
         n_trials=n_trials,
-        n_contrasts=len(conditions) - 1,
+        group_sizes=_group_sizes(content["conditions"]),
         base_payment=float(payment.get("base", 0)),
         bonus_per_correct=float(payment.get("bonus_per_correct", 0)),
         currency=str(payment.get("currency", "USD")),
         minutes=expected if minutes is None else minutes,
-        # Alone, it is what the study is about; beside other advice, it is there to add nothing.
-        n_placebos=int(PLACEBO in conditions and len(conditions) > 2),
     )
 
 
@@ -204,11 +206,12 @@ def write_power(report: PowerReport, out: Path) -> list[Path]:
     (out / "power.svg").write_text(chart_svg(power_chart(table, report.target)), encoding="utf-8")
     lines = [f"# Power of {report.study_name}", "", *(f"{sentence}\n" for sentence in report.sentences())]
     lines += [
-        "| participants a condition | in all | power | Monte Carlo error | cost | hours |",
-        "|---:|---:|---:|---:|---:|---:|",
+        "| participants a condition | in all | power | Monte Carlo error | power for all contrasts | cost | hours |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {p.n_each} | {p.n_total} | {p.power:.1%} | {p.monte_carlo_error:.1%} | {p.cost:,.2f} | {p.hours:,.1f} |"
+        f"| {p.n_each} | {p.n_total} | {p.power:.1%} | {p.monte_carlo_error:.1%} | "
+        f"{p.power_of_all:.1%} | {p.cost:,.2f} | {p.hours:,.1f} |"
         for p in report.points
     ]
     (out / "power.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -218,7 +221,10 @@ def write_power(report: PowerReport, out: Path) -> list[Path]:
         "effect": report.bank.effect,
         "target": report.target,
         "n_simulations": report.n_simulations,
-        "plan": asdict(report.plan),
+        "plan": {
+            **{name: value for name, value in vars(report.plan).items() if name != "declared"},
+            "declared": report.plan.declared.sentences(),
+        },
         "needed": report.needed,
         "points": [asdict(point) for point in report.points],
     }

@@ -15,6 +15,8 @@ from typing import Any
 import advisor
 import human_study
 from data.errors import StudyError
+from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
+from human_study.study.analysis_plan import declared_analysis
 
 ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 # What turns decisions into figures. How figures are worded and drawn may change without changing the analysis.
@@ -23,7 +25,10 @@ ANALYSIS_ROOMS = ("advisor/measurement", "human_study/analysis", "human_study/fi
 
 @dataclass(frozen=True)
 class Registered:
-    """What a preregistration recorded: when, and hashes of study file and analysis code."""
+    """What a preregistration recorded: when, hashes of study file and analysis code, the declared analysis in words.
+
+    Records that are older than declarations hold none.
+    """
 
     study_name: str
     registered_at: str
@@ -31,6 +36,7 @@ class Registered:
     analysis: dict[str, str]
     packages: dict[str, str]
     n_decisions: int
+    declared: tuple[str, ...] = ()
 
 
 def analysis_hashes() -> dict[str, str]:
@@ -79,6 +85,7 @@ def preregister(content: dict[str, Any], study_hash: str, n_decisions: int, out:
         "analysis": analysis_hashes(),
         "packages": {package: version(package) for package in ANALYSIS_PACKAGES},
         "n_decisions": n_decisions,
+        "declared": declared_analysis(content).sentences(),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"# Preregistration of {content['name']}", "", f"Written {registered_at}.", ""]
@@ -101,8 +108,11 @@ def read_registered(path: Path) -> Registered:
         ) from error
 
 
-def still_matches(registered: Registered, study_name: str, study_hash: str) -> list[str]:
-    """What a report says of a preregistration: whether study file, code and packages are as registered."""
+def still_matches(registered: Registered, study_name: str, study_hash: str, declared: list[str]) -> list[str]:
+    """What a report says of a preregistration: whether study file, declaration, code and packages are as registered.
+
+    `declared` are the sentences of the study's `DeclaredAnalysis`.
+    """
     if registered.study_name != study_name:
         return [
             f"The preregistration given is of another study, {registered.study_name}; nothing is compared."
@@ -115,6 +125,13 @@ def still_matches(registered: Registered, study_name: str, study_hash: str) -> l
         sentences.append("The study file is the one registered.")
     else:
         sentences.append("THE STUDY FILE DIFFERS from the one registered.")
+    if registered.declared:
+        differing = [sentence for sentence in declared if sentence not in registered.declared]
+        sentences.append(
+            f"THE DECLARED ANALYSIS DIFFERS from the one registered. It now says: {' '.join(differing)}"
+            if differing
+            else "The declared analysis is the one registered."
+        )
     now = analysis_hashes()
     changed = sorted(
         name for name in now.keys() | registered.analysis if now.get(name) != registered.analysis.get(name)
@@ -147,6 +164,18 @@ def osf_fields(content: dict[str, Any], study_hash: str, n_decisions: int) -> di
     }
 
 
+def _hypothesis(content: dict[str, Any]) -> str:
+    declared = declared_analysis(content)
+    if declared.primary is None:
+        return "TO BE COMPLETED: the study has one condition, so no contrast is planned."
+    is_told = "is higher than" if declared.direction == "better" else "differs from that"
+    return (
+        f"In the condition {declared.primary.condition}, balanced accuracy on test applications {is_told} in "
+        f"the condition {declared.primary.against} of the same round. TO BE COMPLETED: further hypotheses, each with "
+        "its direction."
+    )
+
+
 def _design_fields(content: dict[str, Any]) -> dict[str, str]:
     conditions, trials = ", ".join(content["conditions"]), content.get("trials", {})
     stages = "One stage: a decision beside the advice."
@@ -154,10 +183,7 @@ def _design_fields(content: dict[str, Any]) -> dict[str, str]:
         stages = "Two stages: a decision before the advice and one with it."
     return {
         "Title": str(content.get("title", content["name"])),
-        "Hypotheses": (
-            "In the condition face, balanced accuracy on test applications is higher than in the condition none of the "
-            "same round. TO BE COMPLETED: further hypotheses, each with its direction."
-        ),
+        "Hypotheses": _hypothesis(content),
         "Study type": "Experiment: participants are assigned to conditions at random.",
         "Blinding": "Participants are not told which condition they are in until the debriefing.",
         "Study design": (
@@ -216,13 +242,8 @@ def _analysis_fields(content: dict[str, Any]) -> dict[str, str]:
             "Balanced accuracy: the mean of the shares of good applications approved and of bad ones denied, on test "
             "applications."
         ),
-        "Statistical models": (
-            "Generalised estimating equations of a correct decision over condition by outcome, clustered "
-            "by participant, "
-            "working independence, with the bias-reduced covariance of Mancl and DeRouen (2001) and t quantiles with "
-            "participants less two degrees of freedom; every condition against none within its round."
-        ),
-        "Inference criteria": "Two-sided, 5%, p values corrected by Holm's method over all contrasts of the study.",
+        "Statistical models": ESTIMATOR_IN_WORDS,
+        "Inference criteria": " ".join(declared_analysis(content).sentences()),
         "Data exclusion": (
             "Excluded: who withdrew or was screened out. "
             + (

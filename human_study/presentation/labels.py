@@ -9,6 +9,13 @@ CONDITION_LABELS = {
     "shuffled": "Shuffled face",
     "risk_to_smile": "Risk as smile",
 }
+_WITH_WORDS = {
+    "none": "no advice",
+    "score": "the score",
+    "face": "the face",
+    "shuffled": "a shuffled face",
+    "risk_to_smile": "risk as smile",
+}
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
 TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}
 STATUS_LABELS = {
@@ -24,3 +31,8 @@ KIND_LABELS: dict[ParticipantKind, str] = {"people": "People", "simulated": "SIM
 def condition_label(condition: str) -> str:
     """What readers call a condition; its own name where it is none of ours."""
     return CONDITION_LABELS.get(condition, condition)
+
+
+def with_condition(condition: str) -> str:
+    """A condition within a sentence: "(people with) the face"; its own name where it is none of ours."""
+    return _WITH_WORDS.get(condition, condition)

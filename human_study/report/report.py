@@ -16,6 +16,7 @@ from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import BundleError, StoreError, StudyError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
+from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings import headline
 from human_study.findings.answer import QUESTION
@@ -60,15 +61,11 @@ _METHODS = (
     "Accuracy is balanced: the mean of the share of applications with the good outcome that were approved "
     "and the share "
     "of those with the bad outcome that were denied, so that approving everything scores 50%. It is taken on test "
-    "applications only. Decisions are pooled; intervals leave out one participant at a time (jackknife) and use t "
-    "quantiles with as many degrees of freedom as participants less one.",
-    "Contrasts are generalised estimating equations over condition × outcome, clustered by participant, with the "
-    "bias-reduced covariance of Mancl and DeRouen (2001) and t quantiles with as many degrees of freedom "
-    "as participants "
-    "less two. d′ and c use the log-linear correction (Hautus, 1995) for each participant.",
-    "Only the gains over no advice are corrected for how many there are (Holm). Everything after them "
-    "explores: read its "
-    "p values and intervals one at a time. What cannot be computed is said in place of the number.",
+    "applications only.",
+    ESTIMATOR_IN_WORDS,
+    "d′ and c use the log-linear correction (Hautus, 1995) for each participant. Their intervals, and those of "
+    "reliance, confidence and trends, are over people only.",
+    "What cannot be computed is said in place of the number.",
 )
 _LIMITS = (
     "Participants of different rounds were recruited at different times: differences between rounds are not "
@@ -77,7 +74,6 @@ _LIMITS = (
     "rates do not carry over to a lender's books as they stand.",
     "Outcomes are known only for applications that were once accepted.",
     "The machine alone is measured on the whole test split, participants on what they were shown.",
-    "Intervals count participants as what is random; other applications could give other figures.",
 )
 _SIMULATED_LIMIT = (
     "Participants were simulated: accuracies here say how well the method learns the simulation's assumptions"
@@ -126,7 +122,7 @@ def write_preregistration(study: str, database_url: str | None, out: Path) -> Pa
         with DecisionStore.open(database_url or DEFAULT_DATABASE_URL, create=False) as store:
             record = store.study(study)
         content, study_hash = record.declared, record.study_hash
-        if "conditions" not in content:
+        if not isinstance(content.get("conditions"), dict):
             raise StudyError(
                 f'study "{study}" was simulated or imported, so it has no study file to preregister; '
                 "name a study file"
@@ -165,7 +161,7 @@ def compose_report(results: StudyResults, registered: Path | None = None) -> Rep
         faces=faces,
         faces_caption=caption,
         no_faces_reason=no_faces_reason,
-        methods=_METHODS,
+        methods=(*_METHODS, " ".join(results.declared.sentences())),
         limits=(*([_SIMULATED_LIMIT] if results.simulated else []), *_LIMITS),
         preregistration=tuple(_registration(results, registered)),
         how_to_go_on=_blocks(HOW_TO_GO_ON),
@@ -177,7 +173,9 @@ def _registration(results: StudyResults, registered: Path | None) -> list[str]:
     if registered is None:
         return [NOT_REGISTERED]
     record = preregistration.read_registered(registered)
-    return preregistration.still_matches(record, results.study.name, results.study.study_hash)
+    return preregistration.still_matches(
+        record, results.study.name, results.study.study_hash, results.declared.sentences()
+    )
 
 
 def _versions(results: StudyResults) -> dict[str, str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# Whom to write to, how many are taken and where people are sent back to: nothing that decisions depend on. The paths of
-# bundle and task are known by what they hold (their hashes), however they are spelled.
+# Whom to write to, how many are taken, where people are sent back to and how decisions are analysed: nothing that
+# decisions depend on (a changed analysis is named in the report). The paths of bundle and task are known by what they
+# hold (their hashes), however they are spelled.
 AMENDABLE = (
     "database",
     "bundle",
     "task",
     "expected_minutes",
+    "analysis",
+    "analysis.*",
+    "analysis.response_times.*",
     "ethics.contact",
     "recruitment.*",
     "conditions.*.quota",

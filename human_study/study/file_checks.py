@@ -24,6 +24,7 @@ PATTERNS_IN_WORDS = {
     r"^[A-Za-z0-9_-]{4,64}$": "write 4 to 64 letters, digits, - or _",
     r"^https://\S+$": "write an address that begins with https:// and has no spaces",
     r"^[a-z][a-z0-9_]{0,40}$": "write lower-case letters, digits and underscores, beginning with a letter",
+    r"^[a-z_]+ against [a-z_]+$": 'write two conditions, such as "face against none"',
     r"^[a-z0-9_]{1,60}$": "write at most 60 lower-case letters, digits and underscores",
 }
 

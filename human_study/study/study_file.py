@@ -20,6 +20,7 @@ from data.errors import StudyError
 from data.records import ParticipantKind, storable_text
 from data.said_wrong import instead_of, instead_of_key
 from human_study.study.amendments import design_of
+from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.recruitment import RecruitmentPlan
@@ -59,6 +60,9 @@ class StudyFile(BaseModel):
     recruitment: RecruitmentPlan = RecruitmentPlan()
     time_limits: TimeLimits = TimeLimits()
     exclusions: Exclusions = Exclusions()
+    analysis: AnalysisPlan | None = Field(
+        default=None, description="left out: the defaults, and reports say so"
+    )
     screening: tuple[ScreeningQuestion, ...] = ()
     comprehension: tuple[ComprehensionQuestion, ...] | None = Field(
         default=None, description="left out: the shipped questions, for the condition that somebody is in"
@@ -125,6 +129,17 @@ class StudyFile(BaseModel):
                 f"exclusions.failed_attention is {limit}, but there are {n_checks} attention trials, so nobody would"
                 " ever be excluded; raise trials.attention, or lower or leave out failed_attention"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_of_its_conditions(self) -> StudyFile:
+        for pair in self.analysis.pairs if self.analysis else ():
+            for condition in pair:
+                if condition not in self.conditions:
+                    raise ValueError(
+                        f"analysis names the contrast {pair}, but {condition} is none of the study's conditions; "
+                        f"{instead_of(condition, list(self.conditions))}"
+                    )
         return self
 
     @model_validator(mode="after")

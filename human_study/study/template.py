@@ -69,6 +69,17 @@ exclusions:
   # median_response_time_ms: 400        # faster than that in the median of the main trials
   # one_choice_only: true     # the same choice on every main trial
 
+# How the study will be analysed. Declare it before there are decisions: preregistration, report, pages and power use
+# it, and a later change stands in the report. p values are Holm-corrected over this family alone.
+# analysis:
+#   primary: face against none            # balanced accuracy on test applications
+#   family: [face against score, face against shuffled]     # left out: face against every other condition
+#   direction: two_sided      # better: one-sided, is the first condition more accurate?
+#   equivalence_margin: 0.05  # of balanced accuracy
+#   response_times:           # which count; others still count for accuracy
+#     at_least_ms: 200
+#     at_most_ms: 120000
+
 # Who can take part at all. A wrong answer ends the participation, with the code for screening-out.
 screening:
   - id: adult

@@ -132,7 +132,7 @@ def test_the_overview_answers_on_the_first_screen(analysts: KnownStudies, page: 
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_in_viewport(ratio=1, timeout=60_000)
     expect(page.get_by_text("that is +20.0 points (95% interval +6.5 to +33.5")).to_be_in_viewport()
     expect(page.get_by_text("Few people in round 1 (face 8, no advice 8)")).to_be_in_viewport()
-    assert rows(page, 0)[0] == "1|than with no advice|16|+20.0 [+6.5, +33.5]|.008"
+    assert rows(page, 0)[0] == "1|with the face than with no advice|16|+20.0 [+6.5, +33.5]|.008|.008"
 
 
 def test_the_overview_has_an_address_of_its_own_too(analysts: KnownStudies, page: Page) -> None:
@@ -150,7 +150,7 @@ def test_accuracy_shows_the_known_answers_and_gives_them_as_files(analysts: Know
         "1|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−5.0",
         "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0",
     ]
-    assert rows(page, 1)[1].startswith("1|Face|16|+20.0 [+6.5, +33.5]|2.67 [")
+    assert rows(page, 1)[1].startswith("1|Face|No advice|16|+20.0 [+6.5, +33.5]|2.67 [")
     chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
     assert chart is not None
     assert chart["height"] > 300
@@ -256,7 +256,7 @@ def test_filters_leave_one_round_and_one_condition(analysts: KnownStudies, page:
         page.keyboard.press("Escape")
         page.wait_for_timeout(1500)  # until the app has heard of it
         settled(page, STUDY)
-    page.get_by_text("Not computed: no round has decisions on test applications both").wait_for()
+    page.get_by_text("Not computed: no round has decisions on test applications in two conditions").wait_for()
     settled(page, STUDY)
     assert rows(page, 0) == ["1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0"]
 
@@ -296,7 +296,9 @@ def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: KnownS
     assert rows(page, 0)[1] == "0|Face|0|0|no decision on a test application yet|–|–"
     open_page(page, analysts, "accuracy", "one_person")
     assert rows(page, 0)[1] == "0|Face|1|20|70.0% (fewer than 5 people in a group: no interval)|70.0%|+5.0"
-    expect(page.get_by_text("Not computed: no round has decisions on test applications both")).to_be_visible()
+    expect(
+        page.get_by_text("Not computed: no round has decisions on test applications in two conditions")
+    ).to_be_visible()
 
 
 def test_a_running_study_is_drawn_again_without_a_reload(analysts: KnownStudies, page: Page) -> None:

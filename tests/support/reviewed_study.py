@@ -91,10 +91,14 @@ def open_reviewed_study(
     kind: ParticipantKind = "people",
     name: str = STUDY,
     exclusions: dict[str, Any] | None = None,
+    content: dict[str, Any] | None = None,
 ) -> None:
-    """The study with its one round and nobody in it."""
-    content = {"conditions": {"face": 1, "none": 1, "score": 1}, "allow_simulated_advisor": False}
-    content["exclusions"] = exclusions or {}
+    """The study with its one round and nobody in it; `content` stands in place of a usual study file's."""
+    content = content or {
+        "conditions": {"face": 1, "none": 1, "score": 1},
+        "allow_simulated_advisor": False,
+        "exclusions": exclusions or {},
+    }
     store.create_study(
         Study(
             name=name,

@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from advisor.measurement.crossed_means import TOO_FEW_PEOPLE
 from advisor.measurement.estimate import NO_SPREAD
 from human_study.analysis import contrasts
+from human_study.study.analysis_plan import declared_analysis
 from tests.support.analysed_study import Counts, decisions_of
 
 UNEQUAL = pd.concat(
@@ -33,10 +34,13 @@ def test_the_difference_is_that_of_statsmodels_gee() -> None:
     fit = GEE(correct, design.astype(float), groups=people).fit()
     result = contrasts.contrast(UNEQUAL, is_face)
     assert result.difference.value == pytest.approx(fit.params @ [0.5, 0.5, -0.5, -0.5], abs=1e-9)
-    half_width = stats.t.ppf(0.975, result.degrees_of_freedom) * result.standard_error
+    half_width = stats.t.ppf(0.975, result.found.degrees_of_freedom) * result.found.standard_error
     assert result.difference.ci_low == pytest.approx(result.difference.value - half_width, abs=1e-9)
-    assert result.p_value == pytest.approx(
-        2 * stats.t.sf(abs(result.difference.value) / result.standard_error, result.degrees_of_freedom)
+    assert result.found.p_value == pytest.approx(
+        2
+        * stats.t.sf(
+            abs(result.difference.value) / result.found.standard_error, result.found.degrees_of_freedom
+        )
     )
 
 
@@ -53,7 +57,10 @@ def test_odds_ratio_equals_that_of_statsmodels_logit_gee() -> None:
     assert result.ci_low < result.value < result.ci_high
 
 
-def test_gain_over_no_advice_is_holm_corrected_over_the_table() -> None:
+DEFAULT = declared_analysis({"conditions": {"none": 1, "face": 1}})
+
+
+def test_p_values_are_corrected_over_the_declared_family_in_one_round() -> None:
     in_three = pd.concat(
         [
             decisions_of([(5, 5, 5, 5), (6, 4, 5, 5), (5, 5, 4, 6)] * 2, "none"),
@@ -62,10 +69,36 @@ def test_gain_over_no_advice_is_holm_corrected_over_the_table() -> None:
         ],
         ignore_index=True,
     )
-    table = contrasts.contrasts_table(in_three).set_index("condition")
-    assert table.loc["face", "difference"] == pytest.approx(52 / 60 - 32 / 60)
-    assert table.loc["face", "p_holm"] == pytest.approx(2 * table.loc["face", "p_value"])
-    assert table.loc["score", "p_holm"] == pytest.approx(table.loc["score", "p_value"])
+    earlier = in_three.assign(round_number=-1)
+    declared = declared_analysis({"conditions": {"none": 1, "face": 1, "score": 1}})
+    table = contrasts.contrasts_table(pd.concat([earlier, in_three], ignore_index=True), declared)
+    table = table.set_index(["round_number", "condition", "against"])
+    newest = table.loc[0]
+    primary, other = newest.loc[("face", "none")], newest.loc[("face", "score")]
+    assert primary["difference"] == pytest.approx(52 / 60 - 32 / 60)
+    expected = multipletests([primary["p_value"], other["p_value"]], method="holm")[1]
+    np.testing.assert_allclose([primary["p_holm"], other["p_holm"]], expected)
+    assert not newest.loc[("score", "none"), "is_declared"]
+    assert np.isnan([newest.loc[("score", "none"), "p_holm"], *table.loc[-1, "p_holm"]]).all()
+    filtered = contrasts.contrasts_table(in_three, declared, corrected=False)
+    assert filtered["p_holm"].isna().all() and filtered["p_value"].notna().all()
+
+
+def test_a_one_sided_test_is_of_the_first_condition_being_better() -> None:
+    declared = declared_analysis({"conditions": {"none": 1, "face": 1}, "analysis": {"direction": "better"}})
+    better = pd.concat(
+        [
+            decisions_of([(9, 1, 2, 8), (8, 2, 1, 9), (9, 1, 1, 9)] * 2),
+            decisions_of([(5, 5, 5, 5), (6, 4, 5, 5), (5, 5, 4, 6)] * 2, "none", start=6),
+        ],
+        ignore_index=True,
+    )
+    swapped = better.assign(condition=better["condition"].map({"face": "none", "none": "face"}))
+    (up,), (down,) = (
+        contrasts.contrasts_table(one, declared).to_dict("records") for one in (better, swapped)
+    )
+    assert up["p_holm"] == pytest.approx(up["p_value"] / 2)
+    assert down["p_holm"] == pytest.approx(1 - down["p_value"] / 2)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +126,7 @@ def test_a_contrast_that_cannot_be_tested_says_why(
     reason: str,
 ) -> None:
     both = pd.concat([decisions_of(face), decisions_of(none, "none", start=9)], ignore_index=True)
-    (row,) = contrasts.contrasts_table(both).to_dict("records")
+    (row,) = contrasts.contrasts_table(both, DEFAULT).to_dict("records")
     assert row["reason"] == reason
     assert np.isnan([row["ci_low"], row["p_value"], row["p_holm"]]).all()
     assert (
@@ -125,8 +158,8 @@ def test_a_contrast_turned_round_is_its_negative(first: Counts, second: Counts) 
     is_first = (both["condition"] == "face").to_numpy()
     one, other = contrasts.contrast(both, is_first), contrasts.contrast(both, ~is_first)
     assert one.difference.value == pytest.approx(-other.difference.value)
-    if one.p_value is not None:
-        assert one.p_value == pytest.approx(other.p_value)
+    if one.found.p_value is not None:
+        assert one.found.p_value == pytest.approx(other.found.p_value)
         assert one.odds_ratio.value == pytest.approx(1 / other.odds_ratio.value)
 
 

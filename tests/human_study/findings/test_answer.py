@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from data.store.decision_store import DecisionStore
+from human_study.analysis.contrasts import contrasts_table
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings.answer import answer_findings, comparison_table
 from human_study.findings.finding import Column, FindingTable
+from human_study.study.analysis_plan import declared_analysis
 from tests.support.analysed_study import STUDY, build_known_study, decisions_of
 from tests.support.reviewed_study import STUDY as REVIEWED
 from tests.support.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
@@ -27,7 +29,8 @@ def test_the_face_is_compared_with_every_other_condition_of_its_round() -> None:
         decisions_of(better, "score", start=20),
     ]
     second = pd.concat(arms).assign(round_number=1)
-    table = comparison_table(pd.concat([first, second], ignore_index=True))
+    declared = declared_analysis({"conditions": {"none": 1, "face": 1, "score": 1}})
+    table = comparison_table(contrasts_table(pd.concat([first, second], ignore_index=True), declared))
     assert list(zip(table["round_number"], table["against"], strict=True)) == [
         (0, "none"),
         (1, "none"),

@@ -163,11 +163,11 @@ def test_equivalence_is_two_one_sided_tests() -> None:
 def test_alike_is_said_only_where_the_interval_lies_within_the_margin() -> None:
     counts = [(50, 50, 50, 50), (51, 49, 50, 50), (49, 51, 50, 50), (50, 50, 51, 49)] * 3
     alike = pd.concat([decisions_of(counts), decisions_of(counts, "none", start=20)], ignore_index=True)
-    (row,) = equivalence_table(alike).to_dict("records")
+    (row,) = equivalence_table(alike, 0.05).to_dict("records")
     assert row["equivalent"] is True
     assert (row["condition"], row["against"]) == ("face", "none")
     few = pd.concat([decisions_of([(3, 2, 2, 3)] * 2), decisions_of([(2, 3, 1, 4)] * 2, "none", start=9)])
-    (row,) = equivalence_table(few.reset_index(drop=True)).to_dict("records")
+    (row,) = equivalence_table(few.reset_index(drop=True), 0.05).to_dict("records")
     assert row["equivalent"] is None or not row["equivalent"]
 
 

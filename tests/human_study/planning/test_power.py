@@ -24,13 +24,14 @@ from human_study.planning.power import (
     PlannedStudy,
     PowerPoint,
     draw_bank,
+    found_contrasts,
     power_curve,
     sample_size,
-    share_found,
     simulate_decisions,
     simulated_p_values,
 )
 from human_study.planning.power_populations import PilotPopulation, TestPool
+from human_study.study.analysis_plan import declared_analysis
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
@@ -38,8 +39,14 @@ from models.response import ResponseModel
 from tests.support.reviewed_study import write_reviewed_bundle
 from tests.support.tiny_study import write_study
 
-PLAN = PlannedStudy(20, 40, 1, 2.0, 0.05, "GBP", 30)
-OF_THREE = replace(PLAN, n_contrasts=3, n_placebos=1)
+
+def plan_of(*conditions: str, **analysis: object) -> PlannedStudy:
+    declared = declared_analysis({"conditions": dict.fromkeys(conditions, 1), "analysis": analysis or None})
+    return PlannedStudy(declared, 20, 40, dict.fromkeys(conditions, 1.0), 2.0, 0.05, "GBP", 30)
+
+
+PLAN = plan_of("none", "face")
+OF_THREE = plan_of("none", "score", "face", "shuffled")
 
 
 class People:
@@ -70,9 +77,9 @@ def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -
         decided = {
             condition: simulate_decisions(approval, bank.outcomes, n_each, PLAN.n_test_trials, rng)
             for condition, approval in (
-                ("none", bank.without),
-                ("score", bank.advised),
                 ("face", bank.advised),
+                ("none", bank.without),
+                ("score", bank.without),
                 ("shuffled", bank.without),
             )
         }
@@ -89,13 +96,15 @@ def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -
             )
             for condition, made in decided.items()
         ]
-        table = contrasts_table(pd.concat(frames, ignore_index=True)).set_index("condition")
-        found = (table["p_holm"] < 0.05) & (table["difference"] > 0)
+        table = contrasts_table(pd.concat(frames, ignore_index=True), OF_THREE.declared)
+        family = table[table["is_declared"]]
+        assert family["against"].tolist() == ["none", "score", "shuffled"]
+        found = (family["p_holm"] < 0.05) & (family["difference"] > 0)
         p_values = simulated_p_values(bank, OF_THREE, n_each, 1, np.random.default_rng(seed))
-        np.testing.assert_allclose(np.abs(p_values[0]), table.loc[["score", "face", "shuffled"], "p_value"])
-        assert share_found(p_values, OF_THREE) == [found[["score", "face"]].mean()]
-        n_found.append(found[["score", "face"]].sum())
-    assert {0, 1, 2} == set(n_found)  # the studies tell the rules apart
+        np.testing.assert_allclose(np.abs(p_values[0]), family["p_value"])
+        assert found_contrasts(p_values)[0].tolist() == found.tolist()
+        n_found.append(int(found.sum()))
+    assert {0, 3} < set(n_found)  # the studies tell the rules apart
 
 
 def test_an_effect_is_found_where_holm_steps_down_to_it() -> None:
@@ -105,18 +114,20 @@ def test_an_effect_is_found_where_holm_steps_down_to_it() -> None:
             [0.02, 0.03, 0.9],  # the least does not pass 0.05 / 3: nothing is found
             [0.01, 0.03, np.nan],  # what could not be tested does not count among the tests
             [0.01, -0.01, 0.9],  # the wrong way round
-            [0.9, 0.04, 0.001],  # the placebo's own is no effect to be found
         ]
     )
-    assert list(share_found(p_values, OF_THREE)) == [1, 0, 1, 0.5, 0]
+    assert found_contrasts(p_values).tolist() == [
+        [True, True, False],
+        [False, False, False],
+        [True, True, False],
+        [True, False, False],
+    ]
 
 
 def test_where_nothing_has_an_effect_holm_keeps_the_level_over_all_contrasts() -> None:
     bank = draw_bank(People(), 0.0, np.random.default_rng(0))
-    p_values = np.abs(
-        simulated_p_values(bank, replace(PLAN, n_contrasts=3), 12, 300, np.random.default_rng(1))
-    )
-    any_found = (share_found(p_values, replace(PLAN, n_contrasts=3)) > 0).mean()
+    p_values = np.abs(simulated_p_values(bank, OF_THREE, 12, 300, np.random.default_rng(1)))
+    any_found = found_contrasts(p_values).any(axis=1).mean()
     assert any_found < 0.05 + 3 * 0.0126  # Monte Carlo error of 300 studies
 
 
@@ -139,20 +150,37 @@ def test_power_grows_with_participants_and_its_error_and_price_are_said() -> Non
     assert many.hours == 60
 
 
-def test_of_several_contrasts_the_error_is_that_of_studies_and_placebos_add_nothing_to_the_bonus() -> None:
+def test_power_is_for_the_primary_contrast_and_groups_are_as_large_as_their_quotas() -> None:
     bank = draw_bank(People(), 0.1, np.random.default_rng(0))
-    shares = share_found(simulated_p_values(bank, OF_THREE, 14, 80, np.random.default_rng(3)), OF_THREE)
-    (point,) = power_curve(bank, OF_THREE, [14], 80, np.random.default_rng(3))
-    assert point.power == pytest.approx(shares.mean())
-    assert point.monte_carlo_error == pytest.approx(shares.std() / np.sqrt(80))
-    each = 2.0 + 0.05 * 40 * (bank.accuracy(True) + bank.accuracy(False)) / 2
-    assert point.cost == pytest.approx(14 * 4 * each, abs=0.01)
+    unequal = replace(
+        plan_of("none", "score", "face", family=["face against score"]),
+        group_sizes={"none": 0.5, "score": 1, "face": 1.5},
+    )
+    found = found_contrasts(simulated_p_values(bank, unequal, 20, 80, np.random.default_rng(3)))
+    (point,) = power_curve(bank, unequal, [20], 80, np.random.default_rng(3))
+    assert point.power == pytest.approx(found[:, 0].mean())
+    assert point.power_of_all == pytest.approx(found.all(axis=1).mean()) and point.power_of_all < point.power
+    assert point.n_total == 10 + 20 + 30
+    correct = 30 * bank.accuracy(True) + 30 * bank.accuracy(False)
+    assert point.cost == pytest.approx(60 * 2.0 + 0.05 * 40 * correct, abs=0.01)
+
+
+def test_a_declared_direction_is_tested_one_sided() -> None:
+    bank = draw_bank(People(), 0.06, np.random.default_rng(0))
+    two_sided = simulated_p_values(bank, PLAN, 12, 30, np.random.default_rng(2))[:, 0]
+    better = simulated_p_values(
+        bank, plan_of("none", "face", direction="better"), 12, 30, np.random.default_rng(2)
+    )[:, 0]
+    up = two_sided >= 0
+    assert up.any() and not up.all()
+    np.testing.assert_allclose(better[up], two_sided[up] / 2)
+    np.testing.assert_allclose(-better[~up], 1 + two_sided[~up] / 2)
 
 
 def test_the_sample_size_is_that_of_a_curve_whose_answer_is_known() -> None:
     sizes = [10, 20, 30, 40, 60]
     known = [float(stats.norm.cdf(0.4 * np.sqrt(n) - 1.96)) for n in sizes]
-    points = [PowerPoint(n, 2 * n, power, 0.01, 0, 0) for n, power in zip(sizes, known, strict=True)]
+    points = [PowerPoint(n, 2 * n, power, 0.01, 0, 0, 0) for n, power in zip(sizes, known, strict=True)]
     low, n_each, high = sample_size(points, 0.8, 2000)
     assert n_each == int(np.ceil(((stats.norm.ppf(0.8) + 1.96) / 0.4) ** 2))
     assert low <= n_each <= high
@@ -184,9 +212,14 @@ def test_the_command_says_how_many_and_leaves_table_picture_and_text(tmp_path: P
     assert "SIMULATED" in (out / "power.svg").read_text()
 
 
-def test_the_command_says_what_is_corrected_and_that_a_shuffled_face_adds_nothing(tmp_path: Path) -> None:
-    conditions = {"none": 1, "face": 1, "shuffled": 1}
-    study = planned(tmp_path, conditions=conditions, trials={"main": 20, "test_share": 0.5})
+def test_the_command_plans_what_the_study_file_declares(tmp_path: Path) -> None:
+    conditions = {"none": {"quota": 30}, "face": {"quota": 90}, "shuffled": {"quota": 60}}
+    study = planned(
+        tmp_path,
+        conditions=conditions,
+        trials={"main": 20, "test_share": 0.5},
+        analysis={"primary": "face against shuffled", "direction": "better"},
+    )
     words = (
         "--effect",
         "0.05",
@@ -200,10 +233,11 @@ def test_the_command_says_what_is_corrected_and_that_a_shuffled_face_adds_nothin
     run = command(str(study), *words)
     assert run.exit_code == 0, run.output
     said = " ".join(run.output.split())
-    assert "after Holm's correction over the 2 contrasts of a round" in said
-    assert "a shuffled face none" in said
+    assert "Primary contrast: face against shuffled" in said
+    assert "one-sided" in said and "over this family of 2" in said
+    assert "face 50%, none 17%, shuffled 33%" in said
     plan = json.loads((tmp_path / "out" / "power.json").read_text())["plan"]
-    assert (plan["n_contrasts"], plan["n_placebos"]) == (2, 1)
+    assert plan["group_sizes"] == {"none": 0.5, "face": 1.5, "shuffled": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +247,7 @@ def test_the_command_says_what_is_corrected_and_that_a_shuffled_face_adds_nothin
         ({}, [], "needs --effect"),
         ({}, ["--effect", "0.05", "--population", "angels"], "no simulated population"),
         ({}, ["--effect", "0.05", "--participants", "many"], "whole numbers"),
-        ({"conditions": {"face": 1}}, ["--effect", "0.05"], "needs the condition none"),
+        ({"conditions": {"face": 1}}, ["--effect", "0.05"], "compares two conditions"),
         ({"trials": {"main": 10, "test_share": 0.0}}, ["--effect", "0.05"], "fewer than two test trials"),
         ({}, ["--pilot", "nowhere"], "There is no run at"),
     ],

@@ -61,8 +61,8 @@ def test_the_report_holds_the_known_answers(store_url: str, tmp_path: Path) -> N
     # Everybody is right on the same applications: with those at random, wider than people's own 73.7% to 86.3%.
     assert float(face[1]) < 73.7 < 86.3 < float(face[2])
     assert "0 No advice 8 160 60.0% [" in text
-    assert "1 Face 16 +20.0 [+6.5, +33.5] 2.67" in text
-    assert "In round 1, 8 participants who saw the face reached a balanced accuracy of 80.0%" in text
+    assert "1 Face No advice 16 +20.0 [+6.5, +33.5] 2.67" in text
+    assert "In round 1, 8 participants with the face reached a balanced accuracy of 80.0%" in text
     assert "the machine alone reaches 65.0%" in text
     assert html.count("data:image/png;base64,") == 30
     assert "SIMULATED" not in text
@@ -129,7 +129,9 @@ def test_nobody_yet_one_participant_and_one_condition_say_what_is_missing(
         one = words(report_of(store, tmp_path, "people"))
     assert "70.0% (fewer than 5 people in a group: no interval)" in one
     assert "nobody decided without advice in that round" in one
-    assert "Not computed: no round has decisions on test applications both with no advice and" in one
+    assert (
+        "Not computed: no round has decisions on test applications in two conditions that are compared" in one
+    )
     assert "In round 0 the advisor was exploratory: expressions were drawn at random" in one
 
 

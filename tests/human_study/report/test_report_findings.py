@@ -14,9 +14,11 @@ from data.records import Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.cli import app
+from human_study.findings.answer import answer_findings
 from human_study.findings.finding import Finding, FindingChart
 from human_study.findings.main_results import accuracy_findings
 from human_study.findings.sections import SECTIONS, Section
+from human_study.planning.power_report import planned_study
 from human_study.planning.preregistration import analysis_hashes
 from human_study.presentation.markdown import escaped
 from human_study.report.report import compose_report, write_report
@@ -26,6 +28,8 @@ from human_study.report.report_page import (
     report_html,
     report_markdown,
 )
+from human_study.study.analysis_plan import declared_analysis
+from human_study.study.study_file import load_study_file
 from tests.support.reviewed_study import (
     STUDY,
     add_people,
@@ -286,6 +290,49 @@ def test_a_preregistration_is_written_before_the_study_and_compared_afterwards(t
         )
 
 
+def test_preregistration_report_and_power_say_the_same_declaration(database: str, tmp_path: Path) -> None:
+    analysis = {"primary": "face against score", "family": ["face against none"], "direction": "better"}
+    conditions = {"face": 1, "none": 1, "score": 1}
+    study = write_study(tmp_path, conditions=conditions, analysis=analysis, participants="simulated")
+    said = declared_analysis({"conditions": conditions, "analysis": analysis}).sentences()
+    assert "Primary contrast: face against score" in said[1] and "Declared in the study file." in said
+    out = tmp_path / "plan.md"
+    assert CliRunner().invoke(app, ["report", str(study), "--preregister", "--out", str(out)]).exit_code == 0
+    assert " ".join(said) in out.read_text()
+    plan = planned_study(load_study_file(study).model_dump(mode="json"), None)
+    assert plan.declared.sentences() == said and plan.effective == "face"
+    with DecisionStore.open(database) as store:
+        bundle = write_reviewed_bundle(tmp_path)
+        open_reviewed_study(store, bundle, content={"conditions": conditions, "analysis": analysis})
+        add_people(store, bundle, ("none", "face", "score"), np.random.default_rng(0), n_each=6)
+        results = collect_results(store, STUDY, "people")
+        report = compose_report(results)
+    assert " ".join(said) in report.methods
+    (answer,) = report.sections[0].findings
+    assert answer.tables[0].shown()["More accurate"].tolist() == [
+        "with the face than with the score",
+        "with the face than with no advice",
+    ]
+    assert "Against the score in the same round" in answer.sentences[1]
+    assert "Holm-corrected over 2 contrasts" in answer.sentences[1]
+    filtered = answer_findings(results.narrowed(conditions=("face", "score")))
+    assert "exploratory, not corrected" in filtered.sentences[1]
+    assert "This view is filtered" in filtered.warnings[0]
+    assert "p (Holm)" not in filtered.tables[0].shown()
+
+
+@pytest.mark.parametrize("content", [{"participants": 40, "seed": 0}, {"collected": "elsewhere"}])
+def test_a_simulated_or_imported_study_has_no_file_to_preregister(
+    database: str, tmp_path: Path, content: dict
+) -> None:
+    with DecisionStore.open(database) as store:
+        open_reviewed_study(store, write_reviewed_bundle(tmp_path), content=content)
+    words = ["report", STUDY, "--db", database, "--preregister", "--out", str(tmp_path / "plan.md")]
+    run = CliRunner().invoke(app, words)
+    assert isinstance(run.exception, StudyError)
+    assert "was simulated or imported, so it has no study file to preregister" in str(run.exception)
+
+
 def test_the_report_says_whether_study_file_and_code_are_as_registered(database: str, tmp_path: Path) -> None:
     build_reviewed_study(database, tmp_path)
     record = {
@@ -306,6 +353,14 @@ def test_the_report_says_whether_study_file_and_code_are_as_registered(database:
 
     assert "study file is the one registered. The analysis code is the one" in says()
     assert "THE STUDY FILE DIFFERS" in says(study_hash="other")
+    with DecisionStore.open(database) as store:
+        sentences = collect_results(store, STUDY, "people").declared.sentences()
+    assert "The declared analysis is the one registered." in says(declared=sentences)
+    other = says(declared=[sentences[0], "Primary contrast: score against none."])
+    assert (
+        "THE DECLARED ANALYSIS DIFFERS" in other
+        and "It now says: Primary contrast: face against none" in other
+    )
     changed = says(analysis=analysis_hashes() | {"human_study/findings/gains.py": "0"}, n_decisions=7)
     assert "THE ANALYSIS CODE HAS CHANGED since: human_study/findings/gains.py." in changed
     assert "after 7 decisions" in changed

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from data.errors import StudyError
+from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.study_commands import init
 
@@ -97,6 +98,9 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ({"ethics": {"contact": "tbd."}}, "says nothing yet"),
         ({"exclusions": {"failed_attention": 1}}, "there are 0 attention trials"),
         ({"exclusions": {"failed_attention": 3}, "trials": {"attention": 2}}, "there are 2 attention trials"),
+        ({"analysis": {"primary": "face against scores"}}, "scores is none of the study's conditions"),
+        ({"analysis": {"primary": "face - none"}}, 'two conditions, such as "face against none"'),
+        ({"analysis": {"margin": 0.1}}, "there is no key analysis.margin"),
         ({"trials": {"main": 1000}}, "trials.main is wrong"),
         ({"payment": {"currency": "euro"}}, "three capital letters, such as EUR"),
         ({"recruitment": {"completion_code": "a b"}}, "4 to 64 letters"),
@@ -188,7 +192,8 @@ def test_the_written_file_names_every_key_and_asks_for_ethics_before_people_come
     init(path)
     study = load_study_file(path)
     text = path.read_text()
-    for section, model in (("", StudyFile), *((name, type(getattr(study, name))) for name in SECTIONS)):
+    sections = [(name, type(getattr(study, name))) for name in SECTIONS]
+    for section, model in (("", StudyFile), ("analysis", AnalysisPlan), *sections):
         for key in model.model_fields:
             assert re.search(rf"(^|[\s{{#]){key}:", text), f"{section} {key} is not in the template"
     with pytest.raises(StudyError, match="ethics.approval or ethics.exemption, ethics.contact"):

@@ -1,0 +1,172 @@
+"""What a study declares of its analysis, read here and nowhere else: report, pages, preregistration and power ask this.
+
+A study file may hold a section `analysis`; what it leaves out has the defaults given here, so that every study has a
+primary contrast and a family before anybody looks at its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from advisor.bundles.bundle import CONDITIONS
+from human_study.study.study_sections import Section
+
+BASELINE = "none"
+PAIR_PATTERN = r"^[a-z_]+ against [a-z_]+$"
+PairText = Annotated[str, Field(pattern=PAIR_PATTERN)]
+Direction = Literal["two_sided", "better"]
+ALPHA = 0.05
+
+
+class Pair(NamedTuple):
+    """A contrast: accuracy in `condition` less that in `against`."""
+
+    condition: str
+    against: str
+
+    def __str__(self) -> str:
+        return f"{self.condition} against {self.against}"
+
+
+class ResponseTimePolicy(Section):
+    """Which decisions on main trials count for response times; those outside still count for accuracy."""
+
+    at_least_ms: float | None = Field(default=None, gt=0)
+    at_most_ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> ResponseTimePolicy:
+        if self.at_least_ms and self.at_most_ms and self.at_least_ms >= self.at_most_ms:
+            raise ValueError("at_least_ms is not below at_most_ms, so that no response time would count")
+        return self
+
+
+class AnalysisPlan(Section):
+    """The section `analysis` of a study file. Contrasts are written "face against none"."""
+
+    primary: PairText | None = Field(default=None, description="left out: face against none")
+    family: tuple[PairText, ...] | None = Field(
+        default=None, description="the other contrasts; left out: the primary's condition against every other"
+    )
+    direction: Direction = Field(default="two_sided", description="better: one-sided tests")
+    equivalence_margin: float = Field(default=0.05, gt=0, lt=1, description="of balanced accuracy, a share")
+    response_times: ResponseTimePolicy = ResponseTimePolicy()
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The contrasts that are written out, the primary first."""
+        written = [*([self.primary] if self.primary else []), *(self.family or ())]
+        return tuple(_pair(text) for text in written)
+
+    @model_validator(mode="after")
+    def _contrasts_differ(self) -> AnalysisPlan:
+        for pair in self.pairs:
+            if pair.condition == pair.against:
+                raise ValueError(f"{pair} compares a condition with itself")
+        if len(set(self.pairs)) < len(self.pairs):
+            raise ValueError("a contrast is written twice; the primary belongs to the family already")
+        return self
+
+
+@dataclass(frozen=True)
+class DeclaredAnalysis:
+    """The analysis of a study, defaults included.
+
+    Attributes:
+        was_declared: whether the study file has a section `analysis`.
+        family: the contrasts whose p values are corrected together, the primary one first; empty where a study
+            has one condition.
+        direction: "better" tests whether the first condition is more accurate, one-sided.
+        equivalence_margin: in balanced accuracy, as a share.
+        response_times: which response times count.
+    """
+
+    was_declared: bool
+    family: tuple[Pair, ...]
+    direction: Direction
+    equivalence_margin: float
+    response_times: ResponseTimePolicy
+
+    @property
+    def primary(self) -> Pair | None:
+        """The contrast that the study is about."""
+        return self.family[0] if self.family else None
+
+    def sentences(self) -> list[str]:
+        """The declaration in words, the same in preregistration, report and power."""
+        if self.primary is None:
+            return ["No contrast: the study has one condition."]
+        origin = (
+            "Declared in the study file."
+            if self.was_declared
+            else "The study file declares nothing (it has no section analysis), so these are the defaults."
+        )
+        others = "; ".join(map(str, self.family[1:])) or "none"
+        tested = (
+            "more accurate, one-sided" if self.direction == "better" else "more or less accurate, two-sided"
+        )
+        return [
+            origin,
+            f"Primary contrast: {self.primary}, in balanced accuracy on test applications ({tested}, "
+            f"{ALPHA:.0%}). Other contrasts of the family: {others}.",
+            f"p values are corrected by Holm's method over this family of {len(self.family)}, in the newest round with "
+            "decisions in both conditions of the primary contrast. Earlier rounds, other comparisons and filtered "
+            "views are exploratory and are not corrected.",
+            f"Equivalence margin: {100 * self.equivalence_margin:g} points of balanced accuracy.",
+            _policy_in_words(self.response_times),
+        ]
+
+
+def _policy_in_words(policy: ResponseTimePolicy) -> str:
+    bounds = [
+        *([f"below {policy.at_least_ms:g} ms"] if policy.at_least_ms else []),
+        *([f"above {policy.at_most_ms:g} ms"] if policy.at_most_ms else []),
+    ]
+    left_out = f"those {' and '.join(bounds)} are left out" if bounds else "all of them count"
+    return f"Response times are compared as logarithms; {left_out}."
+
+
+def declared_analysis(content: Mapping[str, Any], seen: Collection[str] = ()) -> DeclaredAnalysis:
+    """The analysis that the content of a study file declares.
+
+    `seen` are conditions that people were in: a simulated or imported study lists none in its file.
+    """
+    section = content.get("analysis")
+    plan = AnalysisPlan.model_validate(section or {})
+    there = set(content.get("conditions") or seen)
+    present = [*(c for c in CONDITIONS if c in there), *sorted(there - set(CONDITIONS))]
+    return DeclaredAnalysis(
+        section is not None,
+        _family(plan, present),
+        plan.direction,
+        plan.equivalence_margin,
+        plan.response_times,
+    )
+
+
+def _family(plan: AnalysisPlan, present: list[str]) -> tuple[Pair, ...]:
+    primary = _pair(plan.primary) if plan.primary else _default_primary(present)
+    if primary is None:
+        return ()
+    if plan.family is not None:
+        return (primary, *map(_pair, plan.family))
+    others = [condition for condition in present if condition not in primary]
+    return (primary, *(Pair(primary.condition, other) for other in others))
+
+
+def _default_primary(present: list[str]) -> Pair | None:
+    advised = [condition for condition in present if condition != BASELINE]
+    first = "face" if "face" in advised else next(iter(advised), None)
+    others = [condition for condition in present if condition != first]
+    if first is None or not others:
+        return None
+    return Pair(first, BASELINE if BASELINE in others else others[0])
+
+
+def _pair(text: str) -> Pair:
+    condition, _, against = text.partition(" against ")
+    return Pair(condition, against)
