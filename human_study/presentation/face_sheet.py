@@ -1,15 +1,13 @@
 """The sheet of faces that a bundle shows, from the application with the best score to the riskiest."""
 
-import base64
 from dataclasses import dataclass
-from html import escape
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 
 from advisor.bundles.bundle import Bundle
-from data.formats.picture_format import media_type
-from human_study.presentation import palette
+from human_study.presentation.html_templates import render_html
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,14 @@ def face_sheet(bundle: Bundle, n_columns: int = 10, n_identities: int = 3) -> li
     return columns
 
 
-def face_sheet_html(columns: list[FaceColumn]) -> str:
-    """The sheet as HTML that asks for nothing else: pictures are data URIs, styles are inline."""
-    cells = [_cell(f"{column.score:.0%}") for column in columns]
-    for row in range(max(len(column.pictures) for column in columns)):
-        cells += [_picture(column, row) for column in columns]
-    small = f"font: 13px/1.9 {palette.SANS}; color: {palette.MUTED}"
-    return (
-        '<div style="overflow-x: auto"><div style="min-width: 34rem">'
-        f'<div style="display: flex; justify-content: space-between; {small}">'
-        "<span>← safest, the machine believes</span><span>riskiest →</span></div>"
-        f'<div style="display: grid; gap: 3px; grid-template-columns: repeat({len(columns)}, 1fr)">'
-        f"{''.join(cells)}</div></div></div>"
-    )
+def face_sheet_html(columns: list[FaceColumn]) -> Markup:
+    """The sheet as HTML that asks for nothing else, for a page that has the palette's custom properties."""
+    return render_html("presentation/templates/face_sheet.html", columns=columns, n_rows=_n_rows(columns))
 
 
 def face_sheet_png(columns: list[FaceColumn]) -> bytes:
     """The sheet's pictures as one PNG: a column an application, the safest first; identities below each other."""
-    n_rows = max(len(column.pictures) for column in columns)
+    n_rows = _n_rows(columns)
     decoded = [
         [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in c.pictures] for c in columns
     ]
@@ -68,16 +56,5 @@ def face_sheet_png(columns: list[FaceColumn]) -> bytes:
     return bytes(cv2.imencode(".png", sheet)[1])
 
 
-def _cell(text: str) -> str:
-    style = f"font: 600 12px/1.6 {palette.SANS}; text-align: center"
-    return f'<div style="{style}">{escape(text)}</div>'
-
-
-def _picture(column: FaceColumn, row: int) -> str:
-    """One face; an empty place where this application has fewer identities than others."""
-    if row >= len(column.pictures):
-        return "<span></span>"
-    source = base64.b64encode(column.pictures[row]).decode("ascii")
-    name = f"Face drawn for application {column.application_id}, score {column.score:.0%}"
-    style = "width: 100%; aspect-ratio: 1; display: block"
-    return f'<img style="{style}" alt="{escape(name)}" src="data:{media_type(column.pictures[row])};base64,{source}">'
+def _n_rows(columns: list[FaceColumn]) -> int:
+    return max(len(column.pictures) for column in columns)

@@ -1,7 +1,6 @@
 """The report of a study: one self-contained HTML file that asks the network for nothing, or Markdown.
 
-What is in it; how it is written down stands in report_page.py and report.html. Figures and tables are findings, see
-study_findings.py.
+What it says. How that is written down is in report_page.py and templates/report.html; figures and tables are findings.
 """
 
 import platform
@@ -10,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from advisor.bundles.bundle import registered_bundle
 from data.default_database import DEFAULT_DATABASE_URL
@@ -194,17 +195,17 @@ def _versions(results: StudyResults) -> dict[str, str]:
     }
 
 
-def _faces(results: StudyResults) -> tuple[str, str, str]:
+def _faces(results: StudyResults) -> tuple[Markup, str, str]:
     """The face sheet and its caption, or the reason why there is none."""
     if results.rounds.empty:
-        return "", "", "the study has no round yet"
+        return Markup(""), "", "the study has no round yet"
     newest = results.rounds.iloc[-1].to_dict()
     try:
         columns = face_sheet(registered_bundle(newest["bundle_path"], newest["bundle_hash"]))
     except BundleError as error:
-        return "", "", str(error).rstrip(".")
+        return Markup(""), "", str(error).rstrip(".")
     if not columns:
-        return "", "", "the newest bundle has no faces"
+        return Markup(""), "", "the newest bundle has no faces"
     caption = f"Round {newest['round_number']}. {headline.sheet_caption(newest['advisor'])}"
     return face_sheet_html(columns), caption, ""
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from human_study.findings.finding import Finding, FindingChart, FindingTable
 from human_study.presentation.charts import chart_svg
 from human_study.presentation.failures import why_missing
+from human_study.presentation.html_templates import render_html
 from human_study.presentation.markdown import escaped
 
 
@@ -31,7 +31,7 @@ class ReportSection:
 class Report:
     """Everything that a report says.
 
-    `label` warns of simulated participants and is empty for people. `faces` is HTML of our own, or empty with
+    `label` warns of simulated participants and is empty for people. `faces` is the face sheet, or empty with
     `no_faces_reason`. `how_to_go_on` are blocks (is_code, text). `versions`: what → version or hash.
     """
 
@@ -41,7 +41,7 @@ class Report:
     of_whom: str
     introduction: str
     sections: tuple[ReportSection, ...]
-    faces: str
+    faces: Markup
     faces_caption: str
     no_faces_reason: str
     methods: tuple[str, ...]
@@ -53,23 +53,15 @@ class Report:
 
 def report_html(report: Report) -> str:
     """The report as one HTML file that asks the network for nothing."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("report.html")
-    return template.render(report=report, svg=_svg, cells=_cells)
+    return render_html("report/templates/report.html", report=report, svg=_svg, cells=_cells)
 
 
-def _svg(chart: FindingChart) -> tuple[str, str]:
+def _svg(chart: FindingChart) -> tuple[Markup, str]:
     """A chart as SVG and the empty string; or the empty string and why it cannot be drawn."""
     try:
-        return chart_svg(chart.draw()), ""
+        return Markup(chart_svg(chart.draw())), ""
     except Exception as error:
-        return "", why_missing(f"the chart {chart.name}", error)
+        return Markup(""), why_missing(f"the chart {chart.name}", error)
 
 
 def _cells(table: FindingTable) -> dict[str, Any]:

@@ -1,23 +1,18 @@
 """Page: the applications, those most often decided wrongly first, with their facts and faces."""
 
-import base64
-from html import escape
-
 import pandas as pd
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
-from data.formats.picture_format import media_type
 from human_study.analysis.application_groups import application_table
 from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table
 from human_study.analysts.views.selection import Choice
-from human_study.presentation import palette
+from human_study.presentation.html_templates import render_html
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import percent
 
 N_SHOWN = 200
-_BADGE = f"font: 14px/1.5 'Source Sans', sans-serif; color: {palette.MUTED}"
 
 
 def draw(choice: Choice) -> None:
@@ -111,31 +106,18 @@ def _one_application(results: StudyResults, wrong: pd.DataFrame) -> None:
 
 def _faces(results: StudyResults, application_id: str) -> None:
     """The faces that this application wears, a row a round and condition."""
-    parts = []
+    rows = []
     for row in results.rounds.to_dict("records"):
         bundle = results.bundles[row["bundle_hash"]]
         own = bundle.images[bundle.images["application_id"] == application_id]
         for condition in FACE_CONDITIONS:
-            images = own.loc[own["condition"] == condition, "image"]
-            if len(images):
-                pictures = "".join(
-                    picture_html(bundle.image_bytes(image), f"{application_id}, {condition_label(condition)}")
-                    for image in images
-                )
-                parts.append(
-                    f'<div style="{_BADGE}">Round {row["round_number"]}, {escape(condition_label(condition))}'
-                    f"</div><div>{pictures}</div>"
-                )
-    if parts:
-        st.html("".join(parts))
+            pictures = [
+                bundle.image_bytes(image) for image in own.loc[own["condition"] == condition, "image"]
+            ]
+            if pictures:
+                label = condition_label(condition)
+                rows.append((f"Round {row['round_number']}, {label}", f"{application_id}, {label}", pictures))
+    if rows:
+        st.html(render_html("analysts/views/templates/faces.html", rows=rows))
     else:
         st.info("No face was drawn for it in these rounds.")
-
-
-def picture_html(content: bytes, name: str, width_px: int = 110) -> str:
-    """A picture as an image element that asks for nothing else."""
-    source = base64.b64encode(content).decode("ascii")
-    return (
-        f'<img style="width: {width_px}px; margin: 0 3px 3px 0" alt="Face drawn for {escape(name)}" '
-        f'src="data:{media_type(content)};base64,{source}">'
-    )

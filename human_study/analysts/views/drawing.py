@@ -13,14 +13,14 @@ import streamlit as st
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Finding, FindingTable
 from human_study.findings.headline import nobody_counts
-from human_study.presentation import charts, palette
+from human_study.presentation import charts
 from human_study.presentation.csv_cells import safe_cell
 from human_study.presentation.failures import why_missing
+from human_study.presentation.html_templates import render_html
 from human_study.presentation.markdown import escaped
 
 _AROUND_PLOT_PX = 130
 _WIDER = 1.35  # than in the report, where the column is narrower
-_TEXT_WIDTH = "52rem"  # longer lines are hard to read
 _METRIC_WIDTH_PX = 160  # four in a row on a desktop, two on a phone
 PERCENT = st.column_config.NumberColumn(format="%.1f%%")  # of figures from 0 to 100
 
@@ -82,22 +82,7 @@ def page_style() -> None:
 
     That button would write what a spreadsheet runs as a formula.
     """
-    st.html(
-        f"""<style>
-        [data-testid=stMainBlockContainer] {{ max-width: 82rem; padding-top: 3.2rem; }}
-        [data-testid=stMarkdownContainer] p, [data-testid=stAlert] {{ max-width: {_TEXT_WIDTH}; }}
-        [data-testid=stCaptionContainer], [data-testid=stTable] th {{
-          color: {palette.MUTED} !important; opacity: 1 !important; }}
-        [data-testid=stTable] td {{ white-space: nowrap; }}
-        [data-testid=stTable] {{ overflow-x: auto; width: fit-content; max-width: 100%; }}
-        [data-testid=stElementToolbar] button[aria-label^="Download"] {{ display: none; }}
-        @media (max-width: 640px) {{
-          [data-testid=stMainBlockContainer] {{ padding: 4.4rem .9rem 2rem; }}
-          h1 {{ font-size: 1.7rem !important; }}
-          [data-testid=stTable] th, [data-testid=stTable] td {{ padding: .25rem .4rem !important; font-size: .82rem; }}
-        }}
-        </style>"""
-    )
+    st.html(render_html("analysts/views/templates/page_style.html"))
 
 
 def download(file_name: str, label: str, content: "partial[bytes] | partial[str]", mime: str) -> None:

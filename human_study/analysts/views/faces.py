@@ -3,6 +3,7 @@
 from functools import partial
 
 import streamlit as st
+from markupsafe import Markup
 
 from advisor.bundles.bundle import registered_bundle
 from human_study.analysts.views.drawing import download, finding
@@ -12,10 +13,10 @@ from human_study.presentation.face_sheet import face_sheet, face_sheet_html, fac
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the faces")
-def _sheet(bundle_path: str, bundle_hash: str) -> tuple[str, bytes]:
+def _sheet(bundle_path: str, bundle_hash: str) -> tuple[Markup, bytes]:
     """A bundle's face sheet as HTML and as PNG, empty where it has no faces."""
     columns = face_sheet(registered_bundle(bundle_path, bundle_hash))
-    return (face_sheet_html(columns), face_sheet_png(columns)) if columns else ("", b"")
+    return (face_sheet_html(columns), face_sheet_png(columns)) if columns else (Markup(""), b"")
 
 
 def draw(choice: Choice) -> None:

@@ -1,8 +1,5 @@
 """Page: reasons in words. Analogy view, the code book, coding by several people, and their agreement."""
 
-from html import escape
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -10,7 +7,6 @@ from advisor.bundles.bundle import FACE_CONDITIONS
 from data.analysis_records import CodeBookEntry
 from data.errors import CountenanceError
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.views.applications import picture_html
 from human_study.analysts.views.drawing import download_csv, finding, left_out_notice, plain
 from human_study.analysts.views.selection import Choice
 from human_study.findings.reason_codes import (
@@ -21,12 +17,10 @@ from human_study.findings.reason_codes import (
     suggest_codes,
 )
 from human_study.findings.similar_faces import analogy_table
-from human_study.presentation import palette
+from human_study.presentation.html_templates import render_html
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import percent
 
-_CARD = f"font: 14px/1.45 'Source Sans', sans-serif; color: {palette.INK}"
-_CARD_WIDTH_PX = 165  # two in a row on a phone
 _BOOK_COLUMNS = ["code", "definition", "keywords"]
 
 
@@ -88,22 +82,16 @@ def _analogies(results: StudyResults) -> None:
     if near.empty:
         st.info("Not shown: this application has no face there.")
         return
-    cards = [_card(row, bundle.image_bytes(row["image"]), application) for row in near.to_dict("records")]
-    st.html(f'<div style="display: flex; flex-wrap: wrap; gap: 14px">{"".join(cards)}</div>')
+    cards = [
+        {**row, "picture": bundle.image_bytes(row["image"]), "approved": percent(row["approval_rate"])}
+        for row in near.to_dict("records")
+    ]
+    st.html(
+        render_html("analysts/views/templates/similar_faces.html", cards=cards, application_id=application)
+    )
     download_csv("similar_faces", near.assign(reasons=near["reasons"].map(" | ".join)))
     st.caption(
         "First the application itself, then those whose expressions are nearest, with what people said."
-    )
-
-
-def _card(row: dict[Any, Any], picture: bytes, application: str) -> str:
-    reasons = "".join(f"<li style='font-size: 14px'>{escape(text[:300])}</li>" for text in row["reasons"][:3])
-    outcome = "good outcome" if row["outcome"] else "bad outcome"
-    distance = "itself" if row["application_id"] == application else f"distance {row['distance']:.2f}"
-    return (
-        f'<div style="{_CARD}; width: {_CARD_WIDTH_PX}px">{picture_html(picture, row["application_id"], 150)}<br>'
-        f"<b>{escape(row['application_id'])}</b> · {distance}<br>{outcome}; approved in"
-        f" {percent(row['approval_rate'])} of {row['n_decisions']}<ul style='padding-left: 18px'>{reasons}</ul></div>"
     )
 
 

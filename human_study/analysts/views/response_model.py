@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from human_study.analysis.study_results import StudyResults
-from human_study.analysts.views.applications import picture_html
 from human_study.analysts.views.drawing import download_csv, finding, plain
 from human_study.analysts.views.selection import Choice
 from human_study.findings.response_model import faces_read, learned_rounds, loss_sentence
 from human_study.findings.sections import SECTIONS
+from human_study.presentation.html_templates import render_html
 
 N_FACES_EACH = 6
 
@@ -63,8 +63,8 @@ def _faces(run_path: Path, results: StudyResults) -> None:
         st.caption(
             f"{title}: {part['approve_probability'].min():.0%} to {part['approve_probability'].max():.0%}"
         )
-        pictures = [picture_html(known[sha256](), "an application") for sha256 in part["image_sha256"]]
-        st.html("".join(pictures))
+        pictures = [known[sha256]() for sha256 in part["image_sha256"]]
+        st.html(render_html("analysts/views/templates/faces.html", rows=[("", "an application", pictures)]))
     download_csv("face_readings", readings)
     st.caption("Each face beside an application with average facts, before an average participant.")
 
