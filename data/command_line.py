@@ -26,6 +26,9 @@ KindOption = Annotated[
 # Spellings of before, for one release more.
 OldKindOption = Annotated[ParticipantKind | None, typer.Option("--participants", hidden=True)]
 
+# What the dependency group `study` of pyproject.toml leaves out, as Python imports it.
+_NOT_ON_STUDY_SERVERS = ("torch", "torchvision", "sklearn", "cv2", "optuna", "accelerate", "safetensors")
+
 Value = TypeVar("Value")
 
 
@@ -39,18 +42,16 @@ def program(about: str) -> typer.Typer:
     )
 
 
-def run_cli(app: typer.Typer, name: str, mistakes: tuple[type[Exception], ...] = ()) -> None:
+def run_cli(app: typer.Typer, name: str) -> None:
     """Run a command line: a user's mistake is `NAME: sentence` on stderr and exit status 2.
 
-    Mistakes are CountenanceError, `mistakes` (of packages that know nothing of `data`), and files that cannot be
-    read or written. Ctrl-C is exit status 130.
+    Mistakes are CountenanceError, files that cannot be read or written, and what needs a library that a study
+    server's installation leaves out. Ctrl-C is exit status 130.
     """
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name=name, standalone_mode=False)
         sys.exit(code or 0)  # no command returns anything; --help and Ctrl-C give their exit status
     except CountenanceError as error:
-        _say(name, str(error))
-    except mistakes as error:
         _say(name, str(error))
     except typer.Abort:
         sys.exit(130)
@@ -58,6 +59,13 @@ def run_cli(app: typer.Typer, name: str, mistakes: tuple[type[Exception], ...] =
         said = error.format_message().replace("Value error, ", "")
         command = getattr(getattr(error, "ctx", None), "command_path", name)
         _say(name, f"{said.rstrip('.')}; see {command} --help.")
+    except ModuleNotFoundError as error:
+        if error.name not in _NOT_ON_STUDY_SERVERS:
+            raise
+        _say(
+            name,
+            f"this needs {error.name}, which study servers leave out; use a whole installation: pip install .",
+        )
     except OSError as error:
         if error.filename is None:
             raise

@@ -46,7 +46,7 @@ _HEADERS = {
     ),
 }
 _FORM = """<p>{note}</p>
-<form method="post" action="/enter">
+<form method="post" action="enter">
 <label for="key">Key</label>
 <input type="password" id="key" name="key" required autocomplete="off" autofocus>
 <button class="go" type="submit">Enter</button>
@@ -103,7 +103,7 @@ class AnalystDoor:
         if is_valid(connection.cookies.get(self._cookie_name, ""), self._key, self._clock()):
             return None
         if scope["type"] == "http" and "text/html" in connection.headers.get("accept", ""):
-            return RedirectResponse(DOOR, 303, {"Cache-Control": "no-store"})
+            return RedirectResponse(_door_from(scope["path"]), 303, {"Cache-Control": "no-store"})
         return PlainTextResponse(f"Please sign in at {DOOR}.", 401, {"Cache-Control": "no-store"})
 
     async def _at_the_door(self, request: Request, *, secure: bool) -> Response:
@@ -123,7 +123,7 @@ class AnalystDoor:
         if not hmac.compare_digest(given.encode(), self._key.encode()):
             self._wrong_at.append(moment)
             return _refusal("This is not the key.", 401)
-        response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+        response = RedirectResponse("./", 303, {"Cache-Control": "no-store"})
         response.set_cookie(
             self._cookie_name,
             signed_until(moment + SIGNED_IN_S, self._key),
@@ -134,6 +134,11 @@ class AnalystDoor:
             samesite="strict",
         )
         return response
+
+
+def _door_from(path: str) -> str:
+    """The way from a page to the door: relative, as the app may be served below a path that a proxy cuts off."""
+    return "../" * (path.count("/") - 1) + DOOR.removeprefix("/")
 
 
 def signed_until(end: float, key: str) -> str:

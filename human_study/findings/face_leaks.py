@@ -7,10 +7,11 @@ finds something is.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 
-import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
 from scipy import stats
 
 from advisor.bundles.bundle import Bundle
@@ -83,9 +84,9 @@ def read_small(bundle: Bundle, images: pd.Series) -> np.ndarray:
     """Pictures of a bundle, shrunk, float [N, 3 · side²]. Raises BundleError where one is gone."""
     rows = []
     for image in images:
-        picture = cv2.imdecode(np.frombuffer(bundle.image_bytes(image), np.uint8), cv2.IMREAD_COLOR)
-        small = cv2.resize(picture, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_AREA)
-        rows.append(small.astype(float).ravel() / 255)
+        picture = Image.open(BytesIO(bundle.image_bytes(image))).convert("RGB")
+        small = picture.resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BOX)
+        rows.append(np.asarray(small, float).ravel() / 255)
     return np.stack(rows)
 
 

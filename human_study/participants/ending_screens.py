@@ -71,7 +71,7 @@ def unknown_visitor(messages: Messages) -> None:
     text = messages.text
     st.title(text("page.unknown_title"))
     st.markdown(text("page.unknown_text"))
-    link(text("page.to_welcome"), "/welcome")
+    link(text("page.to_welcome"), "welcome")
 
 
 def _whom_to_ask(study: StudyFile, messages: Messages, participant: Participant) -> str:

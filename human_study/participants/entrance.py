@@ -64,7 +64,7 @@ class Entrance:
         query = scope["query_string"].decode("latin-1")
         has_cookie = f"{self._cookie}=" in headers.get("cookie", "")
         if scope["path"] == "/" and (query or framed or not has_cookie):
-            response = RedirectResponse("/welcome" + (f"?{query}" if query else ""), 303)
+            response = RedirectResponse("welcome" + (f"?{query}" if query else ""), 303)
             await response(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -105,7 +105,7 @@ class Welcome:
             session = await run_in_threadpool(self._participations.begin, external)
         except StudyError:
             return self._page(self._full(external), 409)
-        response = RedirectResponse("/", 303)
+        response = RedirectResponse("./", 303)
         set_session_cookie(response, self._study.name, session, secure=request.url.scheme == "https")
         return response
 

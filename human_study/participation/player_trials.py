@@ -50,7 +50,7 @@ def playable_trial(
             [task.label(column), task.display(column, application[column]), task.columns[column].help]
             for column in task.shown_columns
         ],
-        "image": f"/faces/{trial.trial_key}" if trial.image else None,
+        "image": f"faces/{trial.trial_key}" if trial.image else None,
         "score": None if trial.score is None else share_text(trial.score, task.language or "en"),
         "stages": ["initial", "final"] if stage == "initial" else ["final"],
         "is_two_stage": trial.n_stages == 2,

@@ -1,10 +1,11 @@
 """The sheet of faces that a bundle shows, from the application with the best score to the riskiest."""
 
 from dataclasses import dataclass
+from io import BytesIO
 
-import cv2
 import numpy as np
 from markupsafe import Markup
+from PIL import Image
 
 from advisor.bundles.bundle import Bundle
 from human_study.presentation.html_templates import render_html
@@ -44,16 +45,14 @@ def face_sheet_html(columns: list[FaceColumn]) -> Markup:
 def face_sheet_png(columns: list[FaceColumn]) -> bytes:
     """The sheet's pictures as one PNG: a column an application, the safest first; identities below each other."""
     n_rows = _n_rows(columns)
-    decoded = [
-        [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in c.pictures] for c in columns
-    ]
-    assert decoded[0][0] is not None, "a picture that cannot be read"
-    size = decoded[0][0].shape[0]
-    sheet = np.full((n_rows * size, len(columns) * size, 3), 255, np.uint8)
-    for place, pictures in enumerate(decoded):
-        for row, picture in enumerate(pictures):
-            sheet[row * size : (row + 1) * size, place * size : (place + 1) * size] = picture
-    return bytes(cv2.imencode(".png", sheet)[1])
+    size = Image.open(BytesIO(columns[0].pictures[0])).height
+    sheet = Image.new("RGB", (len(columns) * size, n_rows * size), "white")
+    for place, column in enumerate(columns):
+        for row, picture in enumerate(column.pictures):
+            sheet.paste(Image.open(BytesIO(picture)), (place * size, row * size))
+    png = BytesIO()
+    sheet.save(png, "PNG")
+    return png.getvalue()
 
 
 def _n_rows(columns: list[FaceColumn]) -> int:

@@ -49,6 +49,7 @@ class Walk:
     def __init__(self, served: ServedStudy, page: Page, look_on: LookOn = look_away) -> None:
         self.served, self.page = served, page
         self._look_on = look_on
+        self.entry_url = served.url
         self._seen: set[str] = set()
         self.reason = "=SUM(A1) <script>alert(1)</script>"
 
@@ -70,7 +71,7 @@ class Walk:
     def to_the_trials(self) -> None:
         """Welcome, consent, screening, instructions, questions, practice."""
         page = self.page
-        page.goto(self.served.url)
+        page.goto(self.entry_url)
         self.look("welcome")
         self.use(page.locator("form button"))
         page.locator(".st-key-card h1").wait_for()

@@ -47,12 +47,12 @@ def test_the_participant_process_holds_no_torch(served: ServedStudy) -> None:
 
 def test_whoever_has_no_cookie_comes_to_the_welcome_page(served: ServedStudy) -> None:
     response = get(served, "/")
-    assert (response.status, response.headers["Location"]) == (303, "/welcome")
+    assert (response.status, response.headers["Location"]) == (303, "welcome")
 
 
 def test_a_recruitment_link_comes_to_the_welcome_page_even_with_a_cookie(served: ServedStudy) -> None:
     response = get(served, "/?PROLIFIC_PID=abc", {"Cookie": "countenance_session_tiny_study=old"})
-    assert (response.status, response.headers["Location"]) == (303, "/welcome?PROLIFIC_PID=abc")
+    assert (response.status, response.headers["Location"]) == (303, "welcome?PROLIFIC_PID=abc")
 
 
 def test_with_a_cookie_the_app_answers(served: ServedStudy) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import CheckpointError, file_sha256, load_checkpoint, load_into, save_checkpoint
+from data.errors import CheckpointError
+from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint
 
 
 @pytest.fixture

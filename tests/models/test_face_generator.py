@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import CheckpointError, save_checkpoint
+from data.errors import CheckpointError
+from models.checkpoint import save_checkpoint
 from models.device import fast_dtype
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import BlendNetwork, FaceGenerator

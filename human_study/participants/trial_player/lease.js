@@ -1,7 +1,7 @@
 // Every open page has a lease, and the newest acts for the participant. The others are told, and send nothing more.
 // One a page, whatever is drawn on it; a reload makes a new one, and with it the newest.
 
-const LEASES_ADDRESS = "/api/leases";
+const LEASES_ADDRESS = "api/leases";
 const LEASE_CHANNEL = "countenance.lease";
 const ASK_EVERY_MS = 20000;
 const REQUEST_TIMEOUT_MS = 10000;

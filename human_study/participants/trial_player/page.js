@@ -32,7 +32,7 @@ function watchTranslation() {
     if (!document.querySelector(TRANSLATED)) return;
     clearInterval(looking);
     const body = JSON.stringify({ kind: "translated", language: document.documentElement.lang.slice(0, 20) });
-    await fetch("/api/page-events", { method: "POST", headers: { "Content-Type": "application/json" }, body })
+    await fetch("api/page-events", { method: "POST", headers: { "Content-Type": "application/json" }, body })
       .catch(() => { isWatching = false; });
   }, LOOK_EVERY_MS);
 }

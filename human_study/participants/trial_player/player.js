@@ -15,8 +15,8 @@ const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
 const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
 const MAX_REASON_LENGTH = 1000; // characters
-const ADDRESSES = { initial: "/api/initial-decisions", final: "/api/decisions" };
-const FEEDBACK_ADDRESS = "/api/feedback/";
+const ADDRESSES = { initial: "api/initial-decisions", final: "api/decisions" };
+const FEEDBACK_ADDRESS = "api/feedback/";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retryDelay = (attempt) =>

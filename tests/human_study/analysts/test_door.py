@@ -95,9 +95,9 @@ def test_without_a_cookie_nothing_is_answered(served: ServedStudy, method: str, 
 
 
 def test_a_page_without_a_cookie_leads_to_the_door(served: ServedStudy) -> None:
-    for path in ("/", "/people?x=1"):
+    for path, way in (("/", "enter"), ("/people?x=1", "enter"), ("/no/such/page", "../../enter")):
         response = ask(served, "GET", path, {"Accept": "text/html,*/*"})
-        assert (response.status, response.headers["Location"]) == (303, "/enter")
+        assert (response.status, response.headers["Location"]) == (303, way)
 
 
 def test_a_websocket_needs_the_cookie(served: ServedStudy, key: str) -> None:
@@ -118,7 +118,7 @@ def test_a_page_of_another_port_opens_no_websocket_even_with_the_cookie(
 
 def test_the_key_gives_a_cookie_that_opens_every_route(served: ServedStudy, key: str) -> None:
     response = ask(served, "POST", "/enter", body=f"key={key}")
-    assert (response.status, response.headers["Location"]) == (303, "/")
+    assert (response.status, response.headers["Location"]) == (303, "./")
     given = response.headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={SIGNED_IN_S}"} <= set(given.split("; "))
     assert "Secure" not in given

@@ -295,5 +295,5 @@ def test_the_player_gets_the_shown_columns_and_its_own_advice_only(
             assert trial["rows"][2][1] in ("36 months", "60 months")
         given[visitor.trials[0].condition] = (trials[0]["image"], trials[0]["score"], visitor.trials[0])
     assert given["none"][:2] == (None, None)
-    assert given["face"][:2] == (f"/faces/{given['face'][2].trial_key}", None)
+    assert given["face"][:2] == (f"faces/{given['face'][2].trial_key}", None)
     assert given["score"][:2] == (None, f"{given['score'][2].score:.0%}")

@@ -59,7 +59,7 @@ def test_looking_takes_no_slot_and_the_click_does(door: MakeDoor) -> None:
     assert client.get("/begin").status_code == 405
     assert n_participants(live) == 0
     response = client.post("/begin", data={"entry": entry(client), "query": ""})
-    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert (response.status_code, response.headers["location"]) == (303, "./")
     assert n_participants(live) == 1
 
 

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from advisor.cli import app
 from advisor.encoder.composition import usable_bounds
 from advisor.faces.training.adopt import adopt_generator, steering
-from data.errors import FacesError
-from models.checkpoint import CheckpointError
+from data.errors import CheckpointError, FacesError
 from models.expression import EXPRESSION_AXES
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
