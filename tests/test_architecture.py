@@ -58,11 +58,12 @@ RULES = {
         "advisor.faces.corpus advisor.faces.training",
         uses="torch",
     ),
-    "human_study.web": Rule("data", uses="http streamlit"),
+    "human_study.web": Rule("data human_study.presentation", uses="http streamlit"),
     "human_study.study": Rule("data data.formats data.tasks advisor.bundles"),
     "human_study.participation": Rule(f"{_DATA} advisor.bundles human_study.study human_study.web"),
     "human_study.participants": Rule(
-        "data data.formats data.tasks advisor.bundles human_study.study human_study.web human_study.participation",
+        "data data.formats data.tasks advisor.bundles human_study.presentation human_study.study human_study.web "
+        "human_study.participation",
         uses="http streamlit",
     ),
     "human_study.participants.trial_player": Rule(
@@ -95,7 +96,9 @@ RULES = {
         "human_study.presentation",
         uses="streamlit charts",
     ),
-    "human_study.analysts": Rule("data human_study.web human_study.analysts.views", uses="http streamlit"),
+    "human_study.analysts": Rule(
+        "data human_study.presentation human_study.web human_study.analysts.views", uses="http streamlit"
+    ),
     "human_study": Rule(
         f"{_DATA} human_study.study human_study.web human_study.participation human_study.participants "
         "human_study.participants.trial_player human_study.planning human_study.dataset human_study.report "

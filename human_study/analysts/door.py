@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from human_study.web.light_page import light_page
+from human_study.presentation.html_templates import render_html
 from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import guarded, is_own_page, read_body, refuse_other_sites, without_origin
 
@@ -28,32 +28,6 @@ SIGNED_IN_S = 7 * 24 * 3600
 WRONG_KEYS_A_MINUTE = 10
 _MAX_FORM_BYTES = 1024
 
-# The key leaves the address bar before it is sent.
-_SCRIPT = """
-const key = new URLSearchParams(location.hash.slice(1)).get("key");
-if (key) {
-  history.replaceState(null, "", location.pathname);
-  document.querySelector("input").value = key;
-  document.querySelector("form").submit();
-}
-"""
-_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{_SCRIPT_HASH}';"
-        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-}
-_FORM = """<p>{note}</p>
-<form method="post" action="enter">
-<label for="key">Key</label>
-<input type="password" id="key" name="key" required autocomplete="off" autofocus>
-<button class="go" type="submit">Enter</button>
-</form>
-<p class="quiet">The key stands where the study is served: behind “key=” in the address that
-<code>human-study serve</code> shows, or in the file that it names.</p>
-<script>{script}</script>"""
 _WELCOME = "This app shows what participants did. It opens with the analysts' key."
 
 
@@ -158,13 +132,29 @@ def _signer(key: str) -> Signer:
     return Signer(key, salt="analyst app", key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def _door_page(note: str, status: int = 200) -> HTMLResponse:
-    page = light_page("Countenance for analysts", _FORM.format(note=note, script=_SCRIPT))
-    return HTMLResponse(page, status, _HEADERS)
+def _door_page(note: str, status: int = 200, *, is_refused: bool = False) -> HTMLResponse:
+    script = render_html("analysts/door.js")
+    page = render_html(
+        "analysts/templates/door.html",
+        title="Countenance for analysts",
+        language="en",
+        note=note,
+        is_refused=is_refused,
+        script=script,
+    )
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script_hash}';"
+            " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        ),
+    }
+    return HTMLResponse(page, status, headers)
 
 
 def _refusal(sentence: str, status: int) -> HTMLResponse:
-    answer = _door_page(f'<span class="refused" role="alert">{sentence}</span>', status)
+    answer = _door_page(sentence, status, is_refused=True)
     if status == 429:
         answer.headers["Retry-After"] = "60"
     return answer

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant, Recruitment
 from human_study.participants.endings import closing_words
-from human_study.participants.screens import copy_button, forget_queue, link
+from human_study.participants.screens import copy_button, forget_queue, link, shown_code
 from human_study.participation.trial_delivery import Debrief
 from human_study.study.messages import Messages
 from human_study.study.payment import earned
@@ -30,7 +28,9 @@ def completed(
     st.title(text("debrief.title"))
     st.markdown(text("debrief.saved", n_decisions=totals.n_decided))
     code = study.recruitment.completion_code or str(participant.completion_code)
-    _code(study, messages, code)
+    shown_code(code)
+    if study.recruitment.platform == "mturk":  # it knows no way back by a link
+        st.markdown(text("debrief.paste_code"))
     copy_button(code, text("debrief.copy"), text("debrief.copied"))
     if address := study.recruitment.completion_url:
         link(text("debrief.go_back"), filled_address(address, known))
@@ -81,9 +81,3 @@ def _whom_to_ask(study: StudyFile, messages: Messages, participant: Participant)
     parts += [text("ended.reference", study=study.name)]
     parts += [text("debrief.key", key=participant.participant_key)]
     return "\n\n".join(parts)
-
-
-def _code(study: StudyFile, messages: Messages, code: str) -> None:
-    st.html(f'<div class="code" translate="no">{escape(code)}</div>')
-    if study.recruitment.platform == "mturk":  # it knows no way back by a link
-        st.markdown(messages.text("debrief.paste_code"))

@@ -5,36 +5,11 @@ Streamlit's own page is blank and English until its scripts have come, which tak
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from streamlit import file_util
 
-# Browsers that translate a page put its text into elements of their own, and React, which expects to find its nodes
-# where it left them, gives up the whole page. Taken from github.com/facebook/react/issues/11538, but nodes that were
-# moved are removed from where they are now.
-_TRANSLATABLE = """<script>
-for (const name of ["removeChild", "insertBefore"]) {
-  const original = Node.prototype[name];
-  Node.prototype[name] = function (node, before) {
-    if (name === "removeChild" && node.parentNode !== this) {
-      node.parentNode?.removeChild(node);
-      return node;
-    }
-    if (name === "insertBefore" && before && before.parentNode !== this) {
-      let place = before;
-      while (place && place.parentNode !== this) place = place.parentNode;
-      return original.call(this, node, place);
-    }
-    return original.apply(this, arguments);
-  };
-}
-</script>
-"""
-_WAITING = (
-    '<p style="margin: 20vh auto 0; max-width: 30rem; padding: 0 1rem; text-align: center;'
-    ' font: 1.1rem/1.5 system-ui, sans-serif; color: #17212b">{word}</p>'
-)
+from human_study.presentation.html_templates import render_html
 
 
 def first_page(title: str, language: str, waiting: str, needs_script: str) -> str:
@@ -47,11 +22,17 @@ def first_page(title: str, language: str, waiting: str, needs_script: str) -> st
         needs_script: what is read where scripts are turned off.
     """
     page = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
-    head = f'<meta name="color-scheme" content="only light">\n{_TRANSLATABLE}</head>'
-    start, end = page.index("<noscript>"), page.index("</noscript>")
-    page = page[:start] + f"<noscript>{_WAITING.format(word=escape(needs_script))}" + page[end:]
-    root = '<div id="root">'
-    assert root in page and "<title>Streamlit</title>" in page, "Streamlit's page has changed"
-    page = page.replace(root, root + _WAITING.format(word=escape(waiting)), 1)
-    page = page.replace("<title>Streamlit</title>", f"<title>{escape(title)}</title>", 1)
-    return page.replace('<html lang="en">', f'<html lang="{language}">', 1).replace("</head>", head, 1)
+    needs, waits = (
+        render_html("participants/templates/first_words.html", words=words)
+        for words in (needs_script, waiting)
+    )
+    noscript = page[page.index("<noscript>") : page.index("</noscript>")]
+    for theirs, ours in (
+        ('<html lang="en">', f'<html lang="{language}">'),
+        ("<title>Streamlit</title>", render_html("participants/templates/first_page_head.html", title=title)),
+        (noscript, f"<noscript>{needs}"),
+        ('<div id="root">', f'<div id="root">{waits}'),
+    ):
+        assert theirs in page, f"Streamlit's page has changed: it has no {theirs}"
+        page = page.replace(theirs, ours, 1)
+    return page

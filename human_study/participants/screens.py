@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant
 from data.tasks.decision_task import DecisionTask
 from human_study.participation.player_trials import storage_id
+from human_study.presentation.html_templates import render_html
 from human_study.study.messages import Messages
 from human_study.study.protocol import Protocol
 from human_study.study.study_file import StudyFile
@@ -29,50 +29,12 @@ _SCRIPTS = {
     "copy": ("copy.js",),
 }
 
-_STYLE = """<style>
-[data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stStatusWidget"],
-[data-testid="stDecoration"], [data-testid="stHeaderActionElements"] { display: none; }
-[data-testid="stMainBlockContainer"] { max-width: 56rem; padding: 1.5rem 1.5rem 2rem; }
-.banner { background: #fff3cd; color: #17212b; border: 1px solid #9a7b1f; border-radius: .4rem;
-  padding: .4rem 1rem; text-align: center; font-weight: 600; }
-.st-key-page, .st-key-title { position: absolute; }
-.st-key-card { max-width: 42rem; margin: 2rem auto 0; padding: 1.6rem 2.2rem 2rem; background: #fff;
-  border: 1px solid #d3dbe3; border-radius: .6rem; }
-.st-key-card p, .st-key-card li { font-size: 1.05rem; line-height: 1.6; }
-.st-key-card, .st-key-card label, [data-testid="stDialog"] { overflow-wrap: anywhere; }
-.st-key-answers { position: absolute; }
-[data-testid="stMain"] h1:focus { outline: none; }
-.step { color: #4a5968; margin: 0; }
-[data-testid="stMain"] h1 { padding: 0 0 .6rem; }
-.code { font-size: 2rem; font-weight: 600; letter-spacing: .12em; padding: 1rem; text-align: center;
-  color: #17212b; background: #e8f1f7; border-radius: .5rem; }
-[data-testid="stMain"] button[kind="primary"], [data-testid="stMain"] button[kind="secondary"],
-[data-testid="stDialog"] button[kind] { min-height: 3.2rem; }
-button[kind] p { font-weight: 600; }
-.go, .go:visited { display: block; padding: .8rem; border-radius: .5rem; font-weight: 600; text-align: center;
-  text-decoration: none; background: #17587f; color: #fff !important; }
-.go:hover { background: #10425f; }
-button[kind="tertiary"] p { font-weight: 400; color: #4a5968; text-decoration: underline; }
-.older-lease { position: fixed; inset: 0; z-index: 1000001; display: flex; align-items: center;
-  justify-content: center; padding: 1.5rem; text-align: center; font-size: 1.2rem; font-weight: 600; color: #17212b;
-  background: #f7f9fb; }
-button:focus-visible, .go:focus-visible { outline: 3px solid #17212b !important; outline-offset: 3px; }
-/* Streamlit's own words for a lost connection are for programmers. */
-[data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section > div { display: none; }
-[data-testid="stDialog"]:not(:has([data-testid="stVerticalBlock"])) section::after { padding: 0 1.5rem 1.5rem;
-  content: "OFFLINE"; }
-@media (max-width: 640px) {
-  [data-testid="stMainBlockContainer"] { padding: .8rem .9rem 1.5rem; }
-  .st-key-card { margin: 0; padding: 1rem 1.1rem 1.4rem; }
-}
-</style>"""
-
 
 def frame(study: StudyFile, messages: Messages) -> None:
     """The page's looks, and what every page of a simulated study says."""
-    st.html(_STYLE.replace("OFFLINE", messages.text("page.offline").replace('"', "'")))
+    st.html(_html("page_style", offline=messages.text("page.offline")))
     if study.participants == "simulated":
-        st.html(f'<div class="banner" role="note">{escape(messages.text("page.simulated"))}</div>')
+        st.html(_html("banner", note=messages.text("page.simulated")))
 
 
 def arrive(messages: Messages, screen: str, *, is_step: bool) -> None:
@@ -242,22 +204,27 @@ def heading(study: StudyFile, messages: Messages, participant: Participant, titl
     """The title of a step, and how many steps there are."""
     number, n_steps = Protocol.of(study).step_number(participant.step)
     progress = messages.text("page.step", step=number, n_steps=n_steps)
-    st.html(f'<p class="step">{escape(progress)}</p>')
+    st.html(_html("step", progress=progress))
     st.title(title)
 
 
 def link(label: str, url: str) -> None:
     """A link that looks like a button and, unlike Streamlit's, opens in the same tab."""
-    st.html(f'<a class="go" target="_self" href="{escape(url, quote=True)}">{escape(label)}</a>')
+    st.html(_html("link", label=label, url=url))
 
 
-def _look_again() -> None:
-    """A trigger's callback; running the script again is all that is wanted."""
+def shown_code(code: str) -> None:
+    """A completion code, which no browser translates."""
+    st.html(_html("code", code=code))
 
 
 def copy_button(code: str, label: str, copied: str) -> None:
     """A button that copies a code, and says so."""
     _component("copy")(key="copy", data={"code": code, "label": label, "copied": copied})
+
+
+def _look_again() -> None:
+    """A trigger's callback; running the script again is all that is wanted."""
 
 
 def forget_queue(keep: str | None = None) -> None:
@@ -266,6 +233,10 @@ def forget_queue(keep: str | None = None) -> None:
     All of it when a participation is over, and what others left when one begins.
     """
     _component("forget")(key="forget", data={"keep": keep})
+
+
+def _html(template: str, **values: str) -> str:
+    return render_html(f"participants/templates/{template}.html", **values)
 
 
 @st.cache_resource

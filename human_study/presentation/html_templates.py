@@ -16,7 +16,8 @@ def render_html(template: str, **values: object) -> Markup:
     """A template filled in, for example `report/templates/report.html` (below `human_study`).
 
     Every value is escaped but those that are Markup, as what this returns is. Templates also know `palette`, and
-    `data_uri`, a filter that makes an address of a picture's bytes. Raises jinja2.UndefinedError where a value lacks.
+    two filters: `data_uri` makes an address of a picture's bytes, `css_string` a string of a style sheet of a text.
+    Raises jinja2.UndefinedError where a value is missing.
     """
     return Markup(_environment().get_template(template).render(values))
 
@@ -32,9 +33,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["palette"] = palette
-    environment.filters["data_uri"] = _data_uri
+    environment.filters |= {"data_uri": _data_uri, "css_string": _css_string}
     return environment
 
 
 def _data_uri(picture: bytes) -> str:
     return f"data:{media_type(picture)};base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def _css_string(text: str) -> Markup:
+    """Letters and digits as they are, the rest as CSS escapes, so that nothing ends the string or the style sheet."""
+    escaped = "".join(letter if letter.isalnum() else f"\\{ord(letter):x} " for letter in text)
+    return Markup(f'"{escaped}"')

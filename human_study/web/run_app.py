@@ -12,6 +12,7 @@ from streamlit.starlette import App
 from streamlit.web import bootstrap
 
 from data.errors import SetupError
+from human_study.presentation import palette
 
 COOKIE_SECRET_VARIABLE = "COUNTENANCE_COOKIE_SECRET"
 LOOPBACK = "127.0.0.1"
@@ -25,11 +26,11 @@ _STREAMLIT_OPTIONS = {
     # The welcome message asks a host outside for this machine's address.
     "logger.hideWelcomeMessage": True,
     "theme.base": "light",
-    "theme.primaryColor": "#17587f",
-    "theme.backgroundColor": "#f7f9fb",
-    "theme.secondaryBackgroundColor": "#ffffff",
-    "theme.textColor": "#17212b",
-    "theme.linkColor": "#17587f",
+    "theme.primaryColor": palette.ACCENT,
+    "theme.backgroundColor": palette.SOFT,
+    "theme.secondaryBackgroundColor": palette.WHITE,
+    "theme.textColor": palette.INK,
+    "theme.linkColor": palette.ACCENT,
     "theme.headingFontSizes": ["1.75rem", "1.4rem", "1.2rem"],
 }
 

@@ -5,8 +5,8 @@ export default function copyCode({ data, parentElement }) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = data.label;
-  button.style.cssText = "display:block;width:100%;min-height:3rem;font:inherit;font-weight:600;color:#17587f;"
-    + "background:#fff;border:2px solid #17587f;border-radius:.5rem;cursor:pointer";
+  button.style.cssText = "display:block;width:100%;min-height:3rem;font:inherit;font-weight:600;color:var(--accent);"
+    + "background:var(--white);border:2px solid var(--accent);border-radius:.5rem;cursor:pointer";
   const told = document.createElement("span");
   told.setAttribute("role", "status");
   button.addEventListener("click", async () => {

@@ -140,7 +140,8 @@ def test_what_is_not_the_cookie_opens_nothing(served: ServedStudy, key: str) -> 
         "prolonged": f"{name}={int(until) + 1}.{signature}",
         "unsigned": f"{name}={until}.",
         "without a dot": f"{name}={until}{signature}",
-        "changed": right[:-1] + ("0" if right[-1] != "0" else "1"),
+        # The first letter: of the last one, two bits are nobody's.
+        "changed": f"{name}={until}.{'a' if signature[0] != 'a' else 'b'}{signature[1:]}",
         "of another app": f"countenance_analyst_1={value}",
         "a participant's": f"countenance_session={value}",
         "the key itself": f"{name}={key}",
