@@ -105,13 +105,16 @@ class Bundle:
         """(application id, condition) → positions of its pictures in `images`."""
         return dict(self.images.groupby(["application_id", "condition"]).indices)  # type: ignore[arg-type]
 
+    @cached_property
+    def _image_hashes(self) -> dict[str, str]:
+        return dict(zip(self.images["image"], self.images["image_sha256"], strict=True))
+
     def image_bytes(self, relative: str) -> bytes:
         """The picture at `relative` (as in images.csv).
 
         Raises BundleError when it is gone, altered, or not one of this bundle's pictures.
         """
-        known = self.images.loc[self.images["image"] == relative, "image_sha256"]
-        if known.empty:
+        if relative not in self._image_hashes:
             raise BundleError(
                 f"{relative} is no picture of the bundle {self.path}; use the bundle it came from."
             )
@@ -121,7 +124,7 @@ class Bundle:
             raise BundleError(
                 f"{self.path / relative} is gone; restore the bundle or publish it again."
             ) from error
-        if hashlib.sha256(content).hexdigest() != known.iloc[0]:
+        if hashlib.sha256(content).hexdigest() != self._image_hashes[relative]:
             raise BundleError(f"{self.path / relative} was altered; restore the bundle or publish it again.")
         return content
 

@@ -51,8 +51,8 @@ class RunEvaluation:
 
     Attributes:
         machine_accuracy: the score alone at 0.5.
-        predicted_accuracy: people with this run's faces, as ĥ expects.
-        predicted_accuracy_neutral: the same people with a face that says nothing.
+        predicted_accuracy: people with this run's faces, as ĥ expected when the run was trained.
+        predicted_accuracy_neutral: people with a face that says nothing, drawn and read, as ĥ expects.
         held_out_log_loss: of ĥ on participants it never saw, nats a decision.
         constant_log_loss, application_alone_log_loss: what it is compared with.
     """
@@ -70,28 +70,24 @@ class RunEvaluation:
 
 
 def evaluate_run(trained: TrainedRun) -> RunEvaluation:
-    """Predict, through ĥ and the exact path through pixels, how people will do on test applications.
+    """What people will reach on test applications, by ĥ, with the run's faces and with neutral ones.
 
     Raises TrainingError where the run is damaged, BundleError where its task has changed since.
     """
     applications = read_applications(trained.task()).select("test")
     generator = FaceGenerator.load()
-    path = pixel_path(generator, FacePerception.load())
-    rng = np.random.default_rng(0)
-    identities = torch.tensor(rng.integers(generator.n_identities, size=len(applications)))
-    features, outcomes = trained.seen_features(applications.frame), applications.outcomes.to_numpy()
-
-    def predicted(expressions: torch.Tensor) -> float:
-        with torch.no_grad():
-            percepts = path(identities, expressions)
-            approval = trained.response(torch.cat([percepts, features], 1)).numpy()
-        return expected_accuracy(approval, outcomes)
-
-    advice, figures = trained.expressions(applications.frame), trained.figure("response")
+    everybody = torch.arange(generator.n_identities)
+    drawn = torch.tensor(np.random.default_rng(0).integers(len(everybody), size=len(applications)))
+    with torch.no_grad():
+        path = pixel_path(generator, FacePerception.load())
+        neutral = path(everybody, torch.zeros(len(everybody), len(generator.axes)))[drawn]
+        features = trained.seen_features(applications.frame)
+        approval_of_neutral = trained.response(torch.cat([neutral, features], 1)).numpy()
+    figures = trained.figure("response")
     return RunEvaluation(
         machine_accuracy=trained.risk_model.balanced_accuracy(applications),
-        predicted_accuracy=predicted(advice),
-        predicted_accuracy_neutral=predicted(torch.zeros_like(advice)),
+        predicted_accuracy=trained.figure("predicted_accuracy")["by_model"],
+        predicted_accuracy_neutral=expected_accuracy(approval_of_neutral, applications.outcomes.to_numpy()),
         held_out_log_loss=figures["held_out_log_loss"],
         constant_log_loss=figures["constant_log_loss"],
         application_alone_log_loss=figures["application_alone_log_loss"],
