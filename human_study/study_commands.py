@@ -197,6 +197,41 @@ def _set_condition(
     )
 
 
+@commands.command(epilog="Example: human-study materials study.yaml --out for_the_board")
+def materials(
+    study: StudyPath,
+    out: Annotated[Path, typer.Option(help="the folder to write: materials.LANGUAGE.md and .html")],
+) -> None:
+    """Write every text that participants may read, by condition and language, as for an ethics board."""
+    from human_study.participants.materials import write_materials
+    from human_study.study.study_file import load_study_file
+
+    for path in write_materials(load_study_file(study), out):
+        print(f"Wrote {path}")
+
+
+@commands.command("completions", epilog="Example: human-study completions study.yaml --out completions.csv")
+def list_completions(
+    study: StudyOrName,
+    out: Annotated[Path, typer.Option(help="the CSV file to write; it names people as their platform does")],
+    form: Annotated[
+        Literal["table", "prolific", "mturk"],
+        typer.Option(
+            "--format", help="everything, or what a platform takes: Prolific's id,amount, MTurk's review file"
+        ),
+    ] = "table",
+    db: DatabaseOption = None,
+) -> None:
+    """List everybody's id, status, completion code, failed checks, minutes, pay and bonus."""
+    from data.store.decision_store import DecisionStore
+    from human_study.dataset.completions import write_completions
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        n_listed = write_completions(store, name, out, form)
+    print(f"Wrote {out}: {n_listed} people.")
+
+
 @commands.command(epilog="Example: human-study bonuses study.yaml --out bonuses.csv")
 def bonuses(
     study: StudyOrName,

@@ -75,6 +75,8 @@ WRONG = {
         "close": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db --condition smile"],
         "open": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db", "nowhere.yaml"],
         "bonuses": ["absent --out x --db sqlite:///own.db", "imported --out locked/x --db sqlite:///own.db"],
+        "completions": ["absent --out x --db sqlite:///own.db", "imported --out x --format sona --db sqlite:///own.db"],
+        "materials": ["nowhere.yaml --out x", "study.yaml --out locked/x"],
         "report": [
             "absent --out x --db sqlite:///own.db", "imported --out x --db sqlite:///own.db --kind bots",
             "imported --preregister --out x.md --db sqlite:///own.db", "nowhere.yaml --preregister --out x.md",

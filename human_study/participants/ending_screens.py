@@ -43,15 +43,20 @@ def completed(
         floor = f" {text('debrief.floor')}" if len(study.conditions) > 1 else ""
         st.markdown(text("debrief.bonus", bonus=amount) + floor)
     st.header(text("debrief.about_title"))
-    st.markdown(study.texts.debrief or text("debrief.about"))
-    st.markdown(text(f"debrief.condition.{told.condition_text}"))
-    if participant.condition in FACE_CONDITIONS:
-        st.markdown(text("debrief.real_faces"))
-        st.markdown(text("debrief.faces"))
+    st.markdown(about_text(study, messages, participant.condition, told.condition_text))
     if told.trained_on_simulated:
         st.markdown(text("consent.simulated_advisor"))
     st.markdown(_whom_to_ask(study, messages, participant))
     st.markdown(text("debrief.close"))
+
+
+def about_text(study: StudyFile, messages: Messages, condition: str, condition_text: str) -> str:
+    """What the study was about, and what a condition meant, in Markdown; `condition_text` as in `Debrief`."""
+    text = messages.text
+    parts = [study.texts.debrief or text("debrief.about"), text(f"debrief.condition.{condition_text}")]
+    if condition in FACE_CONDITIONS:
+        parts += [text("debrief.real_faces"), text("debrief.faces")]
+    return "\n\n".join(parts)
 
 
 def ended(study: StudyFile, messages: Messages, participant: Participant, known: Recruitment | None) -> None:

@@ -75,6 +75,16 @@ def consent(
     """What taking part means, who answers for it, and the choice to do so."""
     text = messages.text
     heading(study, messages, participant, study.title)
+    key = participant.participant_key
+    st.markdown(consent_text(study, messages, key, trained_on_simulated=trained_on_simulated))
+    st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
+    if st.button(text("consent.refuse"), width="stretch"):
+        _confirm_refusal(messages, on_refuse)
+
+
+def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_simulated: bool) -> str:
+    """What taking part means, in Markdown; `key` is the participant's own, which a request for erasure names."""
+    text = messages.text
     parts = [study.texts.consent or text("consent.text")]
     if study.expected_minutes:
         parts.append(text("consent.duration", minutes=f"{study.expected_minutes:g}"))
@@ -108,13 +118,10 @@ def consent(
     parts += [
         text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
     ]
-    parts.append(text("consent.erasure", key=participant.participant_key))
+    parts.append(text("consent.erasure", key=key))
     if trained_on_simulated:
         parts.append(text("consent.simulated_advisor"))
-    st.markdown("\n\n".join(parts))
-    st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
-    if st.button(text("consent.refuse"), width="stretch"):
-        _confirm_refusal(messages, on_refuse)
+    return "\n\n".join(parts)
 
 
 def _confirm_refusal(messages: Messages, on_refuse: Callable[[], None]) -> None:

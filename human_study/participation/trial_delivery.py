@@ -126,17 +126,21 @@ class TrialDelivery:
         own = self._store.decisions_frame(
             self._study.name, kind=participant.kind, participant_key=participant.participant_key
         )
-        is_explored = self._store.bundle(participant.bundle_hash).kind == "explore"
-        is_random = is_explored and participant.condition in ("face", "shuffled")
         return Debrief(
             totals(own, self._bundles.served(participant.bundle_hash).outcomes),
-            "face_explore" if is_random else participant.condition,
+            condition_text(participant.condition, self._store.bundle(participant.bundle_hash).kind),
             self.trained_on_simulated(participant),
         )
 
     def trained_on_simulated(self, participant: Participant) -> bool:
         """Whether the advisor that this participant meets learned from simulated people."""
         return self._store.bundle(participant.bundle_hash).trained_on == "simulated"
+
+
+def condition_text(condition: str, bundle_kind: str) -> str:
+    """Which text of the debrief tells what a condition meant: faces of an exploratory bundle are random."""
+    is_random = bundle_kind == "explore" and condition in ("face", "shuffled")
+    return "face_explore" if is_random else condition
 
 
 def _first_stage(trial: Trial) -> Stage:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from human_study.analysts.views.drawing import PERCENT, download_csv, finding
 from human_study.analysts.views.selection import Choice
+from human_study.dataset.completions import completions
 from human_study.findings.participant_flow import people_table
 from human_study.presentation.labels import condition_label
 
@@ -57,7 +58,21 @@ def draw(choice: Choice) -> None:
         },
     )
     download_csv("people", people)
+    _completions(choice)
     st.caption(
         "Accuracy is balanced accuracy on test applications. Keys are random; `human-study erase STUDY"
         " --participant KEY` deletes a person for good."
     )
+
+
+def _completions(choice: Choice) -> None:
+    """Codes and pay, on request: it names people as their platform does, which the other tables never do."""
+    if choice.simulated:
+        return
+    with st.expander("Completion codes and pay"):
+        st.caption(
+            "Platform ids are for paying people only. `human-study completions` writes the same list, also in the"
+            " formats of Prolific and Mechanical Turk."
+        )
+        if st.toggle("Show ids and codes"):
+            st.dataframe(completions(choice.store, choice.study_name), hide_index=True)

@@ -1,0 +1,134 @@
+"""Every text that participants of a study may read, by condition, for the board that reviews it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from advisor.bundles.bundle import load_bundle
+from data.errors import StudyError
+from data.tasks.decision_task import DecisionTask, load_task
+from human_study.participants.ending_screens import about_text
+from human_study.participants.endings import closing_words
+from human_study.participants.screens import consent_text, instruction_text
+from human_study.participation.trial_delivery import condition_text
+from human_study.presentation.html_templates import render_html
+from human_study.study.messages import Messages, study_words
+from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
+from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.study.study_file import StudyFile
+
+LANGUAGES: tuple[str, ...] = get_args(StudyFile.model_fields["language"].annotation)
+_ENDINGS = ("declined", "screened_out", "returned", "timed_out", "full", "incomplete")
+_KEY = "(the participant's own key)"
+
+Section = tuple[int, str, str]  # level of the heading, heading, Markdown
+
+
+def write_materials(study: StudyFile, out: Path) -> list[Path]:
+    """Write `materials.LANGUAGE.md` and `.html` for every language that the task speaks; returns the files.
+
+    Texts of the study file's own are shown as they are written, in every language.
+    Raises StudyError where `out` exists; BundleError or TaskError where bundle or task are gone or wrong.
+    """
+    if out.exists():
+        raise StudyError(f"{out} exists and is left as it is; choose another name.")
+    task = load_task(study.task)
+    written = []
+    out.mkdir(parents=True)
+    for language in LANGUAGES:
+        if not task.speaks(language):
+            continue
+        spoken = study.model_copy(update={"language": language})
+        sections = list(_sections(spoken, task.in_language(language)))
+        text = "\n\n".join(f"{'#' * level} {title}\n\n{body}".strip() for level, title, body in sections)
+        page = render_html(
+            "participants/templates/materials.html",
+            language=language,
+            title=study.title,
+            texts=Markup(MarkdownIt("commonmark", {"html": False}).render(text)),
+        )
+        for suffix, content in ((".md", f"{text}\n"), (".html", page)):
+            path = out / f"materials.{language}{suffix}"
+            path.write_text(content, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _sections(study: StudyFile, task: DecisionTask) -> Iterator[Section]:
+    messages = Messages(study.language, study_words(study, task))
+    manifest = load_bundle(study.bundle).manifest
+    text = messages.text
+    minutes = f"{study.expected_minutes:g}" if study.expected_minutes else ""
+    duration = text("welcome.duration", minutes=minutes) if minutes else ""
+    yield 2, study.title, f"{study.texts.welcome or text('welcome.text')}\n\n{duration}"
+    is_simulated = manifest.trained_on == "simulated"
+    yield 2, text("consent.agree"), consent_text(study, messages, _KEY, trained_on_simulated=is_simulated)
+    if study.screening:
+        yield 2, text("screening.title"), f"{text('screening.text')}\n\n{_asked(study.screening)}"
+    for condition in study.conditions:
+        yield (
+            2,
+            f"{text('instructions.title')} ({condition})",
+            instruction_text(study, messages, task, condition),
+        )
+        questions = comprehension_questions(messages, condition)
+        asked = questions if study.comprehension is None else study.comprehension
+        if asked:
+            yield (
+                3,
+                f"{text('comprehension.title')} ({condition})",
+                f"{text('comprehension.text')}\n\n{_asked(asked)}",
+            )
+    yield 2, text("player.region"), _listed(messages.section("player").values())
+    yield 3, text("player.facts"), _listed(_facts(task))
+    for condition in study.conditions:
+        shipped = questionnaire_questions(messages, condition)
+        at_end = shipped if study.questionnaire is None else study.questionnaire
+        if at_end:
+            title = f"{text('questionnaire.title')} ({condition})"
+            yield 2, title, f"{text('questionnaire.text')}\n\n{_asked(at_end)}"
+    for condition in study.conditions:
+        told = condition_text(condition, manifest.kind)
+        yield 2, f"{text('debrief.about_title')} ({condition})", about_text(study, messages, condition, told)
+    yield 2, text("ended.title"), ""
+    for ending in _ENDINGS:
+        said = (
+            text("welcome.full" if ending == "full" else "welcome.incomplete_link")
+            if ending
+            in (
+                "full",
+                "incomplete",
+            )
+            else text(f"ended.{ending}")
+        )
+        yield 3, ending, f"{said}\n\n{closing_words(study, messages, ending)}"
+    terms = study.ethics.withdrawal or text("page.stop_terms")
+    yield 2, text("page.stop_title"), text("page.stop_text", terms=terms)
+
+
+def _asked(
+    questions: Sequence[ScreeningQuestion | ComprehensionQuestion | QuestionnaireQuestion],
+) -> str:
+    """Questions with their options; behind what is right or lets somebody in stands a tick."""
+    blocks = []
+    for question in questions:
+        right: Sequence[str] = getattr(question, "accept", None) or [getattr(question, "right", "")]
+        options = [f"- {option}{' ✓' if option in right else ''}" for option in question.options]
+        explanation = getattr(question, "explanation", "")
+        blocks.append("\n".join([f"**{question.question}**", "", *options, "", explanation]).strip())
+    return "\n\n".join(blocks)
+
+
+def _facts(task: DecisionTask) -> Iterator[str]:
+    for column in task.shown_columns:
+        explained = task.columns[column].help
+        yield f"{task.label(column)}: {explained}" if explained else task.label(column)
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,86 @@
+"""The list by which a lab approves and pays, on both databases, in each platform's own format."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.errors import StudyError
+from data.records import ParticipantStatus, Recruitment
+from data.store.decision_store import DecisionStore
+from human_study.dataset.bonus_list import list_bonuses
+from human_study.dataset.completions import completions, write_completions
+from human_study.participation.running_study import RunningStudy
+from human_study.study.study_file import load_study_file
+from tests.support.tiny_study import write_study
+
+PAYMENT = {"currency": "GBP", "base": 3, "bonus_per_correct": 0.1, "returned": 1}
+ENDINGS: dict[str, ParticipantStatus] = {
+    "AA1": "completed",
+    "BB2": "returned",
+    "CC3": "timed_out",
+    "DD4": "active",
+}
+
+
+def ended_study(folder: Path, store: DecisionStore, platform: str) -> str:
+    """A study in which one person each ended in every way; returns its name."""
+    recruitment = {"platform": platform, "completion_code": "C0MPLETE"}
+    study = load_study_file(write_study(folder, payment=PAYMENT, recruitment=recruitment))
+    running = RunningStudy(study, store)
+    running.prepare()
+    for external_id, status in ENDINGS.items():
+        external = Recruitment(platform=platform, external_id=external_id, session_id=f"session{external_id}")
+        participant = running.participations.participant(running.participations.begin(external))
+        assert participant is not None
+        store.set_status(participant.participant_key, status)
+    return study.name
+
+
+def test_everybody_has_status_code_and_pay(tmp_path: Path, store: DecisionStore) -> None:
+    people = completions(store, ended_study(tmp_path, store, "prolific")).set_index("external_id")
+    assert people["status"].to_dict() == ENDINGS
+    assert people["completion_code"].dropna().to_dict() == {"AA1": "C0MPLETE"}
+    assert people["pay"].to_dict() == {"AA1": 3, "BB2": 1, "CC3": 0, "DD4": 0}
+    assert people["minutes"].isna().to_dict() == {"AA1": False, "BB2": False, "CC3": False, "DD4": True}
+    assert people["bonus"].isna().all()
+
+
+def test_a_prolific_list_holds_what_is_owed_beyond_the_reward(tmp_path: Path, store: DecisionStore) -> None:
+    name = ended_study(tmp_path, store, "prolific")
+    assert write_completions(store, name, tmp_path / "list.csv", "prolific") == 1
+    assert (tmp_path / "list.csv").read_text().split() == ["BB2,1.00"]
+
+
+def test_a_noted_bonus_stands_in_the_list(tmp_path: Path, store: DecisionStore) -> None:
+    name = ended_study(tmp_path, store, "prolific")
+    (active,) = completions(store, name).query("status == 'active'")["participant_key"]
+    store.set_status(active, "returned")
+    store.close_study(name)
+    list_bonuses(store, name, tmp_path / "bonuses.csv")
+    bonus = completions(store, name).set_index("external_id")["bonus"].dropna()
+    assert bonus.to_dict() == {"AA1": 0.0}  # nobody decided on anything
+
+
+def test_mturks_review_file_approves_who_completed(tmp_path: Path, store: DecisionStore) -> None:
+    name = ended_study(tmp_path, store, "mturk")
+    write_completions(store, name, tmp_path / "review.csv", "mturk")
+    review = pd.read_csv(tmp_path / "review.csv")
+    assert review.to_dict("records") == [
+        {
+            "AssignmentId": "sessionAA1",
+            "WorkerId": "AA1",
+            "Approve": "x",
+            "Reject": pytest.approx(float("nan"), nan_ok=True),
+        }
+    ]
+
+
+def test_a_list_of_another_platform_or_over_a_file_is_refused(tmp_path: Path, store: DecisionStore) -> None:
+    name = ended_study(tmp_path, store, "prolific")
+    with pytest.raises(StudyError, match="recruits by prolific"):
+        write_completions(store, name, tmp_path / "review.csv", "mturk")
+    (tmp_path / "taken.csv").write_text("mine")
+    with pytest.raises(StudyError, match="left as it is"):
+        write_completions(store, name, tmp_path / "taken.csv", "table")
+    assert (tmp_path / "taken.csv").read_text() == "mine"

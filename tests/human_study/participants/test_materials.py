@@ -1,0 +1,66 @@
+"""The texts of a study in one place, as for an ethics board."""
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import StudyError
+from human_study.participants.materials import write_materials
+from human_study.study.study_file import load_study_file
+from tests.support.tiny_study import write_study
+
+
+def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> None:
+    conditions = {"face": 1, "score": 1, "none": 1}
+    screening = [{"id": "adult", "question": "Are you 18?", "options": ["Yes", "No"], "accept": ["Yes"]}]
+    path = write_study(
+        tmp_path,
+        conditions=conditions,
+        comprehension=None,
+        questionnaire=None,
+        screening=screening,
+        participants="people",
+    )
+    written = write_materials(load_study_file(path), tmp_path / "board")
+    assert [file.name for file in written] == [
+        "materials.en.md",
+        "materials.en.html",
+        "materials.de.md",
+        "materials.de.html",
+    ]
+    text = written[0].read_text()
+    assert "Approved by the board of the tiny faculty, 2026-17" in text  # consent
+    assert "Are you 18?" in text and "- Yes ✓\n- No" in text
+    for condition in conditions:
+        for heading in (
+            "What you will do",
+            "Is everything clear?",
+            "A few last questions",
+            "What this study is about",
+        ):
+            assert f"{heading} ({condition})" in text
+    assert (
+        "A computer drew it; the person does not exist"
+        in text.partition("What you will do (face)")[2].partition("##")[0]
+    )
+    assert "A computer drew it" not in text.partition("What you will do (none)")[2].partition("##")[0]
+    assert "drawn at random" in text  # this bundle explores
+    assert "says nothing about" in text  # of real people's faces
+    assert "Loan amount" in text
+    assert "{" not in text.replace("{choice}", "").replace("{n}", "").replace("{total}", "").replace(
+        "{outcome}", ""
+    )
+    assert "Ich bin einverstanden" in written[2].read_text() or "teilnehmen" in written[2].read_text()
+
+
+def test_text_of_the_study_file_is_no_markup_on_the_page(tmp_path: Path) -> None:
+    path = write_study(tmp_path, texts={"welcome": "<script>alert(1)</script> Welcome"})
+    html = (write_materials(load_study_file(path), tmp_path / "board")[1]).read_text()
+    assert "&lt;script&gt;alert(1)" in html and "<script>alert" not in html
+
+
+def test_what_exists_is_left_as_it_is(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    (tmp_path / "board").mkdir()
+    with pytest.raises(StudyError, match="choose another name"):
+        write_materials(load_study_file(path), tmp_path / "board")
