@@ -25,9 +25,11 @@ SettingsOption = Annotated[
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressReport]:
-    """Progress bars on standard error, one for each kind of work reported."""
+    """Progress bars on standard error, one for each kind of work reported; none where it is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    # Where it is not watched, rich would end with an empty line, before the sentence that says what is wrong.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bars:
         known: dict[tuple[str, int], int] = {}
 
         def report(what: str, n_done: int, n_all: int) -> None:

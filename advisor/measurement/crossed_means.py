@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from advisor.measurement.estimate import NO_SPREAD, Estimate
+from advisor.measurement.estimate import CONFIDENCE_LEVEL, NO_SPREAD, Estimate, t_quantile
 
 MIN_PEOPLE = 5
 TOO_FEW_PEOPLE = f"fewer than {MIN_PEOPLE} people in a group: no interval"
@@ -33,11 +33,13 @@ class CrossedMeans:
     degrees_of_freedom: float | None
     reason: str = ""
 
-    def estimate(self, low: float = -np.inf, high: float = np.inf, level: float = 0.95) -> Estimate:
+    def estimate(
+        self, low: float = -np.inf, high: float = np.inf, level: float = CONFIDENCE_LEVEL
+    ) -> Estimate:
         """The value with its t interval, cut to [low, high]."""
-        if self.value is None or self.standard_error is None:
+        if self.value is None or self.standard_error is None or self.degrees_of_freedom is None:
             return Estimate(self.value, None, None, self.reason)
-        half_width = float(stats.t.ppf((1 + level) / 2, self.degrees_of_freedom)) * self.standard_error
+        half_width = t_quantile(self.degrees_of_freedom, level) * self.standard_error
         return Estimate(self.value, max(low, self.value - half_width), min(high, self.value + half_width))
 
     @property

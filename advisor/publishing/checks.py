@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import stats
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from advisor.bundles.bundle import Check
 from advisor.drawing.rendering import DrawnFaces, as_images
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.trained_run import TrainedRun
+from advisor.measurement.estimate import t_quantile
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig
 from data.errors import BundleError
@@ -184,7 +184,7 @@ def response_checks(figures: dict[str, float], config: PublishConfig) -> list[Ch
     if "unadvised_gain_error" not in figures:
         raise BundleError("The run was trained by an earlier version, which judged ĥ otherwise; train again.")
 
-    in_95_percent = float(stats.t.ppf(SURE, figures["n_participants"] - 1))
+    in_95_percent = t_quantile(figures["n_participants"] - 1, level=2 * SURE - 1)
 
     def least(name: str, n_errors: float) -> float:
         return figures[f"{name}_gain"] - n_errors * figures[f"{name}_gain_error"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 from torch import Tensor
 
+from advisor.measurement.estimate import t_quantile
 from advisor.response.fit_response import ResponseFit
 from models.response import ResponseModel
 
@@ -60,7 +60,7 @@ def importance_table(
         exchanged[:, columns] = inputs[rng.permutation(len(inputs))][:, columns]
         worse = decision_losses(fit.held_out(exchanged), approved) - base
         mean, error = mean_by_people(worse, participants)
-        half = float(stats.t.ppf(0.975, n_people - 1)) * error
+        half = t_quantile(n_people - 1) * error
         rows.append((name, kind, mean, mean - half, mean + half))
     table = pd.DataFrame(rows, columns=["name", "kind", "importance", "ci_low", "ci_high"])
     return table.sort_values("importance", ascending=False, ignore_index=True)

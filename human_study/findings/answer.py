@@ -7,7 +7,7 @@ figure.
 import pandas as pd
 
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingChart, FindingTable
+from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable
 from human_study.findings.harm_warnings import warning_sentences
 from human_study.findings.headline import headline, nobody_counts
 from human_study.presentation import finding_charts
@@ -54,7 +54,7 @@ def answer_findings(results: StudyResults) -> Finding:
         "Differences between two conditions; the table below holds the numbers",
     )
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("label", "More accurate"),
         Column("n_participants", "Participants", "integer"),
         Column("difference", "Difference, points", "points"),

@@ -10,6 +10,7 @@ from advisor.measurement.estimate import Estimate, mean_estimate
 from advisor.measurement.jackknife import jackknife_figure, participant_sums
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
+    ROUND,
     Column,
     Finding,
     FindingChart,
@@ -114,7 +115,7 @@ def confidence_findings(results: StudyResults) -> Finding:
             }
         )
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("condition", "Condition"),
         Column("n_decisions", "Decisions", "integer"),
         Column("confidence", "Mean confidence", "percent"),

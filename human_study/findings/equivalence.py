@@ -14,7 +14,7 @@ from advisor.bundles.bundle import CONDITIONS
 from advisor.measurement.estimate import t_quantile
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingTable, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingTable, not_computed
 from human_study.presentation.labels import condition_label
 
 _COLUMNS = [
@@ -94,7 +94,7 @@ def equivalence_findings(results: StudyResults) -> Finding:
         ],
     )
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("pair", "Pair"),
         Column("difference", "Points, with 90% interval", "points"),
         Column("p_value", "p", "p_value"),

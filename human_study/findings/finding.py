@@ -39,6 +39,9 @@ class Column:
     form: str = "text"
 
 
+ROUND = Column("round_number", "Round", "integer")
+
+
 @dataclass(frozen=True)
 class FindingTable:
     """A table: its raw numbers (`frame`, as downloaded) and how people read them (`shown`).

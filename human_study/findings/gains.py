@@ -12,7 +12,7 @@ from advisor.measurement.crossed_means import crossed_means
 from advisor.measurement.estimate import Estimate
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
 
 _NO_OUTCOME = "not both outcomes have been decided on yet"
@@ -81,7 +81,7 @@ def gain_findings(results: StudyResults) -> Finding:
     if table.empty:
         return not_computed(name, title, "no decision on a test application with advice")
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("label", "Condition"),
         Column("over_people", "Over no advice", "points"),
         Column("over_machine", "Over the machine alone", "points"),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from human_study.analysis.study_results import STATUSES, StudyResults
 from human_study.findings import headline
-from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable, not_computed
 from human_study.presentation import charts
 from human_study.presentation.labels import (
     ADVISOR_WORDS,
@@ -13,7 +13,6 @@ from human_study.presentation.labels import (
     condition_label,
 )
 
-_ROUND = Column("round_number", "Round", "integer")
 _CONDITION = Column("label", "Condition")
 NO_CELLS = "no round has a condition yet that its study file declares or that somebody was in"
 
@@ -30,7 +29,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
     table = _labelled(results.accuracy).rename(columns={"ci_low": "accuracy_low", "ci_high": "accuracy_high"})
     table = table.assign(against_machine=table["accuracy"] - machine)
     columns = (
-        _ROUND,
+        ROUND,
         _CONDITION,
         Column("n_participants", "Participants", "integer"),
         Column("n_decisions", "Decisions", "integer"),
@@ -72,7 +71,7 @@ def contrast_findings(results: StudyResults) -> Finding:
     table["against_label"] = table["against"].map(condition_label)
     corrected = () if results.is_filtered else (Column("p_holm", "p (Holm)", "p_value"),)
     columns = (
-        _ROUND,
+        ROUND,
         _CONDITION,
         Column("against_label", "Against"),
         Column("n_participants", "Participants", "integer"),
@@ -100,7 +99,7 @@ def signal_findings(results: StudyResults) -> Finding:
         return not_computed("signal_detection", "Sensitivity and inclination", NO_CELLS)
     table = _labelled(results.accuracy).assign(reason=results.accuracy["signal_reason"])
     columns = (
-        _ROUND,
+        ROUND,
         _CONDITION,
         Column("d_prime", "d′", "two_decimals"),
         Column("criterion", "c", "two_decimals"),
@@ -128,7 +127,7 @@ def response_time_findings(results: StudyResults) -> Finding:
         "p90": "slowest tenth above",
     }
     columns = (
-        _ROUND,
+        ROUND,
         _CONDITION,
         Column("n_decisions", "Decisions", "integer"),
         *(Column(name, heading, "seconds") for name, heading in quantiles.items()),
@@ -158,7 +157,7 @@ def design_findings(results: StudyResults) -> Finding:
         "participants",
         "Participants by status. Those who withdrew or were screened out count in no analysis.",
         _labelled(results.participant_flow()),
-        (_ROUND, _CONDITION, *statuses),
+        (ROUND, _CONDITION, *statuses),
     )
     rounds = results.rounds.assign(
         started=[f"{at:%Y-%m-%d %H:%M}" for at in results.rounds["started_at"]],
@@ -167,7 +166,7 @@ def design_findings(results: StudyResults) -> Finding:
         bundle=results.rounds["bundle_hash"].str[:12] if len(results.rounds) else [],
     ).drop(columns="bundle_path")
     columns = (
-        _ROUND,
+        ROUND,
         Column("started", "Started (UTC)"),
         Column("advisor", "Advisor"),
         Column("trained_on", "Trained on"),

@@ -15,7 +15,7 @@ from advisor.measurement.estimate import Estimate
 from advisor.measurement.jackknife import pooled_share
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
 
 NOT_WRONG_FIRST = "nobody was wrong at first with advice that was right"
@@ -117,7 +117,7 @@ def _reliance_table(two_stage: pd.DataFrame) -> FindingTable:
             }
         )
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("condition", "Condition"),
         Column("n_decisions", "Decisions", "integer"),
         Column("rair", "RAIR", "percent"),
@@ -152,7 +152,7 @@ def _following_table(results: StudyResults) -> FindingTable:
             row |= estimate_cells(f"alone_{part}", baseline[part])
         rows.append(row)
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("condition", "Condition"),
         Column("advice_accuracy", "Accuracy of the advice", "percent"),
         Column("following_right", "Agrees where it is right", "percent"),

@@ -17,7 +17,7 @@ from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.face_meaning import expressions_of
-from human_study.findings.finding import Column, Finding, FindingTable, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingTable, not_computed
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import p_value_equals, two_decimals
 
@@ -173,7 +173,7 @@ def likeness_findings(results: StudyResults) -> Finding:
     known = table.dropna(subset=["moran"])
     sentences = [_sentence(row) for row in known.to_dict("records")]
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("condition", "Condition"),
         Column("n_applications", "Applications", "integer"),
         Column("features_alone", "I, features not accounted for", "two_decimals"),

@@ -10,7 +10,7 @@ import pandas as pd
 from advisor.measurement.accuracy import approves
 from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
+from human_study.findings.finding import ROUND, Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import points
 
@@ -70,7 +70,7 @@ def steering_findings(results: StudyResults) -> Finding:
             f"{points(newest['difference']).lstrip('+−')} points of accuracy against no advice ({interval})."
         )
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("label", "Condition"),
         Column("machine", "The machine is"),
         Column("n_decisions", "Decisions", "integer"),

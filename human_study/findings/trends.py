@@ -9,6 +9,7 @@ from human_study.analysis.clustered_regression import fit_clustered
 from human_study.analysis.contrasts import ONE_CARRIES, contrast
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
+    ROUND,
     Column,
     Finding,
     FindingChart,
@@ -130,7 +131,7 @@ def practice_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "no decision on a test application yet")
     table["label"] = table["condition"].map(condition_label)
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("label", "Condition"),
         Column("accuracy_change", f"Accuracy, points in {PER_TRIALS} trials", "points"),
         Column("time_change", f"Log response time in {PER_TRIALS} trials", "three_decimals"),

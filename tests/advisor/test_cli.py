@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from advisor.bundles.exchange import export_trials
+from advisor.command_options import progress_bars
 from data.store.decision_store import DecisionStore
 from models.checkpoint import shipped_weights
 from tests.support.decided_round import Call
@@ -15,6 +16,14 @@ from tests.support.tiny_study import write_task, write_tiny_bundle
 
 def files_below(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_progress_that_nobody_watches_leaves_no_line_before_what_follows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with progress_bars() as report:
+        report("rendering faces", 1, 2)
+    assert capsys.readouterr().err == ""
 
 
 def test_check_task_says_everything_at_once(call: Call, tiny_task: Path) -> None:
