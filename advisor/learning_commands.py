@@ -229,6 +229,7 @@ def evaluate(
 ) -> None:
     """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
     from advisor.encoder.trained_run import TrainedRun
+    from advisor.measurement.withheld import WITHHELD, is_withheld
     from advisor.publishing.evaluate import (
         evaluate_run,
         measured_accuracy,
@@ -247,6 +248,9 @@ def evaluate(
         with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
             kind = kind or store.study(study).participants
             require_same_task(trained, store.study(study))
+            if is_withheld(store.study(study), kind):
+                print(f"\nMeasured, participants: {kind}\n{WITHHELD}")
+                return
             decided = scored_decisions(store, study, kind)
             measured = measured_accuracy(decided)
             loss = response_log_loss_on_study(trained, store, decided)

@@ -3,11 +3,13 @@
 Declared as those of `data.records` are. None of them holds anything by which a person could be known.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from data.records import Meaning, ParticipantKey, ParticipantKind, Record, StudyName, new_key, now
+
+StudyEventKind = Literal["closed", "opened", "changed", "exported", "trained"]
 
 
 class CodeBookEntry(Record):
@@ -76,4 +78,21 @@ class Erasure(Record):
     erased_at: Annotated[AwareDatetime, Meaning("when it was erased", "UTC")] = Field(default_factory=now)
 
 
-ANALYSIS_RECORDS: tuple[type[Record], ...] = (CodeBookEntry, ReasonCode, ExportFolder, TrainingRun, Erasure)
+class StudyEvent(Record):
+    """Something that happened to a study as a whole. "exported" and "trained" are looks at an open study's data."""
+
+    study_name: StudyName
+    kind: Annotated[StudyEventKind, Meaning("what happened to the study")]
+    detail: Annotated[str, Meaning("particulars", unit="JSON")] = "{}"
+    n_began: Annotated[int, Field(ge=0), Meaning("how many had begun by then, of the kind it recruits")] = 0
+    happened_at: Annotated[AwareDatetime, Meaning("when it happened", "UTC")] = Field(default_factory=now)
+
+
+ANALYSIS_RECORDS: tuple[type[Record], ...] = (
+    CodeBookEntry,
+    ReasonCode,
+    ExportFolder,
+    TrainingRun,
+    Erasure,
+    StudyEvent,
+)

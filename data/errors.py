@@ -3,7 +3,8 @@
     CountenanceError                 its message is one sentence: what is wrong, and how to mend it
     ├── TaskError                    a task file or its table
     ├── StudyError                   a study file, or a study that does not allow what was asked
-    │   └── ErasedParticipantError   somebody who was erased from the study comes back
+    │   ├── ErasedParticipantError   somebody who was erased from the study comes back
+    │   └── WithheldError            outcomes of a study that is still open
     ├── StoreError                   a database: absent, foreign, or newer than this program
     ├── BundleError                  an advice bundle: gone, altered, of another task
     ├── TrialsError                  an exported folder of trials, or a file of decisions for it
@@ -33,6 +34,10 @@ class StudyError(CountenanceError):
 
 class ErasedParticipantError(StudyError):
     """Somebody who was erased from the study comes back; a study takes nobody twice."""
+
+
+class WithheldError(StudyError):
+    """Outcomes by condition are asked for while the study is open; they are shown once it is closed."""
 
 
 class StoreError(CountenanceError):

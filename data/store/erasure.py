@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
-from data.analysis_records import Erasure, ExportFolder, TrainingRun
+from data.analysis_records import Erasure, ExportFolder, StudyEventKind, TrainingRun
 from data.errors import ErasedParticipantError, SetupError, StoreError
-from data.records import Participant, Recruitment, Study, now
+from data.records import Participant, ParticipantKind, Recruitment, Study, now
 from data.store import sql_tables
 from data.store.database import compact, overwrite_what_is_deleted
 from data.store.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
-from data.store.queries import find_study, read_records, write_records
+from data.store.queries import find_study, note_study_event, read_records, write_records
 from data.store.transactions import Transactions
 
 
@@ -81,7 +81,7 @@ class Erasures(Transactions):
     # Copies of the data
 
     def register_export(self, export: ExportFolder) -> None:
-        """Note that a folder holds a copy of a study's data; again, that it was written anew."""
+        """Note that a folder holds a copy of a study's data, each time it is written; of an open study it is a look."""
         statement = self._insert(sql_tables.export_folder).values(export.model_dump())
         with self._writing() as connection:
             connection.execute(
@@ -89,6 +89,7 @@ class Erasures(Transactions):
                     index_elements=["folder"], set_=export.model_dump(exclude={"folder"})
                 )
             )
+            _note_look(connection, export.study_name, export.kind, "exported")
 
     def exports(self, study_name: str) -> list[ExportFolder]:
         """The folders that hold a copy of the study's data, in the order of writing."""
@@ -98,9 +99,13 @@ class Erasures(Transactions):
             return read_records(connection, ExportFolder, query.order_by(columns.exported_at))
 
     def register_run(self, run: TrainingRun) -> None:
-        """Note that a run learns from a study; a run that is known only gets its present path."""
+        """Note that a run learns from a study, which is a look where it is open; a known run only gets its new path."""
         statement = self._insert(sql_tables.training_run).values(run.model_dump())
+        columns = sql_tables.training_run.c
         with self._writing() as connection:
+            known = connection.execute(select(columns.run_key).where(columns.run_key == run.run_key)).first()
+            if known is None:
+                _note_look(connection, run.study_name, run.participants, "trained")
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["run_key"], set_={"run_path": run.run_path})
             )
@@ -154,6 +159,13 @@ class Erasures(Transactions):
         with self._reading() as connection:
             _require_same_key(connection, key)
         return key
+
+
+def _note_look(connection: Connection, study_name: str, kind: ParticipantKind, what: StudyEventKind) -> None:
+    """Count it where data of an open study are seen, of the kind that it recruits."""
+    study = find_study(connection, study_name, lock=True)
+    if study.status == "open" and study.participants == kind:
+        note_study_event(connection, study, what)
 
 
 def require_not_erased(

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, insert, select
+from sqlalchemy import Connection, Select, Table, func, insert, select
 
 from data.admission import Occupancy
+from data.analysis_records import StudyEvent, StudyEventKind
 from data.errors import StoreError, StudyError
 from data.nearest import nearest
 from data.records import (
@@ -51,6 +52,17 @@ def find_study(connection: Connection, name: str, *, lock: bool = False) -> Stud
         )
         raise StudyError(f'there is no study "{name}" in this database; {hint}')
     return found[0]
+
+
+def note_study_event(connection: Connection, study: Study, kind: StudyEventKind, detail: str = "{}") -> None:
+    """Write down what happens to a study, and how many of the participants that it recruits had begun by then."""
+    people = sql_tables.participant.c
+    theirs = [people.study_name == study.name, people.kind == study.participants]
+    n_began = connection.execute(
+        select(func.count()).select_from(sql_tables.participant).where(*theirs)
+    ).scalar_one()
+    event = StudyEvent(study_name=study.name, kind=kind, detail=detail, n_began=n_began)
+    write_records(connection, sql_tables.study_event, [event])
 
 
 def find_rounds(connection: Connection, study_name: str) -> list[StudyRound]:

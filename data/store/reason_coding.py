@@ -102,11 +102,17 @@ class ReasonCodes(Transactions):
             n_rounds = connection.execute(
                 select(func.count()).where(rounds.study_name == study_name)
             ).scalar_one()
+            events = sql_tables.study_event.c
+            n_events = connection.execute(
+                select(func.count())
+                .select_from(sql_tables.study_event)
+                .where(events.study_name == study_name)
+            ).scalar_one()
             runs = sql_tables.training_run.c
             n_trained = connection.execute(
                 select(func.count(runs.response_sha256)).where(runs.study_name == study_name)
             ).scalar_one()
-        return (study.status, n_rounds, n_trained, *statuses, *decided, *coded)
+        return (study.status, n_rounds, n_trained, n_events, *statuses, *decided, *coded)
 
     def stored_rows(
         self, records: Sequence[type[Record]], study_name: str, kind: ParticipantKind

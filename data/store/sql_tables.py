@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.schema import SchemaItem
 
-from data.analysis_records import CodeBookEntry, Erasure, ExportFolder, ReasonCode, TrainingRun
+from data.analysis_records import CodeBookEntry, Erasure, ExportFolder, ReasonCode, StudyEvent, TrainingRun
 from data.codebook import record_name, stored_fields
 from data.records import (
     Answer,
@@ -138,3 +138,4 @@ reason_code = _table(ReasonCode, Index(None, "participant_key"))
 export_folder = _table(ExportFolder)
 training_run = _table(TrainingRun)
 erasure = _table(Erasure, Index(None, "study_name"))
+study_event = _table(StudyEvent, Index(None, "study_name"))

@@ -1,9 +1,12 @@
 """The part of the store that knows studies, the bundles they serve, and their rounds."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from data.analysis_records import StudyEvent
 from data.errors import StoreError, StudyError
 from data.records import Bundle, Study, StudyCondition, StudyRound, now
 from data.store import sql_tables
@@ -12,6 +15,7 @@ from data.store.queries import (
     find_newest_round,
     find_rounds,
     find_study,
+    note_study_event,
     read_records,
     require_nobody_erased,
 )
@@ -65,16 +69,20 @@ class Studies(Transactions):
     def close_study(self, name: str) -> None:
         """Take no more participants; those who are active may finish. Raises StudyError if unknown."""
         with self._writing() as connection:
-            if find_study(connection, name, lock=True).status == "open":
+            study = find_study(connection, name, lock=True)
+            if study.status == "open":
                 columns = sql_tables.study.c
                 connection.execute(
                     update(sql_tables.study)
                     .where(columns.name == name)
                     .values(status="closed", closed_at=now())
                 )
+                note_study_event(connection, study, "closed")
 
-    def amend_study(self, study: Study, quotas: Mapping[str, int | None]) -> None:
+    def amend_study(self, study: Study, quotas: Mapping[str, int | None], detail: Mapping[str, Any]) -> None:
         """Replace the file and the quotas of a study that runs; whoever calls says what may differ.
+
+        `detail` says what changed, and is kept as a study event.
 
         Raises StudyError where the study is unknown.
         """
@@ -82,7 +90,8 @@ class Studies(Transactions):
         values = {"study_file": study.study_file, "study_hash": study.study_hash}
         with self._writing() as connection:
             before = {one.condition: one.quota for one in find_conditions(connection, study.name)}
-            find_study(connection, study.name, lock=True)
+            stored = find_study(connection, study.name, lock=True)
+            note_study_event(connection, stored, "changed", json.dumps(detail))
             connection.execute(update(sql_tables.study).where(columns.name == study.name).values(values))
             for condition, quota in quotas.items():
                 if before.get(condition) != quota:
@@ -97,10 +106,27 @@ class Studies(Transactions):
         """Take participants again. Raises StudyError where the study is unknown or not closed."""
         columns = sql_tables.study.c
         with self._writing() as connection:
-            if find_study(connection, name, lock=True).status == "open":
+            study = find_study(connection, name, lock=True)
+            if study.status == "open":
                 raise StudyError(f'study "{name}" is open already')
             values = {"status": "open", "closed_at": None}
             connection.execute(update(sql_tables.study).where(columns.name == name).values(values))
+            note_study_event(connection, study, "opened")
+
+    def study_events(self, name: str) -> list[StudyEvent]:
+        """What happened to the study as a whole, in order."""
+        columns = sql_tables.study_event.c
+        query = select(
+            sql_tables.study_event.c.study_name,
+            columns.kind,
+            columns.detail,
+            columns.n_began,
+            columns.happened_at,
+        )
+        with self._reading() as connection:
+            return read_records(
+                connection, StudyEvent, query.where(columns.study_name == name).order_by(columns.row_number)
+            )
 
     def set_condition(self, condition: StudyCondition) -> None:
         """Write a condition's quota and status; while live, too. Raises StudyError where there is no study."""

@@ -16,7 +16,9 @@ import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, registered_bundle
 from advisor.measurement.counted_decisions import counted, left_out
-from data.analysis_records import TrainingRun
+from advisor.measurement.withheld import WITHHELD, is_withheld
+from data.analysis_records import StudyEvent, TrainingRun
+from data.errors import WithheldError
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis import advice_shown, contrasts, decision_statistics
@@ -49,6 +51,7 @@ class StudyResults:
             (see advice_shown.py) and `initial_approved` (0 or 1; missing where there was one stage).
         reason_codes: codes that coders gave to reasons (trial_key, coder, code).
         runs: the runs that learned from this study and kind, the oldest first.
+        events: what happened to the study as a whole: closings, openings, changes, looks while it was open.
         conditions: those that are looked at; None without a filter.
     """
 
@@ -59,12 +62,23 @@ class StudyResults:
     all_decisions: pd.DataFrame
     reason_codes: pd.DataFrame
     runs: tuple[TrainingRun, ...]
+    events: tuple[StudyEvent, ...]
     conditions: tuple[str, ...] | None = None
 
     @property
     def simulated(self) -> bool:
         """Whether no person took these decisions."""
         return self.kind == "simulated"
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether outcomes by condition are not to be shown yet (advisor/measurement/withheld.py)."""
+        return is_withheld(self.study, self.kind)
+
+    def require_shown(self) -> None:
+        """Raise WithheldError while outcomes by condition are withheld."""
+        if self.is_withheld:
+            raise WithheldError(WITHHELD)
 
     @property
     def is_filtered(self) -> bool:
@@ -235,6 +249,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         all_decisions=_with_machine_and_advice(decisions, rounds, advice_shown.face_readings(runs)),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
         runs=runs,
+        events=tuple(store.study_events(study_name)),
     )
 
 

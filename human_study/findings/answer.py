@@ -4,8 +4,11 @@ One picture of the declared contrasts, one or two sentences, and the warnings th
 figure.
 """
 
+import json
+
 import pandas as pd
 
+from advisor.measurement.withheld import WITHHELD
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable
 from human_study.findings.harm_warnings import warning_sentences
@@ -15,6 +18,11 @@ from human_study.presentation.labels import condition_label, with_condition
 
 QUESTION = "Did the faces help people decide better?"
 FEW_PEOPLE = 20
+_LOOKS = {
+    "exported": "the data were exported",
+    "trained": "an advisor was trained",
+    "opened": "the closed study was opened again",
+}
 _NOTES = (
     "How to read it: each point is how many percentage points more accurate people in the first condition were than "
     "people in the second, in the same round. The bar is its 95% interval: where it leaves out 0, chance alone does "
@@ -40,6 +48,12 @@ def comparison_table(contrasts: pd.DataFrame) -> pd.DataFrame:
 
 def answer_findings(results: StudyResults) -> Finding:
     """The declared contrasts in a picture and in words, and what limits how far they can be trusted."""
+    if results.is_withheld:
+        progress = f"{len(results.participants)} participants have begun, "
+        progress += f"{(results.participants['status'] == 'completed').sum()} have completed."
+        said = (progress, WITHHELD)
+        declared = (" ".join(results.declared.sentences()),)
+        return Finding("answer", QUESTION, said, notes=declared, warnings=tuple(history(results)))
     sentences, warnings = tuple(headline(results)), tuple(warnings_of(results))
     notes = (*_NOTES, " ".join(results.declared.sentences()))
     table = comparison_table(results.contrasts)
@@ -69,11 +83,38 @@ def answer_findings(results: StudyResults) -> Finding:
     return Finding("answer", QUESTION, sentences, (shown,), charts, notes, warnings=warnings)
 
 
+def history(results: StudyResults) -> list[str]:
+    """Looks at the data of the open study, and changes of its declared analysis after people had begun."""
+    if results.simulated:
+        return []
+    said = []
+    looks = [event for event in results.events if event.kind in _LOOKS and event.n_began]
+    if looks:
+        each = "; ".join(
+            f"{_LOOKS[event.kind]} on {event.happened_at:%Y-%m-%d} after {event.n_began} had begun"
+            for event in looks
+        )
+        times = "once" if len(looks) == 1 else f"{len(looks)} times"
+        said.append(
+            f"Data were looked at {times} before the end of the study ({each}). p values and intervals hold only if "
+            "nobody stopped or went on because of what was seen."
+        )
+    for event in results.events:
+        detail = json.loads(event.detail)
+        if event.n_began and any(key.split(".")[0] == "analysis" for key in detail.get("keys", ())):
+            said.append(
+                f"The declared analysis was changed on {event.happened_at:%Y-%m-%d}, after {event.n_began} people had "
+                f"begun. Before, it said: {' '.join(detail['analysis_before'])}"
+            )
+    return said
+
+
 def warnings_of(results: StudyResults) -> list[str]:
     """What makes the answer less certain than its interval: each one a sentence, the gravest first."""
     said = nobody_counts(results)
     warnings = [f"{said[0].upper()}{said[1:]}."] if said else []
     warnings += [FILTERED] if results.is_filtered else []
+    warnings += history(results)
     warnings += warning_sentences(results)
     if results.test_decisions.empty:
         return warnings
@@ -84,8 +125,4 @@ def warnings_of(results: StudyResults) -> list[str]:
     if len(few):
         counted = ", ".join(f"{condition_label(str(name)).lower()} {n}" for name, n in few.items())
         warnings.append(f"Few people in round {number} ({counted}): one more person could change the answer.")
-    if results.study.status == "open" and not results.simulated:
-        warnings.append(
-            "The study is still open: who stops as soon as a difference appears finds effects that do not exist."
-        )
     return warnings

@@ -62,8 +62,9 @@ def people_table(results: StudyResults) -> pd.DataFrame:
     table["median_time_ms"] = grouped["response_time_ms"].median()
     fast = (main["response_time_ms"] < FAST_MS).where(main["response_time_ms"].notna()).astype(float)
     table["share_fast"] = fast.groupby(main["participant_key"]).mean()
-    table["share_approved"] = grouped["approved"].mean()
-    table["accuracy"] = results.participant_accuracy.set_index("participant_key")["accuracy"]
+    if not results.is_withheld:
+        table["share_approved"] = grouped["approved"].mean()
+        table["accuracy"] = results.participant_accuracy.set_index("participant_key")["accuracy"]
     table["longest_run"] = _longest_run(main)
     checks = decisions[(decisions["trial_kind"] == "attention") & decisions["asked_choice"].notna()]
     table["attention_shown"] = checks.groupby("participant_key").size().reindex(table.index, fill_value=0)

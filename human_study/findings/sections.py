@@ -36,6 +36,14 @@ from human_study.findings.trends import practice_findings, round_findings
 from human_study.presentation.failures import why_missing
 
 FindingFunction = Callable[[StudyResults], Finding]
+# What is shown of an open study: none of it tells how well people decide in which condition.
+_WITHOUT_OUTCOMES: tuple[FindingFunction, ...] = (
+    answer_findings,
+    design_findings,
+    exclusion_findings,
+    meaning_findings,
+    leak_findings,
+)
 _OF_RUNS: tuple[FindingFunction, ...] = (calibration_findings, importance_findings)
 
 
@@ -48,8 +56,12 @@ class Section:
     functions: tuple[FindingFunction, ...]
 
     def findings(self, results: StudyResults) -> list[Finding]:
-        """Compute this section's findings; what stands in the way of one costs no other, and is said in its place."""
-        return [_computed(function, results) for function in self.functions]
+        """Compute this section's findings; what stands in the way of one costs no other, and is said in its place.
+
+        Only those that tell nothing of outcomes by condition, while these are withheld; maybe none.
+        """
+        shown = [one for one in self.functions if one in _WITHOUT_OUTCOMES or not results.is_withheld]
+        return [_computed(function, results) for function in shown]
 
 
 def _computed(function: FindingFunction, results: StudyResults) -> Finding:

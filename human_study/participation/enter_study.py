@@ -11,6 +11,7 @@ from data.records import Study
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
 from human_study.study.amendments import differing_keys, is_amendable
+from human_study.study.analysis_plan import declared_analysis
 from human_study.study.study_file import StudyFile
 
 
@@ -36,7 +37,8 @@ def enter_study(store: DecisionStore, study: StudyFile, task: DecisionTask, reco
     if stored.task_hash != record.task_hash:  # stored by version 0.1.0
         store.set_task_hash(record.name, record.task_hash)
     if changed:
-        store.amend_study(record, study.quotas)
+        detail = {"keys": changed, "analysis_before": declared_analysis(stored.declared).sentences()}
+        store.amend_study(record, study.quotas, detail)
         print(f"Changed in the running study {record.name}: {', '.join(changed)}.", flush=True)
 
 

@@ -156,8 +156,9 @@ def compose_report(results: StudyResults, registered: Path | None = None) -> Rep
         of_whom=", SIMULATED participants" if results.simulated else "",
         introduction=_INTRODUCTION,
         sections=tuple(
-            ReportSection(section.name, section.title, tuple(section.findings(results)))
+            ReportSection(section.name, section.title, findings)
             for section in SECTIONS
+            if (findings := tuple(section.findings(results)))
         ),
         faces=faces,
         faces_caption=caption,

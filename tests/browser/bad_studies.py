@@ -68,3 +68,4 @@ def build_bad_studies(url: str, folder: Path) -> None:
             exclusions = {"failed_attention": 1} if name == "all_inattentive" else {}
             open_reviewed_study(store, bundle, name=name, exclusions=exclusions)
             add(store, bundle)
+            store.close_study(name)

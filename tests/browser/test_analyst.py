@@ -62,7 +62,11 @@ class KnownStudies:
         self.database_url = f"sqlite:///{folder / 'analysts.db'}"
         build_known_study(self.database_url, folder / "known", "people")
         with DecisionStore.open(self.database_url) as store:
-            create_study(store, folder / "empty", "people", n_rounds=1, name="nobody_yet")
+            for name in ("nobody_yet", "one_alone"):
+                bundle = create_study(store, folder / name, "people", n_rounds=1, name=name)[0]
+                if name == "one_alone":
+                    add_participant(store, bundle, 0, "face", "people", 7, study_name=name)
+                store.close_study(name)
             self.live_bundle = create_study(store, folder / "live", "people", n_rounds=1, name="one_person")[
                 0
             ]
@@ -74,6 +78,7 @@ class KnownStudies:
             for condition, status in (("face", "completed"), ("face", "completed"), ("none", "active")):
                 n_correct = 10 if condition == "face" else 0
                 add_participant(store, bundle, 0, condition, "people", n_correct, status, "all_correct")
+            store.close_study("all_correct")
             write_run_tables(folder / "run")
             store.register_run(
                 TrainingRun(
@@ -294,11 +299,20 @@ def test_an_erased_person_is_gone_from_the_page(analysts: KnownStudies, page: Pa
 def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy", "nobody_yet")
     assert rows(page, 0)[1] == "0|Face|0|0|no decision on a test application yet|–|–"
-    open_page(page, analysts, "accuracy", "one_person")
+    open_page(page, analysts, "accuracy", "one_alone")
     assert rows(page, 0)[1] == "0|Face|1|20|70.0% (fewer than 5 people in a group: no interval)|70.0%|+5.0"
     expect(
         page.get_by_text("Not computed: no round has decisions on test applications in two conditions")
     ).to_be_visible()
+
+
+def test_outcomes_of_an_open_study_are_withheld_on_every_page(analysts: KnownStudies, page: Page) -> None:
+    open_page(page, analysts, "", "one_person")
+    expect(page.get_by_text("Outcomes by condition are withheld while the study is open")).to_be_visible()
+    for path in ("accuracy", "learning", "reliance", "applications", "reasons", "audits"):
+        open_page(page, analysts, path, "one_person")
+        expect(page.get_by_text("Outcomes by condition are withheld while the study is open")).to_be_visible()
+        expect(page.get_by_role("table")).to_have_count(0)
 
 
 def test_a_running_study_is_drawn_again_without_a_reload(analysts: KnownStudies, page: Page) -> None:

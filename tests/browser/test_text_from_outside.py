@@ -99,6 +99,7 @@ class HostileStudy:
                 MARKUP[3][:40],
                 [f"c3 {MARKUP[3]}"],
             )
+            store.close_study(STUDY)
         self.served = ServedAnalysts(self.database_url, STUDY, folder / "analysts.log")
 
     @staticmethod

@@ -196,3 +196,4 @@ def build_known_study(url: str, folder: Path, kind: ParticipantKind) -> None:
         bundles = create_study(store, folder, kind)
         for cell in CORRECT_OF_TEN:
             add_participants(store, bundles[cell[0]], cell, kind)
+        store.close_study(STUDY)

@@ -214,4 +214,5 @@ def build_reviewed_study(url: str, folder: Path, kind: ParticipantKind = "people
         add_people(
             store, bundle, ("none", "face", "score", "shuffled"), np.random.default_rng(seed), kind=kind
         )
+        store.close_study(STUDY)
     return bundle

@@ -26,6 +26,7 @@ def section_page(section: str) -> Callable[[Choice], None]:
     """The page that shows the findings of one section of `findings.sections.SECTIONS`, and nothing else."""
 
     def draw(choice: Choice) -> None:
+        choice.results()
         for found in choice.findings(section):
             finding(found)
 

@@ -21,7 +21,7 @@ def _sheet(bundle_path: str, bundle_hash: str) -> tuple[Markup, bytes]:
 
 def draw(choice: Choice) -> None:
     """The newest round's sheet (of those that the filter leaves), then what the axes say."""
-    results = choice.results()
+    results = choice.progress()
     st.subheader("The newest faces, from safest to riskiest", anchor=False)
     if results.rounds.empty:
         st.info("Not shown: the study has no round yet.")

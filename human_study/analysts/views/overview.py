@@ -9,7 +9,7 @@ from human_study.analysts.views.selection import Choice
 
 def draw(choice: Choice) -> None:
     """The answer first: picture, sentences, warnings; then how far the study is."""
-    results = choice.results()
+    results = choice.progress()
     for found in choice.findings("answer"):
         answer(found)
     st.subheader("How far the study is", anchor=False)

@@ -31,7 +31,7 @@ def draw(choice: Choice) -> None:
     for found in choice.findings("people"):
         finding(found)
     st.subheader("One by one", anchor=False)
-    results = choice.results()
+    results = choice.progress()
     people = people_table(results)
     if people.empty:
         st.info("Not shown: nobody has begun yet.")
@@ -43,10 +43,10 @@ def draw(choice: Choice) -> None:
             f"{failed} of {n}" if n else "none shown"
             for failed, n in zip(people["attention_failed"], people["attention_shown"], strict=True)
         ],
-        **{name: 100 * people[name] for name in _SHARES},
+        **{name: 100 * people[name] for name in _SHARES if name in people},
     )
     st.dataframe(
-        shown[list(_HEADINGS)].rename(columns=_HEADINGS),
+        shown[[name for name in _HEADINGS if name in shown]].rename(columns=_HEADINGS),
         hide_index=True,
         column_config={
             **{_HEADINGS[name]: PERCENT for name in _SHARES},

@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from data.default_database import DEFAULT_DATABASE_URL
-from data.errors import CountenanceError
+from data.errors import CountenanceError, WithheldError
 from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults, collect_results, kinds_present
@@ -54,7 +54,16 @@ class Choice:
         return self.store.state_of(self.study_name, self.kind)
 
     def results(self) -> StudyResults:
-        """The results that the filters leave. Raises CountenanceError where bundle or database are gone."""
+        """The results that the filters leave.
+
+        Raises WithheldError while outcomes are withheld, another CountenanceError where bundle or database are gone.
+        """
+        results = self.progress()
+        results.require_shown()
+        return results
+
+    def progress(self) -> StudyResults:
+        """The same, for pages that show nothing of outcomes by condition while these are withheld."""
         return self._results(self.state())
 
     def findings(self, section: str) -> list[Finding]:
@@ -134,6 +143,8 @@ def page_of_study(question: str, body: Callable[[Choice], None], choice: Choice 
                     "**SIMULATED participants.** No person took these decisions.", icon=":material/smart_toy:"
                 )
             body(choice)
+        except WithheldError as error:
+            st.info(plain(str(error)), icon=":material/visibility_off:")
         except CountenanceError as error:
             st.error(plain(str(error)))
         refreshed = f" It is drawn again every {REFRESH_EVERY_S} seconds." if is_open else ""

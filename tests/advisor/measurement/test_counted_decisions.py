@@ -69,8 +69,14 @@ def test_evaluate_prints_what_the_report_shows(
 ) -> None:
     with DecisionStore.open(planted.url) as store:
         shown = collect_results(store, STUDY, "people").accuracy.set_index("condition")
-    assert run_main(("evaluate", planted.run, "--study", STUDY, "--db", planted.url)) == 0
-    printed = capsys.readouterr().out
+        evaluate = ("evaluate", planted.run, "--study", STUDY, "--db", planted.url)
+        assert run_main(evaluate) == 0
+        while_open = capsys.readouterr().out
+        assert "Outcomes by condition are withheld" in while_open and "ci_low" not in while_open
+        store.close_study(STUDY)
+        assert run_main(evaluate) == 0
+        printed = capsys.readouterr().out
+        store.open_study(STUDY)
     for condition in CONDITIONS:
         on_test = analysed[(analysed["condition"] == condition) & (analysed["split"] == "test")]
         people = on_test["participant_key"].nunique()

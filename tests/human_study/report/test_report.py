@@ -46,6 +46,7 @@ def words(html: str) -> str:
 
 
 def report_of(store: DecisionStore, folder: Path, kind) -> str:
+    store.close_study(STUDY)
     return write_report(store, STUDY, kind=kind, out=folder / "out" / "report.html").read_text()
 
 
@@ -92,15 +93,17 @@ def test_simulated_participants_are_named_in_title_figures_and_tables(database: 
     assert all("SIMULATED" in caption for caption in captions)
 
 
-def test_people_and_simulated_participants_never_mix(database: str, tmp_path: Path) -> None:
-    with DecisionStore.open(database) as store:
-        bundles = create_study(store, tmp_path, "people")
-        for cell in CORRECT_OF_TEN:
-            add_participants(store, bundles[cell[0]], cell, "people")
-        alone = words(report_of(store, tmp_path, "people"))
-        for _ in range(20):
-            add_participant(store, bundles[1], 1, "face", "simulated", n_correct=0)
-        beside = words(report_of(store, tmp_path, "people"))
+def test_people_and_simulated_participants_never_mix(tmp_path: Path) -> None:
+    texts = {}
+    for name, n_simulated in (("alone", 0), ("beside", 20)):
+        with DecisionStore.open(f"sqlite:///{tmp_path / name}.db") as store:
+            bundles = create_study(store, tmp_path / name, "people")
+            for cell in CORRECT_OF_TEN:
+                add_participants(store, bundles[cell[0]], cell, "people")
+            for _ in range(n_simulated):
+                add_participant(store, bundles[1], 1, "face", "simulated", n_correct=0)
+            texts[name] = words(report_of(store, tmp_path, "people"))
+    alone, beside = texts["alone"], texts["beside"]
     written = re.compile(r"written \S+ \S+ UTC")
     assert written.sub("", beside) == written.sub("", alone)
 
@@ -125,6 +128,7 @@ def test_nobody_yet_one_participant_and_one_condition_say_what_is_missing(
         nobody = words(report_of(store, tmp_path, "people"))
         assert "0 Face 0 0 no decision on a test application yet" in nobody
         assert "Accuracy with the face cannot be computed" in nobody
+        store.open_study(STUDY)
         add_participant(store, bundles[0], 0, "face", "people", n_correct=7)
         one = words(report_of(store, tmp_path, "people"))
     assert "70.0% (fewer than 5 people in a group: no interval)" in one

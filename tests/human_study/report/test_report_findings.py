@@ -51,6 +51,7 @@ def database(tmp_path: Path) -> str:
 
 def findings_of(url: str, kind="people") -> dict:
     with DecisionStore.open(url) as store:
+        store.close_study(STUDY)
         results = collect_results(store, STUDY, kind)
         return {found.name: found for section in SECTIONS for found in section.findings(results)}
 
@@ -118,6 +119,7 @@ def test_what_is_lacking_is_said_and_the_rest_is_computed(
         open_reviewed_study(store, bundle)
         for condition, n_each in arms:
             add_people(store, bundle, (condition,), np.random.default_rng(0), n_each=n_each)
+        store.close_study(STUDY)
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
         write_report(store, STUDY, kind="people", out=tmp_path / "r.md")
     found = findings_of(database)
@@ -133,6 +135,7 @@ def test_all_correct_decisions_have_differences_and_no_odds(database: str, tmp_p
         open_reviewed_study(store, bundle)
         add_people(store, bundle, ("face",), np.random.default_rng(0), n_each=5, always_right=True)
         add_people(store, bundle, ("none",), np.random.default_rng(1), n_each=5)
+        store.close_study(STUDY)
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
     assert "100.0% (participants do not differ at all: no interval)" in text
     assert "all decisions of a group on one outcome agree: the odds are infinite" in text
@@ -147,6 +150,7 @@ def test_a_condition_that_nobody_finished_is_analysed_with_what_there_is(
         add_people(store, bundle, ("none",), np.random.default_rng(0), n_each=4)
         add_people(store, bundle, ("face",), np.random.default_rng(1), n_each=4, status="returned")
         add_people(store, bundle, ("score",), np.random.default_rng(1), n_each=4, status="timed_out")
+        store.close_study(STUDY)
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
     flow = findings_of(database)["exclusions"].tables[0].frame.set_index("label")
     assert list(flow.loc["Face", ["began", "withdrew", "analysed"]]) == [4, 4, 0]
@@ -172,6 +176,7 @@ def test_what_the_study_file_declared_excludes_and_nothing_else_does(database: s
         open_reviewed_study(store, bundle, exclusions=declared)
         add_people(store, bundle, ("none", "face"), np.random.default_rng(0), n_each=3)
         add_people(store, bundle, ("face",), np.random.default_rng(1), n_each=2, fail_attention=1.0)
+        store.close_study(STUDY)
         results = collect_results(store, STUDY, "people")
     assert len(results.excluded) == 2
     assert set(results.excluded) == {"failed attention checks"}
@@ -190,7 +195,9 @@ def test_a_participant_who_is_erased_is_gone_from_the_report_and_nothing_else_br
         people = add_people(store, bundle, ("none", "face"), np.random.default_rng(0), n_each=3)
         store.code_reason(_a_reason(store, people[0].participant_key), "Ann", ["face"])
         store.erase(STUDY, participant_key=people[0].participant_key)
+        store.close_study(STUDY)
         results = collect_results(store, STUDY, "people")
+        store.close_study(STUDY)
         text = words(write_report(store, STUDY, kind="people", out=tmp_path / "r.html").read_text())
     assert len(results.participants) == 5
     assert people[0].participant_key not in text
@@ -233,6 +240,7 @@ def test_a_mistake_in_one_finding_costs_no_other_and_is_logged_without_data(
 
     build_reviewed_study(database, tmp_path)
     with DecisionStore.open(database) as store:
+        store.close_study(STUDY)
         results = collect_results(store, STUDY, "people")
         section = Section("broken", "Broken", (broken_findings, accuracy_findings))
         broken, accuracy = section.findings(results)
@@ -305,6 +313,7 @@ def test_preregistration_report_and_power_say_the_same_declaration(database: str
         bundle = write_reviewed_bundle(tmp_path)
         open_reviewed_study(store, bundle, content={"conditions": conditions, "analysis": analysis})
         add_people(store, bundle, ("none", "face", "score"), np.random.default_rng(0), n_each=6)
+        store.close_study(STUDY)
         results = collect_results(store, STUDY, "people")
         report = compose_report(results)
     assert " ".join(said) in report.methods
