@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
+import signal
 import socket
 import sys
+import tempfile
+import threading
 from pathlib import Path
 
+import yaml
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -16,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from data.errors import CountenanceError, SetupError, StoreError
+from data.errors import CountenanceError, SetupError, StoreError, StudyError
 from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
@@ -25,6 +30,7 @@ from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
+from human_study.study.messages import preview_word
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
@@ -126,10 +132,55 @@ def serve(
             )
             # What is not a terminal may be a log, which is read by others than the key is for.
             print("Analysts:     " + key.address(analyst_port, shown=sys.stdout.isatty()), flush=True)
-        # What is loaded by now stays; the collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
-        run_app(participant_app(running, study_path, database_url, access_log), port, host, options=_OPTIONS)
+        _run(participant_app(running, study_path, database_url, access_log), port, host)
+
+
+def serve_preview(
+    study_path: str, condition: str, *, port: int = 8503, host: str = LOOPBACK, hours: float = 72
+) -> None:
+    """Show one condition of a study as participants see it, and keep nothing; ends by itself after `hours`.
+
+    It runs on a copy of the study file and a database of its own, both deleted when it ends, with a cookie that no
+    other study shares; the title and a banner say what it is. Raises CountenanceError as `serve` does.
+    """
+    _require_free(port, host)
+    study = load_study_file(study_path)
+    if condition not in study.conditions:
+        raise StudyError(f"{study.name} has no condition {condition}; it has {', '.join(study.conditions)}.")
+    with tempfile.TemporaryDirectory(prefix="countenance_preview_") as folder:
+        database_url = f"sqlite:///{Path(folder, 'preview.db')}"
+        changes = {
+            "name": f"{study.name[:52]}_preview",
+            "title": f"{study.title} ({preview_word(study.language)})",
+            "participants": "simulated",
+            "conditions": {condition: {"share": 1}},
+            "recruitment": {},
+            "database": database_url,
+        }
+        copied = Path(folder, "study.yaml")
+        content = {**study.model_dump(mode="json", exclude_unset=True), **changes}
+        content.pop("analysis", None)  # it names conditions that are not shown
+        for key in ("task", "bundle"):
+            content[key] = str(Path(content[key]).absolute()) if Path(content[key]).exists() else content[key]
+        copied.write_text(yaml.safe_dump(content), encoding="utf-8")
+        running = RunningStudy.open(str(copied), database_url)
+        with running.store:
+            running.prepare()
+            print(
+                f"Preview of {study.name}, condition {condition}; nothing is kept. Ends after {hours:g} hours."
+            )
+            print(f"http://{'localhost' if host == LOOPBACK else host}:{port}/welcome", flush=True)
+            ending = threading.Timer(hours * 3600, os.kill, (os.getpid(), signal.SIGTERM))
+            ending.daemon = True
+            ending.start()
+            _run(participant_app(running, str(copied), database_url), port, host)
+
+
+def _run(app: App, port: int, host: str) -> None:
+    # What is loaded by now stays; the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
+    run_app(app, port, host, options=_OPTIONS)
 
 
 def _require_free(port: int, host: str) -> None:

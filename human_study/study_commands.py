@@ -116,6 +116,20 @@ def serve(
     )
 
 
+@commands.command(epilog="Example: human-study preview study.yaml --condition face")
+def preview(
+    study: StudyPath,
+    condition: Annotated[str, typer.Option(help="the condition to show")],
+    port: Annotated[int, typer.Option(help="to listen on", min=1, max=65535)] = 8503,
+    host: Annotated[str, typer.Option(help="address to listen on; see serve")] = "127.0.0.1",
+    hours: Annotated[float, typer.Option(help="how long the link works", min=0.0001, max=24 * 90)] = 72,
+) -> None:
+    """Show a condition as participants see it, as to an ethics board; nothing is kept."""
+    from human_study import server
+
+    server.serve_preview(study, condition, port=port, host=host, hours=hours)
+
+
 @commands.command(epilog="Example: human-study status study.yaml")
 def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     """Show how many participants are where, by round and condition."""

@@ -75,6 +75,7 @@ WRONG = {
         "close": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db --condition smile"],
         "open": ["absent --db sqlite:///own.db", "imported --db sqlite:///own.db", "nowhere.yaml"],
         "bonuses": ["absent --out x --db sqlite:///own.db", "imported --out locked/x --db sqlite:///own.db"],
+        "preview": ["nowhere.yaml --condition face", "study.yaml --condition smile"],
         "completions": ["absent --out x --db sqlite:///own.db", "imported --out x --format sona --db sqlite:///own.db"],
         "materials": ["nowhere.yaml --out x", "study.yaml --out locked/x"],
         "report": [
