@@ -19,7 +19,15 @@ GROUP = PROJECT["dependency-groups"]["study"]
 # Stands before everything that a process imports: what belongs to other distributions is not there.
 BLOCKER = """
 import sys
+import importlib.metadata
 LEFT_OUT = frozenset({left_out!r})
+NAMES_LEFT_OUT = frozenset({names_left_out!r})
+found_distribution = importlib.metadata.Distribution.from_name
+def distribution(name):
+    if name.lower() in NAMES_LEFT_OUT:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found_distribution(name)
+importlib.metadata.Distribution.from_name = distribution
 class LeftOut:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in LEFT_OUT:
@@ -65,8 +73,11 @@ def study_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
         if not {_canonical(name) for name in names} & kept
     }
     assert {"torch", "sklearn", "cv2"} <= left_out
+    installed = {_canonical(found.name) for found in importlib.metadata.distributions()}
     folder = tmp_path_factory.mktemp("left_out")
-    (folder / "sitecustomize.py").write_text(BLOCKER.format(left_out=sorted(left_out)))
+    (folder / "sitecustomize.py").write_text(
+        BLOCKER.format(left_out=sorted(left_out), names_left_out=sorted(installed - kept))
+    )
     return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
 

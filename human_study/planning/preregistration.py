@@ -18,7 +18,7 @@ from data.errors import StudyError
 from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
 from human_study.study.analysis_plan import declared_analysis
 
-ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
+ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas")
 # What turns decisions into figures. How figures are worded and drawn may change without changing the analysis.
 ANALYSIS_ROOMS = ("advisor/measurement", "human_study/analysis", "human_study/findings")
 
