@@ -37,10 +37,7 @@ READING_COLUMN = "approve_probability"
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Turn whatever reading a run's file raises into one TrainingError that names the file.
-
-    Weights that cannot be read raise a ValueError of `models.checkpoint`, which callers without torch cannot name.
-    """
+    """Turn whatever reading a run's file raises into one TrainingError that names the file."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

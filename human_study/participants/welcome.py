@@ -73,6 +73,8 @@ class Welcome:
             return self._checking(
                 request, query, "welcome.go_on" if status == "active" else "welcome.see_end"
             )
+        if external is not None and await run_in_threadpool(self._participations.took_part_before, external):
+            return self._page(words=self._not_again(external))
         if not await run_in_threadpool(self._participations.has_room):
             return self._page(words=self._full(external))
         return self._checking(request, query, "welcome.begin")
@@ -91,6 +93,8 @@ class Welcome:
         external = token and recruited(self._study.recruitment, query, token)
         if not external:  # a page of yesterday, or of before the server was started again
             return self._checking(request, query, "welcome.begin", status=400, lacking="again")
+        if await run_in_threadpool(self._participations.took_part_before, external):
+            return self._page(status=409, words=self._not_again(external))
         try:
             session = await run_in_threadpool(self._participations.begin, external)
         except StudyError:
@@ -124,6 +128,9 @@ class Welcome:
 
     def _full(self, external: Recruitment | None) -> str:
         return f"{self._text('welcome.full')}\n\n{self._closing('full', external)}"
+
+    def _not_again(self, external: Recruitment) -> str:
+        return f"{self._text('welcome.not_again')}\n\n{self._closing('full', external)}"
 
     def _closing(self, ending: str, external: Recruitment | None = None) -> str:
         return closing_words(self._study, self._messages, ending, external)

@@ -12,6 +12,7 @@ from datetime import timedelta
 import numpy as np
 
 from data.admission import Occupancy, ParticipantPlan
+from data.errors import StudyError
 from data.records import Answer, Event, Participant, Recruitment, now
 from data.store.decision_store import DecisionStore
 from human_study.participation.assignment import choose_condition
@@ -52,11 +53,17 @@ class Participations:
         """Whom a platform sends again; on plain links nobody is known."""
         return self._store.known_participant(self._study.name, external)
 
+    def took_part_before(self, external: Recruitment) -> bool:
+        """Whether somebody began one of the studies, such as a pilot, whose participants are not taken."""
+        return any(self._store.known_participant(name, external) for name in self._study.not_from)
+
     def begin(self, external: Recruitment) -> str:
         """Take a slot, or find the participant again who has one; returns the secret for their cookie.
 
-        Raises StudyError where the study takes nobody any more.
+        Raises StudyError where the study takes nobody any more, or not somebody of an earlier study.
         """
+        if self.took_part_before(external):
+            raise StudyError(f"{self._study.name} takes nobody of {', '.join(self._study.not_from)}.")
         self.release_timed_out()
         participant = self._store.add_participant(
             self._study.name, self._study.participants, self._plan, external=external

@@ -63,6 +63,8 @@ class RunningStudy:
         task, lacks a condition, or was trained on simulated people where the study does not allow it.
         """
         require_ethics(self.study)
+        for name in self.study.not_from:
+            self.store.study(name)  # a name that is mistyped would keep nobody out
         if not load_task(self.study.task).speaks(self.study.language):
             raise StudyError(
                 f"participants would read the task {self.task.name} in another language than {self.study.language}; "

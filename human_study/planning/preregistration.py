@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -141,13 +141,20 @@ def still_matches(registered: Registered, study_name: str, study_hash: str, decl
     else:
         sentences.append("The analysis code is the one registered.")
     newer = [
-        f"{name} {version(name)} (was {old})"
+        f"{name} {found} (was {old})"
         for name, old in registered.packages.items()
-        if version(name) != old
+        if (found := _version_here(name)) != old
     ]
     if newer:
         sentences.append(f"Packages have other versions: {', '.join(newer)}.")
     return sentences
+
+
+def _version_here(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # as on a study server, where not everything is installed
+        return "not installed"
 
 
 def osf_fields(content: dict[str, Any], study_hash: str, n_decisions: int) -> dict[str, str]:

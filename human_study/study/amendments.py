@@ -18,6 +18,8 @@ AMENDABLE = (
     "analysis.response_times.*",
     "ethics.contact",
     "recruitment.*",
+    "not_from",
+    "not_from.*",
     "conditions.*.quota",
 )
 _FIXED = ("recruitment.platform",)

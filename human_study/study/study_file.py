@@ -58,6 +58,10 @@ class StudyFile(BaseModel):
     )
     payment: Payment = Payment()
     recruitment: RecruitmentPlan = RecruitmentPlan()
+    not_from: tuple[str, ...] = Field(
+        default=(),
+        description="studies in the same database, such as a pilot, whose participants are not taken",
+    )
     time_limits: TimeLimits = TimeLimits()
     exclusions: Exclusions = Exclusions()
     analysis: AnalysisPlan | None = Field(

@@ -59,6 +59,8 @@ recruitment:
   # full_code: F1A2B3         # for who comes when no place is left
   # full_url: https://app.prolific.com/submissions/complete?cc=F1A2B3
 
+# not_from: [{name}_pilot]    # studies in the same database whose participants are not taken, such as a pilot
+
 time_limits:
   idle_minutes: 60            # a place that nobody was seen at for so long goes to somebody else
   # total_minutes: 240        # from the first click to the end, pauses included

@@ -1,5 +1,6 @@
 """The list by which a lab approves and pays, on both databases, in each platform's own format."""
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from data.errors import StudyError
 from data.records import ParticipantStatus, Recruitment
 from data.store.decision_store import DecisionStore
+from human_study.cli import main
 from human_study.dataset.bonus_list import list_bonuses
 from human_study.dataset.completions import completions, write_completions
 from human_study.participation.running_study import RunningStudy
@@ -44,6 +46,20 @@ def test_everybody_has_status_code_and_pay(tmp_path: Path, store: DecisionStore)
     assert people["pay"].to_dict() == {"AA1": 3, "BB2": 1, "CC3": 0, "DD4": 0}
     assert people["minutes"].isna().to_dict() == {"AA1": False, "BB2": False, "CC3": False, "DD4": True}
     assert people["bonus"].isna().all()
+
+
+def test_the_status_tells_steps_and_how_long_it_took(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with DecisionStore.open(url) as store:
+        name = ended_study(tmp_path / "study", store, "prolific")
+    monkeypatch.setattr(sys, "argv", ["human-study", "status", name, "--db", url])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr().out
+    assert not end.value.code and "Under way: consent 1" in said
+    assert "Completed in a median of 0.0 minutes" in said and "expected_minutes: 1" in said
 
 
 def test_a_prolific_list_holds_what_is_owed_beyond_the_reward(tmp_path: Path, store: DecisionStore) -> None:

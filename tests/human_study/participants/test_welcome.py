@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from data.errors import StudyError
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participants.trial_player.routes import not_served
@@ -72,6 +73,26 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(door: MakeDoor) ->
     participant = live.participations.participant(response.cookies[session_cookie("tiny_study")])
     assert participant is not None
     assert response.cookies[session_cookie("tiny_study")] not in participant.model_dump_json()
+
+
+def test_people_of_a_pilot_are_not_taken_again(door: MakeDoor, store: DecisionStore, tmp_path: Path) -> None:
+    recruitment = {"platform": "prolific", "full_code": "F1A2B3"}
+    pilot = write_study(tmp_path / "pilot", name="tiny_pilot", recruitment=recruitment)
+    earlier = RunningStudy(load_study_file(pilot), store)
+    earlier.prepare()
+    earlier.participations.begin(Recruitment(platform="prolific", external_id="piloted"))
+    live, client = door(recruitment=recruitment, not_from=["tiny_pilot"])
+    page = client.get("/welcome?PROLIFIC_PID=piloted").text
+    assert "earlier version of this study" in page and "F1A2B3" in page and "<form" not in page
+    sent = {"entry": entry(client), "query": "PROLIFIC_PID=piloted"}
+    assert client.post("/begin", data=sent).status_code == 409
+    assert n_participants(live) == 0
+    assert client.post("/begin", data={**sent, "query": "PROLIFIC_PID=new"}).status_code == 303
+
+
+def test_an_unknown_pilot_is_a_mistake(door: MakeDoor) -> None:
+    with pytest.raises(StudyError, match="tiny_pilott"):
+        door(not_from=["tiny_pilott"])
 
 
 def test_a_form_sent_twice_takes_one_slot(door: MakeDoor) -> None:
