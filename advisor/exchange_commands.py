@@ -87,13 +87,15 @@ def import_decisions(
     simulated: Annotated[bool, typer.Option("--simulated", hidden=True)] = False,
 ) -> None:
     """Read back the decisions of an exported round; a file that is partly bad is rejected whole."""
-    from advisor.bundles.import_decisions import import_decisions as import_file
+    from advisor.bundles.import_decisions import import_decisions as import_answered
+    from advisor.bundles.import_decisions import read_answered
     from data.store.decision_store import DecisionStore
 
     old_kind: ParticipantKind | None = "simulated" if simulated else None
     kind = one_spelling("--kind", kind, "--simulated", old_kind) or "people"
+    answered = read_answered(file, trials)  # before a database is made
     with DecisionStore.open(db or DEFAULT_DATABASE_URL) as store:
-        imported = import_file(file, trials, study, store, kind)
+        imported = import_answered(answered, study, store, kind)
     print(f"study {study}: {imported.n_decisions} decisions of {kind} stored")
     if imported.n_erased_people:
         print(

@@ -135,12 +135,17 @@ def read_export(trials: Path) -> Export:
 
 
 def read_trials(trials: Path) -> pd.DataFrame:
-    """trials.csv with all columns as text, but `trial` as a number."""
+    """trials.csv with all columns as text, but `trial` as a number. TrialsError where it is not as exported."""
+    export = read_export(trials)
+    altered = f"{trials / 'trials.csv'} is gone or altered; export the trials again."
     try:
         table = pd.read_csv(trials / "trials.csv", dtype=str, keep_default_na=False)
         table["trial"] = table["trial"].astype(int)
+        is_whole = len(table) == export.n_participants * export.n_trials
     except (OSError, ValueError, KeyError) as error:
-        raise TrialsError(f"{trials / 'trials.csv'} is gone or altered; export the trials again.") from error
+        raise TrialsError(altered) from error
+    if not is_whole:
+        raise TrialsError(altered)
     return table
 
 

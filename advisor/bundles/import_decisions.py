@@ -27,12 +27,37 @@ class Imported:
     n_erased_people: int
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A file of decisions, checked against the folder of trials and the bundle that it belongs to.
+
+    `decisions`: as `read_exported_decisions` gives them; `trials`: as `read_trials` does.
+    """
+
+    file: Path
+    export: Export
+    bundle: Bundle
+    trials: pd.DataFrame
+    decisions: pd.DataFrame
+
+
+def read_answered(decisions_file: Path, trials: Path) -> Answered:
+    """Read the decisions of an exported round.
+
+    Raises TrialsError where the file or the folder is wrong, BundleError where the exported bundle is gone or altered.
+    """
+    export = read_export(trials)
+    decisions = read_exported_decisions(decisions_file, trials)
+    bundle = load_bundle(export.bundle_path)
+    if bundle.bundle_hash != export.bundle_hash:
+        raise TrialsError(
+            f"{bundle.path} holds another bundle than {trials} was exported from; restore that one."
+        )
+    return Answered(decisions_file, export, bundle, read_trials(trials), decisions)
+
+
 def import_decisions(
-    decisions_file: Path,
-    trials: Path,
-    study_name: str,
-    store: DecisionStore,
-    participants: ParticipantKind = "people",
+    answered: Answered, study_name: str, store: DecisionStore, participants: ParticipantKind = "people"
 ) -> Imported:
     """Store the decisions of an exported round; the study is created if new.
 
@@ -40,28 +65,24 @@ def import_decisions(
 
     Raises:
         SetupError: the study has erased people, and the key that recognises them is missing.
-        TrialsError: the file or the folder is wrong, or these participants are in the study already.
-        BundleError: the exported bundle is gone or altered, or of another task than the study's.
-        StudyError: the study is closed, of another task, or of another kind of participants.
+        TrialsError: the study is of another task or kind, or these participants are in it already.
+        BundleError: people would meet an advisor that was trained on simulated ones.
+        StudyError: the study is closed.
     """
-    export = read_export(trials)
-    frame = read_exported_decisions(decisions_file, trials)
-    bundle = load_bundle(export.bundle_path)
-    if bundle.bundle_hash != export.bundle_hash:
-        raise TrialsError(
-            f"{bundle.path} holds another bundle than {trials} was exported from; restore that one."
-        )
+    export, bundle = answered.export, answered.bundle
     study = _study(export, bundle, study_name, store, participants)
     store.register_bundle(bundle.as_record())
     rounds = {known.bundle_hash: known.round_number for known in store.rounds(study.name)}
     round_number = rounds.get(bundle.bundle_hash)
     if round_number is None:
         round_number = store.start_round(study.name, bundle.bundle_hash)
-    people, all_trials, decisions = _records(frame, read_trials(trials), bundle, study, round_number, export)
+    people, all_trials, decisions = _records(
+        answered.decisions, answered.trials, bundle, study, round_number, export
+    )
     known = set(store.participants_frame(study.name, kind=study.participants)["participant_key"])
     if any(person.participant_key in known for person in people):
         raise TrialsError(
-            f"Participants of {decisions_file} are in the study {study.name!r} already; import each of them once."
+            f"Participants of {answered.file} are in the study {study.name!r} already; import each of them once."
         )
     erased = store.erased_among(study.name, [person.participant_key for person in people])
     kept = [decision for decision in decisions if decision.participant_key not in erased]

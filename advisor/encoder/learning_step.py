@@ -14,7 +14,7 @@ from torch import Tensor
 
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path, usable_bounds
-from advisor.encoder.distillation import N_DISTILLED_FACES, distilled_path
+from advisor.encoder.distillation import DISTILLED_KIND, N_DISTILLED_FACES, distilled_path
 from advisor.encoder.off_policy import PredictedAccuracy
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel
@@ -37,7 +37,7 @@ from advisor.runs.run_tables import (
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask
-from models.checkpoint import file_sha256, save_checkpoint
+from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.expression import coupling_matrix
 from models.face_generator import FaceGenerator
@@ -61,7 +61,7 @@ def train_advisor(
     Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or names a tracker
     that is not installed, or `out` holds something else.
     """
-    _require_trainable(config.encoder)
+    require_trainable(config.encoder)
     processes = training_processes()
     with processes.main_process_first():
         run = RunDirectory.start(out, _facts_of_run(task, decisions, config))
@@ -161,13 +161,18 @@ class _Known:
         ]
 
 
-def _require_trainable(config: EncoderConfig) -> None:
+def require_trainable(config: EncoderConfig) -> None:
+    """Before anything is written: TrainingError where `config` misleads, CheckpointError for unusable weights."""
     if config.decision_weight <= 0:
         raise TrainingError(
             "encoder.decision_weight must be above 0: at or below it, faces would be trained to mislead people;"
             " set it to 1."
         )
     require_tracker(config)
+    FaceGenerator.load()
+    FacePerception.load()
+    if config.path == "distilled" and (shipped := shipped_weights(DISTILLED_KIND)).exists():
+        load_checkpoint(shipped, DISTILLED_KIND)
 
 
 def _facts_of_run(task: DecisionTask, decisions: TrainingDecisions, config: TrainConfig) -> dict[str, Any]:

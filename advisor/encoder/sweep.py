@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from advisor.drawing.rendering import Progress, no_progress
-from advisor.encoder.learning_step import train_advisor
+from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig, parse_config
 from data.errors import TrainingError
@@ -112,6 +112,7 @@ def sweep(
         accuracy: float = run.read_json("summary.json")["predicted_validation_accuracy"]["value"]
         return accuracy
 
+    require_trainable(parse_config(TrainConfig, settings, seed=seed).encoder)
     study = open_sweep(url, name, seed)
     work(study, objective, n_trials)
     try:

@@ -15,12 +15,13 @@ import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, Condition, load_bundle
 from advisor.drawing.rendering import Progress, no_progress
-from advisor.encoder.learning_step import train_advisor
+from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.measurement.counted_decisions import counted_decisions
 from advisor.publishing.publish import publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
+from advisor.runs.run_tables import damage_named
 from advisor.simulation.collect import collect_simulated
 from advisor.simulation.populations import Population
 from advisor.simulation.simulated_participant import (
@@ -116,6 +117,8 @@ def simulate_rounds(
         "n_trials": n_trials,
         "seed": seed,
     }
+    require_trainable((train_config or TrainConfig()).encoder)
+    load_simulated_observer()
     out.mkdir(parents=True, exist_ok=True)
     _require_same_options(out / "options.json", options)
     with DecisionStore.open(f"sqlite:///{out / DATABASE_FILE}") as store:
@@ -178,7 +181,9 @@ def _point_to(link: Path, bundle_path: Path) -> None:
 
 
 def _require_same_options(path: Path, options: dict[str, Any]) -> None:
-    if path.exists() and json.loads(path.read_text()) != options:
+    with damage_named(path):
+        is_another = path.exists() and json.loads(path.read_text()) != options
+    if is_another:
         raise TrainingError(f"{path.parent} holds a simulation with other options; choose another --out.")
     path.write_text(json.dumps(options, indent=2) + "\n")
 

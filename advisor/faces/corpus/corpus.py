@@ -12,9 +12,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -159,17 +161,37 @@ def load_corpus(folder: Path, split: str) -> Corpus:
     Raises:
         FacesError: no corpus there, or no shard of this split.
     """
-    manifest = read_manifest(folder)
-    names = [name for name in manifest["shards"][split] if (folder / f"{name}.npz").is_file()]
-    if not names:
-        raise FacesError(f"{folder} holds no finished part of {split!r}; run `advisor build-corpus` again")
-    parts = [np.load(folder / f"{name}.npz", allow_pickle=False) for name in names]
-    return Corpus(
-        images=np.concatenate([np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]),
-        weights=np.concatenate([part["weights"] for part in parts]),
-        donors=np.concatenate([part["donor"] for part in parts]),
-        expressions=np.concatenate([part["expression"] for part in parts]),
-    )
+    with corpus_damage_named(folder):
+        shards = read_manifest(folder)["shards"][split]
+        names = [name for name in shards if (folder / f"{name}.npz").is_file()]
+        if not names:
+            raise FacesError(
+                f"{folder} holds no finished part of {split!r}; run `advisor build-corpus` again"
+            )
+        parts = [_tables(folder / f"{name}.npz") for name in names]
+        return Corpus(
+            images=np.concatenate([np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]),
+            weights=np.concatenate([part["weights"] for part in parts]),
+            donors=np.concatenate([part["donor"] for part in parts]),
+            expressions=np.concatenate([part["expression"] for part in parts]),
+        )
+
+
+def _tables(path: Path) -> dict[str, np.ndarray]:
+    # Opened here, since numpy leaves a file open that is no archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+@contextmanager
+def corpus_damage_named(folder: Path) -> Iterator[None]:
+    """Turn whatever reading a corpus raises into one FacesError that names its folder."""
+    try:
+        yield
+    except (OSError, EOFError, BadZipFile, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise FacesError(
+            f"the corpus {folder} is damaged or not whole; build it again with `advisor build-corpus`"
+        ) from error
 
 
 def read_manifest(folder: Path) -> dict:
@@ -182,14 +204,15 @@ def read_manifest(folder: Path) -> dict:
 
 def read_identities(folder: Path) -> list[Identity]:
     """The identities chosen for shipping from a corpus."""
-    people = read_manifest(folder)["people"]
-    identities = []
-    for row in json.loads((folder / "identities.json").read_text()):
-        weights = np.zeros(len(people), np.float32)
-        for person, weight in row["weights"].items():
-            weights[people.index(person)] = weight
-        identities.append(Identity(weights, people.index(row["donor"])))
-    return identities
+    with corpus_damage_named(folder):
+        people = read_manifest(folder)["people"]
+        identities = []
+        for row in json.loads((folder / "identities.json").read_text()):
+            weights = np.zeros(len(people), np.float32)
+            for person, weight in row["weights"].items():
+                weights[people.index(person)] = weight
+            identities.append(Identity(weights, people.index(row["donor"])))
+        return identities
 
 
 def _held_out_people(people: People, seed: int) -> list[int]:

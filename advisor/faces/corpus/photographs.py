@@ -69,7 +69,7 @@ class People:
     @classmethod
     def load(cls, folder: Path) -> "People":
         """The people that `save` wrote; textures stay on disk until they are touched."""
-        with np.load(folder / "people.npz", allow_pickle=False) as stored:
+        with (folder / "people.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             table = dict(stored)
         return cls(
             ids=table["ids"].tolist(),

@@ -15,10 +15,14 @@ RUN_KIND = "face training run"
 
 def keep_options(folder: Path, options: BaseModel) -> None:
     """Write options into a run's folder; raises FacesError where a run with other options is there."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "options.json"
-    if path.is_file() and type(options).model_validate_json(path.read_text()) != options:
+    try:
+        is_another = path.is_file() and type(options).model_validate_json(path.read_text()) != options
+    except ValueError as error:
+        raise FacesError(f"{path} is damaged or of another program; choose another --out") from error
+    if is_another:
         raise FacesError(f"{folder} holds a run with other options; pass those of {path}, or another --out")
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(options.model_dump_json(indent=1))
 
 

@@ -19,7 +19,7 @@ from rich.progress import Progress, TextColumn
 from torch import Tensor, nn
 
 from advisor.drawing.contact_sheet import write_sheet
-from advisor.faces.corpus.corpus import Corpus, load_corpus, read_identities
+from advisor.faces.corpus.corpus import Corpus, corpus_damage_named, load_corpus, read_identities
 from advisor.faces.corpus.identities import Identity
 from advisor.faces.corpus.landmarks import canonical_shape
 from advisor.faces.corpus.photographs import People
@@ -78,8 +78,10 @@ def train_faces(
     accelerator = Accelerator(
         cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
     )
-    keep_options(out, options)
     data = _Data.read(corpus, accelerator)
+    if initial is not None:
+        _facts(initial)
+    keep_options(out, options)
     size = data.image_size
     grown_from = initial
     if options.n_half_size_steps and initial is None:
@@ -121,7 +123,8 @@ class _Data:
     @classmethod
     def read(cls, folder: Path, accelerator: Accelerator) -> "_Data":
         identities = read_identities(folder)
-        people = People.load(folder / "people")
+        with corpus_damage_named(folder):
+            people = People.load(folder / "people")
         accelerator.print(f"corpus {folder}: reading")
         return cls(
             train=load_corpus(folder, "train"),

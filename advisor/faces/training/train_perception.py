@@ -50,6 +50,7 @@ def train_perception(
         FacesError: no corpus, or `out` holds a run with other options.
     """
     options = options or PerceptionTrainingOptions()
+    data = _Faces.gather(corpus, generator, options)
     keep_options(out, options)
     device = best_device()
     accelerator = Accelerator(
@@ -61,8 +62,6 @@ def train_perception(
     step = load_state(out / "checkpoint.safetensors", {"perception": perception}, optimizers)
     model, *prepared = accelerator.prepare(perception, *optimizers.values())
 
-    # --- what to learn from, and what to be measured on
-    data = _Faces.gather(corpus, generator, options)
     scale = torch.from_numpy(data.expressions.std(0)).to(accelerator.device)
     figures: dict[str, dict[str, float]] = {}
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as progress:

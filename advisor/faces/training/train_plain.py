@@ -56,8 +56,8 @@ def train_plain(pictures: Path, out: Path, options: PlainTrainingOptions | None 
     options = options or PlainTrainingOptions()
     if options.image_size & (options.image_size - 1):
         raise FacesError(f"image_size is {options.image_size} and must be a power of two, such as 128")
-    keep_options(out, options)
     images, skipped = read_pictures(pictures, options.image_size)
+    keep_options(out, options)
     accelerator = Accelerator()
     torch.manual_seed(options.seed)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from advisor.bundles.exchange import export_trials, read_exported_decisions
-from advisor.bundles.import_decisions import Imported, import_decisions
+from advisor.bundles.import_decisions import Imported, import_decisions, read_answered
 from advisor.cli import app
 from data.errors import BundleError, CountenanceError, SetupError, TrialsError
 from data.store.decision_store import DecisionStore
@@ -70,7 +70,9 @@ def test_decisions_come_back_traceable_and_labelled(exported: Path, tmp_path: Pa
     decisions = decisions_for(exported)
     decisions.to_csv(tmp_path / "decisions.csv", index=False)
     with DecisionStore.open(store_url) as store:
-        imported = import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
+        imported = import_decisions(
+            read_answered(tmp_path / "decisions.csv", exported), "pilot", store, "simulated"
+        )
         frame = store.decisions_frame("pilot", kind="simulated")
         assert imported.n_decisions == len(frame) == len(decisions)
         assert store.decisions_frame("pilot", kind="people").empty
@@ -85,9 +87,9 @@ def test_decisions_come_back_traceable_and_labelled(exported: Path, tmp_path: Pa
 def test_the_same_participants_are_imported_once(exported: Path, tmp_path: Path, store_url: str) -> None:
     decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
     with DecisionStore.open(store_url) as store:
-        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
+        import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store)
         with pytest.raises(TrialsError, match="already"):
-            import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
+            import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store)
         assert len(store.decisions_frame("pilot", kind="people")) == 60
 
 
@@ -100,7 +102,7 @@ def test_whoever_was_erased_does_not_come_back_by_a_file(
     decisions[decisions["participant"] == first].to_csv(tmp_path / "first.csv", index=False)
     decisions[decisions["participant"] != first].to_csv(tmp_path / "others.csv", index=False)
     with DecisionStore.open(store_url) as store:
-        import_decisions(tmp_path / "first.csv", exported, "pilot", store)
+        import_decisions(read_answered(tmp_path / "first.csv", exported), "pilot", store)
         (person,) = store.participants_frame("pilot", kind="people")["participant_key"]
         store.erase("pilot", participant_key=person)
     again = [str(tmp_path / "first.csv"), "--trials", str(exported), "--study", "pilot", "--db", store_url]
@@ -109,13 +111,13 @@ def test_whoever_was_erased_does_not_come_back_by_a_file(
     assert "0 decisions of people stored" in run.output
     assert "left out: 6 decisions of 1 participants who were erased from the study" in run.output
     with DecisionStore.open(store_url) as store:
-        imported = import_decisions(tmp_path / "others.csv", exported, "pilot", store)
+        imported = import_decisions(read_answered(tmp_path / "others.csv", exported), "pilot", store)
         assert imported == Imported(54, 0, 0)
         assert person not in set(store.participants_frame("pilot", kind="people")["participant_key"])
         monkeypatch.delenv(KEY_VARIABLE)
         monkeypatch.setenv("COUNTENANCE_ERASURE_KEY_FILE", str(tmp_path / "no_such_key"))
         with pytest.raises(SetupError, match="erasure key|key that recognises"):
-            import_decisions(tmp_path / "first.csv", exported, "pilot", store)
+            import_decisions(read_answered(tmp_path / "first.csv", exported), "pilot", store)
 
 
 def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
@@ -129,7 +131,7 @@ def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
     decisions.to_csv(tmp_path / "bad.csv", index=False)
     with DecisionStore.open(store_url) as store:
         with pytest.raises(TrialsError) as error:
-            import_decisions(tmp_path / "bad.csv", exported, "pilot", store)
+            import_decisions(read_answered(tmp_path / "bad.csv", exported), "pilot", store)
         assert [study.name for study in store.studies()] == []
     for line in ("line 4:", "line 9:", "line 11:", "line 62:"):
         assert line in str(error.value)
@@ -227,15 +229,15 @@ def test_decisions_of_another_task_or_kind_are_refused(
 ) -> None:
     decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
     with DecisionStore.open(store_url) as store:
-        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "simulated")
+        import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store, "simulated")
         with pytest.raises(TrialsError, match="of simulated, these decisions of people"):
-            import_decisions(tmp_path / "decisions.csv", exported, "pilot", store, "people")
+            import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store, "people")
         with pytest.raises(TrialsError, match="no folder that"):
-            import_decisions(tmp_path / "decisions.csv", tmp_path, "pilot", store)
+            import_decisions(read_answered(tmp_path / "decisions.csv", tmp_path), "pilot", store)
 
 
 def test_an_export_whose_bundle_is_gone_is_refused(exported: Path, tmp_path: Path, store_url: str) -> None:
     decisions_for(exported).to_csv(tmp_path / "decisions.csv", index=False)
     (tmp_path / "round_0" / "bundle").rename(tmp_path / "round_0" / "moved")
     with DecisionStore.open(store_url) as store, pytest.raises(BundleError, match="no advice bundle"):
-        import_decisions(tmp_path / "decisions.csv", exported, "pilot", store)
+        import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store)
