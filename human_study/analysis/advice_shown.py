@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, registered_bundle
 from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE
 from data.analysis_records import TrainingRun
 
@@ -69,3 +69,21 @@ def advice_for_applications(bundle: Bundle, condition: str, readings: pd.Series)
         return pd.Series(dtype=float)
     rows = bundle.images[bundle.images["condition"] == condition]
     return rows["image"].map(of_image).groupby(rows["application_id"]).mean()
+
+
+def with_machine_and_advice(
+    decisions: pd.DataFrame, rounds: pd.DataFrame, readings: pd.Series
+) -> pd.DataFrame:
+    """Decisions, and what the bundles know of each: see `StudyResults.all_decisions`."""
+    initial = decisions["initial_choice"]
+    decisions["initial_approved"] = (initial == "approve").astype(float).where(initial.notna())
+    decisions[["outcome", "machine_score", "advice"]] = np.nan
+    served = rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
+    for path, bundle_hash in served.itertuples(index=False):
+        bundle = registered_bundle(path, bundle_hash)
+        rows = decisions.index[decisions["bundle_hash"] == bundle_hash]
+        ids = decisions.loc[rows, "application_id"]
+        decisions.loc[rows, "outcome"] = bundle.outcomes().astype(float).reindex(ids).to_numpy()
+        decisions.loc[rows, "machine_score"] = bundle.applications["score"].reindex(ids).to_numpy()
+        decisions.loc[rows, "advice"] = advice_shown(decisions.loc[rows], bundle, readings)
+    return decisions

@@ -4,6 +4,7 @@ Takes frames of decisions as decision_statistics.py does. Where a figure cannot 
 and a sentence that says why.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from advisor.measurement.crossed_means import NOTHING_TO_COMPARE, CrossedMeans, crossed_means
 from advisor.measurement.estimate import Estimate, t_quantile
+from human_study.analysis.sequential import sequential_p
 from human_study.study.analysis_plan import BASELINE, DeclaredAnalysis, Pair
 
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
@@ -96,13 +98,18 @@ def _odds_ratio(
 
 
 def contrasts_table(
-    decisions: pd.DataFrame, declared: DeclaredAnalysis, *, corrected: bool = True
+    decisions: pd.DataFrame,
+    declared: DeclaredAnalysis,
+    *,
+    corrected: bool = True,
+    looks: Sequence[tuple[float, pd.DataFrame]] = (),
 ) -> pd.DataFrame:
     """The declared contrasts, and every other condition against no advice, by round: one row each.
 
     `p_value` is two-sided and not corrected. `p_holm` is there for the declared family alone, in the round of
     `tested_round`, in the declared direction and corrected over that family; all other rows are exploratory, and
-    so are all of a filtered view (`corrected` is False then).
+    so are all of a filtered view (`corrected` is False then). `looks` are those of a study with a sequential boundary,
+    see `planned_looks.looks_so_far`; p_holm is then adjusted for them first.
 
     Columns: round_number, condition, against, is_declared, n_participants (of both conditions), difference, ci_low,
     ci_high, odds_ratio, odds_ratio_low, odds_ratio_high, p_value, p_holm, reason. A pair of which a round lacks a
@@ -134,7 +141,7 @@ def contrasts_table(
                     "odds_ratio_low": result.odds_ratio.ci_low,
                     "odds_ratio_high": result.odds_ratio.ci_high,
                     "p_value": result.found.p_value,
-                    "p_holm": tested_p(result.found, declared) if is_tested else None,
+                    "p_holm": _tested_p(pair, result, declared, looks) if is_tested else None,
                     "reason": result.difference.reason or result.odds_ratio.reason,
                 }
             )
@@ -145,9 +152,23 @@ def contrasts_table(
     return table.assign(p_holm=holm(table["p_holm"].to_numpy()))
 
 
+def _tested_p(
+    pair: Pair, result: Contrast, declared: DeclaredAnalysis, looks: Sequence[tuple[float, pd.DataFrame]]
+) -> float | None:
+    """The p value of a declared test, adjusted for planned looks, not yet corrected over the family."""
+    if not looks:
+        return tested_p(result.found, declared)
+    p_values = []
+    for _, seen in looks:
+        both = seen[seen["condition"].isin(pair)]
+        first = (both["condition"] == pair.condition).to_numpy()
+        p_values.append(tested_p(contrast(both, first).found, declared) if len(both) else None)
+    return sequential_p(p_values, [fraction for fraction, _ in looks], one_sided=declared.one_sided)
+
+
 def tested_p(found: CrossedMeans, declared: DeclaredAnalysis) -> float | None:
     """The p value of the declared test of a difference, not yet corrected."""
-    return found.p_above_zero if declared.direction == "better" else found.p_value
+    return found.p_above_zero if declared.one_sided else found.p_value
 
 
 def tested_round(decisions: pd.DataFrame, declared: DeclaredAnalysis) -> int | None:

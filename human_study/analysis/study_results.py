@@ -23,6 +23,7 @@ from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 from human_study.analysis import advice_shown, contrasts, decision_statistics
 from human_study.analysis.application_groups import StudyApplications, applications_of
+from human_study.analysis.planned_looks import look_reached, looks_so_far
 from human_study.study.analysis_plan import DeclaredAnalysis, declared_analysis
 
 STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")  # in the order of display
@@ -53,6 +54,7 @@ class StudyResults:
         runs: the runs that learned from this study and kind, the oldest first.
         events: what happened to the study as a whole: closings, openings, changes, looks while it was open.
         conditions: those that are looked at; None without a filter.
+        look: of an open study with planned looks, how many of the newest round are shown; None for everybody.
     """
 
     study: Study
@@ -64,6 +66,7 @@ class StudyResults:
     runs: tuple[TrainingRun, ...]
     events: tuple[StudyEvent, ...]
     conditions: tuple[str, ...] | None = None
+    look: int | None = None
 
     @property
     def simulated(self) -> bool:
@@ -73,7 +76,7 @@ class StudyResults:
     @property
     def is_withheld(self) -> bool:
         """Whether outcomes by condition are not to be shown yet (advisor/measurement/withheld.py)."""
-        return is_withheld(self.study, self.kind)
+        return self.look is None and is_withheld(self.study, self.kind)
 
     def require_shown(self) -> None:
         """Raise WithheldError while outcomes by condition are withheld."""
@@ -142,7 +145,10 @@ class StudyResults:
     @cached_property
     def contrasts(self) -> pd.DataFrame:
         """`contrasts.contrasts_table` of the test decisions."""
-        return contrasts.contrasts_table(self.test_decisions, self.declared, corrected=not self.is_filtered)
+        tested, corrected = contrasts.tested_round(self.test_decisions, self.declared), not self.is_filtered
+        in_round = self.test_decisions[self.test_decisions["round_number"] == tested]
+        looks = looks_so_far(self.participants, in_round, self.declared) if corrected else ()
+        return contrasts.contrasts_table(self.test_decisions, self.declared, corrected=corrected, looks=looks)
 
     @cached_property
     def participant_accuracy(self) -> pd.DataFrame:
@@ -200,6 +206,22 @@ class StudyResults:
         cells = pd.MultiIndex.from_tuples(self.cells, names=["round_number", "condition"])
         return counts.reindex(cells, fill_value=0).rename_axis(columns=None).reset_index()
 
+    def at_planned_look(self) -> "StudyResults":
+        """What may be seen now: of an open study with declared looks, the newest one that was reached.
+
+        Then only those count of the newest round who completed it first. The same object where nothing changes.
+        """
+        reached = look_reached(self.participants, self.declared) if self.is_withheld else None
+        if reached is None:
+            return self
+        look, unseen = reached
+
+        def kept(frame: pd.DataFrame) -> pd.DataFrame:
+            return frame[~frame["participant_key"].isin(unseen)].reset_index(drop=True)
+
+        people, decisions = kept(self.participants), kept(self.all_decisions)
+        return dataclasses.replace(self, participants=people, all_decisions=decisions, look=look)
+
     def narrowed(self, rounds: Collection[int] = (), conditions: Collection[str] = ()) -> "StudyResults":
         """The results as if only these rounds and conditions had been run; empty means all of them.
 
@@ -246,29 +268,13 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         kind=kind,
         rounds=rounds,
         participants=store.participants_frame(study_name, kind=kind),
-        all_decisions=_with_machine_and_advice(decisions, rounds, advice_shown.face_readings(runs)),
+        all_decisions=advice_shown.with_machine_and_advice(
+            decisions, rounds, advice_shown.face_readings(runs)
+        ),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
         runs=runs,
         events=tuple(store.study_events(study_name)),
     )
-
-
-def _with_machine_and_advice(
-    decisions: pd.DataFrame, rounds: pd.DataFrame, readings: pd.Series
-) -> pd.DataFrame:
-    """Decisions, and what the bundles know of each: see `StudyResults.all_decisions`."""
-    initial = decisions["initial_choice"]
-    decisions["initial_approved"] = (initial == "approve").astype(float).where(initial.notna())
-    decisions[["outcome", "machine_score", "advice"]] = np.nan
-    served = rounds[["bundle_path", "bundle_hash"]].drop_duplicates()
-    for path, bundle_hash in served.itertuples(index=False):
-        bundle = registered_bundle(path, bundle_hash)
-        rows = decisions.index[decisions["bundle_hash"] == bundle_hash]
-        ids = decisions.loc[rows, "application_id"]
-        decisions.loc[rows, "outcome"] = bundle.outcomes().astype(float).reindex(ids).to_numpy()
-        decisions.loc[rows, "machine_score"] = bundle.applications["score"].reindex(ids).to_numpy()
-        decisions.loc[rows, "advice"] = advice_shown.advice_shown(decisions.loc[rows], bundle, readings)
-    return decisions
 
 
 def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:

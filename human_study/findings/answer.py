@@ -88,6 +88,11 @@ def history(results: StudyResults) -> list[str]:
     if results.simulated:
         return []
     said = []
+    if results.look is not None:
+        said.append(
+            f"Planned look: shown are the first {results.look} participants who completed the newest round, of "
+            f"{results.declared.looks_at[-1]} planned."
+        )
     looks = [event for event in results.events if event.kind in _LOOKS and event.n_began]
     if looks:
         each = "; ".join(

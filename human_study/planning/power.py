@@ -6,33 +6,22 @@ Holm-corrected over the declared family of one round). The condition that the pr
 in all others people decide as without advice. Power is the share of studies that find the primary contrast.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from advisor.measurement.crossed_means import MIN_PEOPLE, CrossedMeans
-from data.errors import StudyError
 from human_study.analysis.contrasts import balanced_difference, holm, tested_p
+from human_study.analysis.sequential import sequential_p
+from human_study.planning.people_bank import PeopleBank
 from human_study.study.analysis_plan import ALPHA, DeclaredAnalysis
 
-BANK_SIZE = 600
 MIN_PARTICIPANTS = MIN_PEOPLE
 MAX_PARTICIPANTS = 2000
 N_SIMULATIONS_TO_FIND_SIZES = 100
-_STRONGEST = 64.0
-
-
-class DecidingPopulation(Protocol):
-    """People who can be drawn, deciding on a pool of test applications."""
-
-    outcomes: np.ndarray  # [A], 1 = the good one
-
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log odds of approval without advice [n, A], what advice of strength 1 adds [n, A], lapse rates [n]."""
 
 
 @dataclass(frozen=True)
@@ -67,76 +56,19 @@ class PlannedStudy:
 
 
 @dataclass(frozen=True)
-class PeopleBank:
-    """People of a population drawn once: probabilities of approval [BANK_SIZE, A] without and with advice."""
-
-    without: np.ndarray
-    advised: np.ndarray
-    outcomes: np.ndarray
-    strength: float
-
-    def accuracy(self, advised: bool) -> float:
-        """Expected balanced accuracy, a share."""
-        return _balanced(self.advised if advised else self.without, self.outcomes)
-
-    @property
-    def effect(self) -> float:
-        """What advice adds in balanced accuracy."""
-        return self.accuracy(True) - self.accuracy(False)
-
-
-def draw_bank(population: DecidingPopulation, effect: float | None, rng: np.random.Generator) -> PeopleBank:
-    """Draw people, and set the strength of advice so that it adds `effect`; None: as strong as it is (1).
-
-    Raises StudyError where no strength of this advice adds so much for these people.
-    """
-    log_odds, added, lapse = population.draw(BANK_SIZE, rng)
-
-    def approval(strength: float) -> np.ndarray:
-        p = 1 / (1 + np.exp(-np.clip(log_odds + strength * added, -40, 40)))
-        mixed: np.ndarray = lapse[:, None] / 2 + (1 - lapse[:, None]) * p
-        return mixed
-
-    outcomes, without = population.outcomes, approval(0.0)
-    strength = 1.0 if effect is None else _strength(approval, outcomes, effect)
-    return PeopleBank(without, approval(strength), outcomes, strength)
-
-
-def _strength(approval: Callable[[float], np.ndarray], outcomes: np.ndarray, effect: float) -> float:
-    """The strength of advice that adds `effect`, by bisection below the strength that adds most."""
-    alone = _balanced(approval(0.0), outcomes)
-    gains = {
-        s: _balanced(approval(s), outcomes) - alone for s in 2.0 ** np.arange(-6, np.log2(_STRONGEST) + 1)
-    }
-    strongest = max(gains, key=lambda s: gains[s])
-    if effect == 0:
-        return 0.0
-    if not 0 < effect <= gains[strongest]:
-        raise StudyError(
-            f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, gains[strongest]):.3f} to "
-            "these people's balanced "
-            "accuracy; choose an effect in between, or another population."
-        )
-    low, high = 0.0, float(strongest)
-    for _ in range(40):
-        middle = (low + high) / 2
-        too_weak = _balanced(approval(middle), outcomes) - alone < effect
-        low, high = (middle, high) if too_weak else (low, middle)
-    return (low + high) / 2
-
-
-def _balanced(approval: np.ndarray, outcomes: np.ndarray) -> float:
-    good = outcomes == 1
-    return float(approval[:, good].mean() + 1 - approval[:, ~good].mean()) / 2
-
-
-@dataclass(frozen=True)
 class SimulatedDecisions:
     """Who (codes from 0) decided on which application (places in the pool), and whether rightly; each [N]."""
 
     people: np.ndarray
     applications: np.ndarray
     correct: np.ndarray
+
+    def share(self, fraction: float) -> "SimulatedDecisions":
+        """Those of the first people, as many as the fraction (0-1) of all makes."""
+        if fraction == 1:
+            return self
+        seen = self.people < round(fraction * (self.people.max() + 1))
+        return SimulatedDecisions(self.people[seen], self.applications[seen], self.correct[seen])
 
 
 def simulate_decisions(
@@ -185,11 +117,24 @@ def simulated_p_values(
             for condition in taking_part
         }
         for place, pair in enumerate(family):
-            found = _difference(made[pair.condition], made[pair.against], bank.outcomes)
-            p_value = tested_p(found, plan.declared)
-            if p_value is not None and found.value is not None:
-                p_values[k, place] = p_value if found.value > 0 else -p_value
+            p_values[k, place] = _tested_p(made[pair.condition], made[pair.against], bank.outcomes, plan)
     return p_values
+
+
+def _tested_p(
+    first: SimulatedDecisions, other: SimulatedDecisions, outcomes: np.ndarray, plan: PlannedStudy
+) -> float:
+    """The p value of a declared test over all planned looks, negative where the last difference is not above 0."""
+    declared = plan.declared
+    fractions = declared.fractions(declared.looks_at) or (1.0,)
+    found = [_difference(first.share(part), other.share(part), outcomes) for part in fractions]
+    p_values = [tested_p(one, declared) for one in found]
+    p_value = p_values[0]
+    if declared.looks_at:
+        p_value = sequential_p(p_values, fractions, one_sided=declared.one_sided)
+    if p_value is None or found[-1].value is None:
+        return np.nan
+    return p_value if found[-1].value > 0 else -p_value
 
 
 def _difference(advised: SimulatedDecisions, alone: SimulatedDecisions, outcomes: np.ndarray) -> CrossedMeans:

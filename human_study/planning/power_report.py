@@ -9,12 +9,10 @@ import numpy as np
 
 from advisor.simulation.populations import population
 from data.errors import StudyError
+from human_study.planning.people_bank import DecidingPopulation, PeopleBank, draw_bank
 from human_study.planning.power import (
-    DecidingPopulation,
-    PeopleBank,
     PlannedStudy,
     PowerPoint,
-    draw_bank,
     power_curve,
     power_table,
     sample_size,

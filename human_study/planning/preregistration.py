@@ -230,9 +230,7 @@ def _sampling_fields(content: dict[str, Any], n_decisions: int) -> dict[str, str
             else "TO BE COMPLETED: participants a condition (see human-study power)."
         ),
         "Sample size rationale": "TO BE COMPLETED: paste the table that human-study power writes.",
-        "Stopping rule": (
-            "The study is closed when the sample size is reached; results are not looked at to decide when to stop."
-        ),
+        "Stopping rule": declared_analysis(content).stopping_rule,
     }
 
 

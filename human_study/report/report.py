@@ -103,7 +103,7 @@ def write_report(
     Raises StudyError where there is no such study or registration, BundleError where a bundle's tables are gone or
     altered.
     """
-    results = collect_results(store, study_name, kind)
+    results = collect_results(store, study_name, kind).at_planned_look()
     report = compose_report(results, registered)
     content = report_markdown(report) if out.suffix == ".md" else report_html(report)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,9 @@ primary contrast and a family before anybody looks at its data.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -54,6 +55,11 @@ class AnalysisPlan(Section):
     )
     direction: Direction = Field(default="two_sided", description="better: one-sided tests")
     equivalence_margin: float = Field(default=0.05, gt=0, lt=1, description="of balanced accuracy, a share")
+    looks_at: tuple[int, ...] = Field(
+        default=(),
+        max_length=10,
+        description="how many have completed the round at each look, the last at its end",
+    )
     response_times: ResponseTimePolicy = ResponseTimePolicy()
 
     @property
@@ -71,6 +77,12 @@ class AnalysisPlan(Section):
             raise ValueError("a contrast is written twice; the primary belongs to the family already")
         return self
 
+    @model_validator(mode="after")
+    def _looks_rise(self) -> AnalysisPlan:
+        if any(later <= earlier for earlier, later in pairwise((0, *self.looks_at))):
+            raise ValueError("looks_at are numbers of participants, each larger than the one before")
+        return self
+
 
 @dataclass(frozen=True)
 class DeclaredAnalysis:
@@ -82,6 +94,7 @@ class DeclaredAnalysis:
             has one condition.
         direction: "better" tests whether the first condition is more accurate, one-sided.
         equivalence_margin: in balanced accuracy, as a share.
+        looks_at: planned looks, by how many have completed the newest round; () where outcomes are seen at the end.
         response_times: which response times count.
     """
 
@@ -89,12 +102,27 @@ class DeclaredAnalysis:
     family: tuple[Pair, ...]
     direction: Direction
     equivalence_margin: float
+    looks_at: tuple[int, ...]
     response_times: ResponseTimePolicy
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether the tests are one-sided."""
+        return self.direction == "better"
+
+    def fractions(self, looked_at: Sequence[int]) -> tuple[float, ...]:
+        """How much of the planned information (0-1) is there when so many have completed the round."""
+        return tuple(min(1.0, n / self.looks_at[-1]) for n in looked_at)
 
     @property
     def primary(self) -> Pair | None:
         """The contrast that the study is about."""
         return self.family[0] if self.family else None
+
+    @property
+    def stopping_rule(self) -> str:
+        """When outcomes are looked at, in words."""
+        return _stopping_in_words(self.looks_at)
 
     def sentences(self) -> list[str]:
         """The declaration in words, the same in preregistration, report and power."""
@@ -116,9 +144,21 @@ class DeclaredAnalysis:
             f"p values are corrected by Holm's method over this family of {len(self.family)}, in the newest round with "
             "decisions in both conditions of the primary contrast. Earlier rounds, other comparisons and filtered "
             "views are exploratory and are not corrected.",
+            self.stopping_rule,
             f"Equivalence margin: {100 * self.equivalence_margin:g} points of balanced accuracy.",
             _policy_in_words(self.response_times),
         ]
+
+
+def _stopping_in_words(looks_at: tuple[int, ...]) -> str:
+    if not looks_at:
+        return "Stopping rule: none; outcomes by condition are withheld until the study is closed."
+    return (
+        f"Stopping rule: looks when {', '.join(map(str, looks_at))} participants have completed the newest round, the "
+        "last being its planned end; outcomes are shown of those participants only. Error is spent after Lan and "
+        "DeMets in the manner of O'Brien and Fleming; p values are adjusted for the looks, then corrected over the "
+        "family. Intervals are not adjusted."
+    )
 
 
 def _policy_in_words(policy: ResponseTimePolicy) -> str:
@@ -144,6 +184,7 @@ def declared_analysis(content: Mapping[str, Any], seen: Collection[str] = ()) ->
         _family(plan, present),
         plan.direction,
         plan.equivalence_margin,
+        plan.looks_at,
         plan.response_times,
     )
 

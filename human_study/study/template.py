@@ -78,6 +78,7 @@ exclusions:
 #   family: [face against score, face against shuffled]     # left out: face against every other condition
 #   direction: two_sided      # better: one-sided, is the first condition more accurate?
 #   equivalence_margin: 0.05  # of balanced accuracy
+#   looks_at: [100, 200]      # outcomes are shown when so many have completed the round; left out: when it is closed
 #   response_times:           # which count; others still count for accuracy
 #     at_least_ms: 200
 #     at_most_ms: 120000

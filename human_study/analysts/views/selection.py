@@ -84,7 +84,7 @@ class Choice:
 
     def _read(self, state: tuple[object, ...]) -> StudyResults:
         if not self.rounds and not self.conditions:
-            return collect_results(self.store, self.study_name, self.kind)
+            return collect_results(self.store, self.study_name, self.kind).at_planned_look()
         everything = Choice(self.url, self.study_name, self.kind)._results(state)
         return everything.narrowed(self.rounds, self.conditions)
 

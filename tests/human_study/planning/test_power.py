@@ -20,10 +20,10 @@ from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from human_study.analysis.contrasts import contrasts_table
 from human_study.cli import app
+from human_study.planning.people_bank import draw_bank
 from human_study.planning.power import (
     PlannedStudy,
     PowerPoint,
-    draw_bank,
     found_contrasts,
     power_curve,
     sample_size,
@@ -163,6 +163,19 @@ def test_power_is_for_the_primary_contrast_and_groups_are_as_large_as_their_quot
     assert point.n_total == 10 + 20 + 30
     correct = 30 * bank.accuracy(True) + 30 * bank.accuracy(False)
     assert point.cost == pytest.approx(60 * 2.0 + 0.05 * 40 * correct, abs=0.01)
+
+
+def test_planned_looks_find_a_strong_effect_as_often_and_keep_the_level() -> None:
+    plan = plan_of("none", "face", looks_at=[24, 48])
+    nothing = draw_bank(People(), 0.0, np.random.default_rng(0))
+    p_values = np.abs(simulated_p_values(nothing, plan, 24, 300, np.random.default_rng(1)))
+    assert (p_values < 0.05).mean() < 0.05 + 3 * 0.0126  # Monte Carlo error of 300 studies
+    bank = draw_bank(People(), 0.08, np.random.default_rng(0))
+    fixed, looked = (
+        found_contrasts(simulated_p_values(bank, one, 24, 60, np.random.default_rng(2))).mean()
+        for one in (PLAN, plan)
+    )
+    assert abs(fixed - looked) < 0.1
 
 
 def test_a_declared_direction_is_tested_one_sided() -> None:
