@@ -127,6 +127,8 @@ def test_repeated_trials_that_contradict_each_other_are_taken_as_chance(
     shutil.copytree(decided_round.folder, again)
     once = read_trials(again)
     pd.concat([once, once.assign(trial=once["trial"] + 10)]).to_csv(again / "trials.csv", index=False)
+    export = json.loads((again / "export.json").read_text())
+    (again / "export.json").write_text(json.dumps(export | {"n_trials": 20}))
     first = decided_round.by_smiles()
     trials = pd.concat([decided_round.trials, decided_round.trials.assign(trial=once["trial"] + 10)])
     both = DecidedRound(decided_round.task, decided_round.bundle, again, trials)
