@@ -86,13 +86,3 @@ class StudyEvent(Record):
     detail: Annotated[str, Meaning("particulars", unit="JSON")] = "{}"
     n_began: Annotated[int, Field(ge=0), Meaning("how many had begun by then, of the kind it recruits")] = 0
     happened_at: Annotated[AwareDatetime, Meaning("when it happened", "UTC")] = Field(default_factory=now)
-
-
-ANALYSIS_RECORDS: tuple[type[Record], ...] = (
-    CodeBookEntry,
-    ReasonCode,
-    ExportFolder,
-    TrainingRun,
-    Erasure,
-    StudyEvent,
-)

@@ -1,11 +1,16 @@
 """What is wrong with a key or an option, in words: one way for study files and for `--set`."""
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from data.nearest import nearest
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The word of `known` that `word` most likely stands for, or None where nothing is near."""
+    found = difflib.get_close_matches(str(word), [str(entry) for entry in known], n=1, cutoff=0.5)
+    return found[0] if found else None
 
 
 def instead_of(wrong: str, right: Iterable[str]) -> str:

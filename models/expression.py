@@ -6,8 +6,6 @@ other, or on the same skin, are coupled: the more one does, the less the other c
 eye on sheets of extreme expressions, after the Facial Action Coding System (Ekman, Friesen, Hager 2002).
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -40,12 +38,12 @@ COUPLINGS: tuple[tuple[tuple[str, float], ...], ...] = (
 )
 
 
-def coupling_matrix(axes: Sequence[str] = EXPRESSION_AXES) -> Tensor:
+def coupling_matrix() -> Tensor:
     """The couplings as float [C, 2 K]: what each axis takes up by its positive side, then by its negative one."""
-    matrix = torch.zeros(len(COUPLINGS), 2 * len(axes))
+    matrix = torch.zeros(len(COUPLINGS), 2 * len(EXPRESSION_AXES))
     for row, members in zip(matrix, COUPLINGS, strict=True):
         for axis, share in members:
-            row[axes.index(axis) + (len(axes) if share < 0 else 0)] = abs(share)
+            row[EXPRESSION_AXES.index(axis) + (len(EXPRESSION_AXES) if share < 0 else 0)] = abs(share)
     return matrix
 
 

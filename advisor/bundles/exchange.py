@@ -24,7 +24,6 @@ from data.formats.delimited_text import MISSING_WORDS
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 
-TRIAL_COLUMNS = ("participant", "trial", "condition", "application_id", "image", "score")
 CHOICES = ("approve", "deny")
 MAX_NAMED_LINES = 50
 

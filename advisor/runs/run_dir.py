@@ -31,10 +31,10 @@ def git_revision() -> str:
         return "unknown"
 
 
-def next_run_folder(parent: Path = RUNS_FOLDER) -> Path:
+def next_run_folder() -> Path:
     """The next free numbered folder, such as var/runs/00007."""
-    numbers = [int(path.name) for path in parent.glob("[0-9]*") if path.name.isdigit()]
-    return parent / f"{max(numbers, default=-1) + 1:05d}"
+    numbers = [int(path.name) for path in RUNS_FOLDER.glob("[0-9]*") if path.name.isdigit()]
+    return RUNS_FOLDER / f"{max(numbers, default=-1) + 1:05d}"
 
 
 class RunDirectory:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from data.errors import SetupError, StoreError
-from data.nearest import nearest
+from data.said_wrong import nearest
 
 # Not alembic's own default: Optuna keeps its studies in the same database and takes `alembic_version`.
 VERSION_TABLE = "countenance_schema"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Connection, Double, Select, Table, case, func, select
@@ -70,7 +70,6 @@ class Frames(Transactions):
         *,
         kind: ParticipantKind,
         columns: Sequence[str] | None = None,
-        split: Literal["train", "test"] | None = None,
         participant_key: str | None = None,
     ) -> pd.DataFrame:
         """One row a decision, by participant and position; people and simulated are never mixed.
@@ -86,9 +85,6 @@ class Frames(Transactions):
         people = [_person.study_name == study_name, _person.kind == kind]
         if participant_key is not None:
             people.append(_person.participant_key == participant_key)
-        trials: list[ColumnElement[bool]] = [_of_people(sql_tables.trial, people)]
-        if split is not None:
-            trials.append(_trial.split == split)
 
         with self._reading() as connection:
             find_study(connection, study_name)
@@ -102,7 +98,12 @@ class Frames(Transactions):
 
             decisions = read(sql_tables.decision, [_of_people(sql_tables.decision, people)])
             initial = read(sql_tables.initial_decision, [_of_people(sql_tables.initial_decision, people)])
-            shown = read(sql_tables.trial, trials, _trial.participant_key, _trial.position)
+            shown = read(
+                sql_tables.trial,
+                [_of_people(sql_tables.trial, people)],
+                _trial.participant_key,
+                _trial.position,
+            )
             frame = read(sql_tables.participant, people, _person.created_at, _person.participant_key)
         frame = frame.merge(shown, on="participant_key")
         frame = frame.merge(decisions, on="trial_key").merge(initial, how="left", on="trial_key")
@@ -126,14 +127,9 @@ class Frames(Transactions):
             find_study(connection, study_name)
             return _status_counts(connection, study_name, kind)
 
-    def answers_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
-        """The newest answer to each question: participant_key, kind, question, value, is_correct,
-        answered_at. `attempts_frame` has the earlier ones too."""
-        answers = self.attempts_frame(study_name, kind=kind)
-        return answers.drop_duplicates(["participant_key", "question"], keep="last", ignore_index=True)
-
     def attempts_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
-        """Every answer in the order of writing, those that a later one superseded too; as `answers_frame`."""
+        """Every answer in the order of writing, those that a later one superseded too: participant_key, kind,
+        question, value, is_correct, answered_at."""
         with self._reading() as connection:
             find_study(connection, study_name)
             return _happenings_frame(connection, sql_tables.answer, study_name, kind)

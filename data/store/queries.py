@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Select, Table, func, insert, select
 from data.admission import Occupancy
 from data.analysis_records import StudyEvent, StudyEventKind
 from data.errors import StoreError, StudyError
-from data.nearest import nearest
 from data.records import (
     Bundle,
     Participant,
@@ -23,6 +22,7 @@ from data.records import (
     StudyRound,
     Trial,
 )
+from data.said_wrong import nearest
 from data.store import sql_tables
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)

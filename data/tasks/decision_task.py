@@ -8,7 +8,7 @@ import pandas as pd
 
 from data.errors import TaskError
 from data.formats.value_format import number_text, value_word, with_unit
-from data.nearest import nearest
+from data.said_wrong import nearest
 from data.tasks.table import read_table
 from data.tasks.task_file import TaskFile
 from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash

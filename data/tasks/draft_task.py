@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from data.errors import TaskError
 from data.formats.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
-from data.nearest import nearest
+from data.said_wrong import nearest
 from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by
 from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts
 from data.tasks.task_file import TaskFile

@@ -21,7 +21,7 @@ from data.formats.delimited_text import (
     n_named,
     separator_of,
 )
-from data.nearest import nearest
+from data.said_wrong import nearest
 from data.tasks.task_file import Column, TaskFile
 
 WORD_OF_SEPARATOR = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

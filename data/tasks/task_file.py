@@ -132,11 +132,6 @@ class TaskFile(Section):
         ]
 
     @property
-    def protected_columns(self) -> list[str]:
-        """What is kept for audits and reaches neither machine nor participant, in file order."""
-        return self._with_role("protected")
-
-    @property
     def value_columns(self) -> list[str]:
         """Every column that is read into a table of applications, in file order."""
         return self._with_role("feature", "human_only", "protected", "price")

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from data.errors import TaskError
 from data.formats.yaml_text import read_yaml_text
-from data.nearest import nearest
+from data.said_wrong import nearest
 from data.tasks.task_file import Section, TaskFile, Text
 
 

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from data.formats.yaml_text import read_yaml_text
-from data.nearest import nearest
+from data.said_wrong import nearest
 from data.tasks.task_file import Choices, Column, Decimal, Kind, Outcome, Role, Separator, TaskFile
 
 KEYS_OF_SECTION: dict[str, list[str]] = {

@@ -17,9 +17,3 @@ def safe_cell(value: object) -> str:
     if isinstance(value, str):
         return f"'{value}" if value.lstrip("'").startswith(_FORMULA_STARTS) else value
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def plain_cell(cell: str) -> str:
-    """The text that `safe_cell` was given."""
-    bare = cell.lstrip("'")
-    return cell[1:] if cell.startswith("'") and bare.startswith(_FORMULA_STARTS) else cell

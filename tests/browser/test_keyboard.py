@@ -41,7 +41,7 @@ def test_every_step_and_every_kind_of_trial_can_be_done_by_keys_alone(
         assert set(decisions["confidence"].dropna()) == {0.5}
         assert decisions["initial_choice"].notna().sum() == 5
         assert list(decisions["reason"].dropna()) == [walk.reason] * 2
-        answers = store.answers_frame("tiny_study", kind="simulated")
+        answers = store.attempts_frame("tiny_study", kind="simulated")
         own = answers[answers["participant_key"] == person.participant_key].set_index("question")
     assert own.loc[own["kind"] == "comprehension", "is_correct"].all()
     assert own.loc["age", "value"] == "44"

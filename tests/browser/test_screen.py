@@ -213,6 +213,6 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         page.wait_for_timeout(500)
         page.locator("[data-testid=stFormSubmitButton] button").click()
         page.locator(".code").wait_for()
-        answers = store.answers_frame("tiny_study", kind="simulated")
+        answers = store.attempts_frame("tiny_study", kind="simulated")
         own = answers[answers["participant_key"] == person.participant_key].set_index("question")["value"]
     assert own[["strategy", "age"]].tolist() == ["By the income.", "44"]

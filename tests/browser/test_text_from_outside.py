@@ -15,9 +15,9 @@ from playwright.sync_api import BrowserContext, Page
 from data.analysis_records import CodeBookEntry
 from data.records import Answer
 from data.store.decision_store import DecisionStore
-from human_study.presentation.csv_cells import plain_cell
 from human_study.report.report import write_report
 from tests.browser.analyst_visit import ServedAnalysts, entered, rows, settled, turn_to
+from tests.support.plain_cells import plain_cell
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 from tests.support.served_study import wait_until
 from tests.support.tiny_study import write_task

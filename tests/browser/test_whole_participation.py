@@ -114,7 +114,7 @@ def test_what_was_answered_is_in_the_store(
     assert decisions.loc[decisions["trial_kind"] == "attention", "confidence"].isna().all()
     assert list(decisions["reason"].dropna()) == [walk.reason] * 2
     assert (decisions["followup_time_ms"].dropna() > 0).all()
-    answers = store.answers_frame("tiny_study", kind="simulated")
+    answers = store.attempts_frame("tiny_study", kind="simulated")
     own = answers[answers["participant_key"] == person.participant_key].set_index("question")
     assert own.loc[own["kind"] == "comprehension", "is_correct"].all()
     assert own.loc["age", "value"] == "44"

@@ -219,7 +219,10 @@ class Warp:
         return np.concatenate([landmarks, centre + (oval - centre) * 1.25, centre + (oval - centre) * 1.6])
 
 
-def _spline_operator(anchors: Array, queries: Array, smoothness: float = 1e-6) -> NDArray[np.float32]:
+SMOOTHNESS = 1e-6  # of the spline, an anchor
+
+
+def _spline_operator(anchors: Array, queries: Array) -> NDArray[np.float32]:
     """Linear map [Q, N] from offsets at anchors [N, 2] to a thin-plate spline at queries [Q, 2]."""
 
     def kernel(a: Array, b: Array) -> Array:
@@ -230,7 +233,7 @@ def _spline_operator(anchors: Array, queries: Array, smoothness: float = 1e-6) -
     n = len(anchors)
     affine = np.c_[np.ones(n), anchors]
     system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = kernel(anchors, anchors) + smoothness * n * np.eye(n)
+    system[:n, :n] = kernel(anchors, anchors) + SMOOTHNESS * n * np.eye(n)
     system[:n, n:], system[n:, :n] = affine, affine.T
     solved = np.linalg.inv(system)[:, :n]
     return (np.c_[kernel(queries, anchors), np.ones(len(queries)), queries] @ solved).astype(np.float32)

@@ -61,6 +61,9 @@ class FaceTrainingOptions(BaseModel):
     seed: int = 0
 
 
+N_MEASURED = 200  # held-out images
+
+
 def train_faces(
     corpus: Path, out: Path, options: FaceTrainingOptions | None = None, initial: Path | None = None
 ) -> dict[str, float]:
@@ -253,9 +256,9 @@ class _Run:
         return pictures, (codes, expressions)
 
     @torch.no_grad()
-    def _measure(self, n_images: int = 200) -> dict[str, float]:
+    def _measure(self) -> dict[str, float]:
         drawn, pictures = [], []
-        n_images = min(n_images, len(self.data.held_out.images))
+        n_images = min(N_MEASURED, len(self.data.held_out.images))
         for chosen in np.array_split(np.arange(n_images), -(-n_images // 20)):
             picture, known = self._tensors(list(_take(self.data.held_out, chosen)))
             with self.accelerator.autocast():

@@ -94,8 +94,9 @@ def test_scores_are_the_machines_and_know_nothing_protected(
     model = RiskModel.fit(applications)
     expected = model.score(applications.frame.loc[bundle.applications.index])
     assert bundle.applications["score"].to_numpy() == pytest.approx(expected, abs=1e-5)
-    assert task.protected_columns
-    assert not set(model.standardiser.column_of_feature) & set(task.protected_columns)
+    protected = {name for name, column in task.columns.items() if column.role == "protected"}
+    assert protected
+    assert not set(model.standardiser.column_of_feature) & protected
 
 
 def test_pictures_are_rgb_of_the_generators_size(bundle: Bundle) -> None:

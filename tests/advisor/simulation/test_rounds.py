@@ -127,8 +127,8 @@ def test_a_run_says_what_it_learned_of_people_in_tables_and_predicts_before_it_i
     faces = pd.read_csv(run / "face_readings.csv")
     assert faces["approve_probability"].between(0, 1).all()
     with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
-        trained_on = store.decisions_frame(STUDY_NAME, kind="simulated", split="train")
-    trained_on = trained_on[trained_on["round_number"] == 0]
+        trained_on = store.decisions_frame(STUDY_NAME, kind="simulated")
+    trained_on = trained_on[(trained_on["round_number"] == 0) & (trained_on["split"] == "train")]
     held_out = (run / "held_out_decisions.csv").read_text()
     assert not any(key in held_out for key in trained_on["participant_key"].unique())
     assert set(faces["image_sha256"]) == set(trained_on["image_sha256"])

@@ -147,7 +147,7 @@ def test_every_attempt_at_a_question_is_kept(store: DecisionStore) -> None:
         store.add_answers([answer])
     attempts = store.attempts_frame(STUDY.name, kind="people")
     assert [bool(value) for value in attempts["is_correct"]] == [False, True]
-    (row,) = store.answers_frame(STUDY.name, kind="people").to_dict("records")
+    (row,) = store.attempts_frame(STUDY.name, kind="people").to_dict("records")
     assert (row["kind"], row["value"]) == ("comprehension", "never")
 
 
@@ -179,7 +179,7 @@ def test_an_older_database_keeps_every_row(store_url: str) -> None:
         assert (row["choice"], row["n_stages"], row["initial_choice"]) == ("deny", 1, None)
         participant = store.participant("p")
         assert participant.ended_at == participant.completed_at is not None
-        assert store.answers_frame("old", kind="people")["kind"].tolist() == ["questionnaire"]
+        assert store.attempts_frame("old", kind="people")["kind"].tolist() == ["questionnaire"]
     engine = database.open_engine(store_url)
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":

@@ -25,7 +25,7 @@ from human_study.analysis.study_results import collect_results
 from human_study.dataset.export import export_study
 from human_study.dataset.import_data_set import import_data_set
 from human_study.dataset.psych_ds import read_table, table_names
-from human_study.presentation.csv_cells import plain_cell, safe_cell
+from human_study.presentation.csv_cells import safe_cell
 from tests.support.analysed_study import (
     CORRECT_OF_TEN,
     STUDY,
@@ -33,6 +33,7 @@ from tests.support.analysed_study import (
     build_known_study,
     create_study,
 )
+from tests.support.plain_cells import plain_cell
 
 # Terms of schema.org/PropertyValue that we use; the validator warns of others.
 PROPERTY_VALUE_TERMS = {"@type", "name", "description", "unitText"}
