@@ -19,13 +19,15 @@ class Occupancy:
     """Who is in a round while a participant is being added and no other one can be.
 
     `counts`: condition → participants who are active or completed. `taken_slots`: condition → their slots.
-    `conditions`: condition → its quota and status, where it has any.
+    `admitted`: condition → participants whatever became of them. `conditions`: condition → its quota and status,
+    where it has any.
     """
 
     study_round: StudyRound
     counts: dict[str, int]
     taken_slots: dict[str, set[int]]
     conditions: dict[str, StudyCondition]
+    admitted: dict[str, int]
 
     def takes(self, condition: str) -> bool:
         """Whether the condition is open and its quota is not filled."""

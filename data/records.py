@@ -155,6 +155,9 @@ class StudyRound(Record):
     study_name: Annotated[str, Meaning("name of the study", primary_key=True, references="study.name")]
     round_number: Annotated[int, Meaning("0 for the first round", primary_key=True)]
     bundle_hash: BundleHash
+    allocation_seed: Annotated[
+        int | None, Meaning("seed of the permuted blocks by which participants get their conditions")
+    ] = None
     started_at: Annotated[AwareDatetime, Meaning("when the round started", "UTC")] = Field(
         default_factory=now
     )

@@ -132,11 +132,12 @@ def find_occupancy(connection: Connection, current: StudyRound, kind: Participan
     """Who of a kind is active in or has completed a round, by condition, and what conditions take."""
     columns = sql_tables.participant.c
     query = (
-        select(columns.condition, columns.slot)
+        select(columns.condition, columns.slot, columns.status)
         .where(columns.study_name == current.study_name, columns.round_number == current.round_number)
-        .where(columns.kind == kind, columns.status.in_(("active", "completed")))
+        .where(columns.kind == kind)
     )
-    rows = connection.execute(query).all()
+    admitted = connection.execute(query).all()
+    rows = [row for row in admitted if row.status in ("active", "completed")]
     taken_slots: dict[str, set[int]] = {}
     for row in rows:
         if row.slot is not None:
@@ -146,6 +147,7 @@ def find_occupancy(connection: Connection, current: StudyRound, kind: Participan
         counts=dict(Counter(row.condition for row in rows)),
         taken_slots=taken_slots,
         conditions={found.condition: found for found in find_conditions(connection, current.study_name)},
+        admitted=dict(Counter(row.condition for row in admitted)),
     )
 
 

@@ -1,6 +1,7 @@
 """The part of the store that knows studies, the bundles they serve, and their rounds."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -192,7 +193,12 @@ class Studies(Transactions):
             if rounds and rounds[-1].bundle_hash == bundle_hash and not again:
                 return rounds[-1].round_number
             require_nobody_erased(connection, bundle)
-            started = StudyRound(study_name=study_name, round_number=len(rounds), bundle_hash=bundle_hash)
+            started = StudyRound(
+                study_name=study_name,
+                round_number=len(rounds),
+                bundle_hash=bundle_hash,
+                allocation_seed=secrets.randbits(31),
+            )
             connection.execute(insert(sql_tables.study_round).values(started.model_dump()))
             return started.round_number
 

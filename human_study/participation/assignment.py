@@ -1,11 +1,18 @@
-"""Which condition a new participant gets, and with it the trials they will see.
+"""Which condition a new participant gets, and with it the trials they will see: random permuted blocks.
 
-Runs inside the store's transaction, so what it is told about the others is what is true.
+The order of a round's conditions is fixed by the seed that is stored with the round: blocks in which every condition
+stands in proportion to its share, each block shuffled, of sizes drawn at random so that nobody can tell the next one.
+Who leaves is not replaced in the same condition, so that leaving cannot steer who comes in.
+
+Runs inside the store's transaction, so what it is told about the others is what is true, however many arrive at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import lcm
 
 import numpy as np
 
@@ -13,31 +20,44 @@ from advisor.bundles.bundle import Condition
 from data.admission import Occupancy
 from data.errors import StudyError
 
+LARGEST_SHUFFLED = 12  # places; a larger block only where the shares need one
+_FINEST_SHARE = 20
 
-def choose_condition(
-    shares: Mapping[Condition, float], occupancy: Occupancy, rng: np.random.Generator
-) -> Condition:
-    """The open condition that is furthest behind its share; a tie is broken at random.
+
+def choose_condition(shares: Mapping[Condition, float], occupancy: Occupancy) -> Condition:
+    """The next condition in the round's order that is open and has room.
 
     Args:
         shares: condition → its share of the participants, as a positive weight.
-        occupancy: who is active in or through with the round, and which conditions take more.
-        rng: breaks ties.
+        occupancy: who has been admitted to the round, its seed, and which conditions take more.
 
-    Returns:
-        Of the conditions that are open and have room, the one whose count after one more participant is
-        smallest in relation to its share.
+    A condition that was closed or full for a while catches up: its places in the order are still there.
 
     Raises:
         StudyError: every condition is closed or full.
     """
-    load = {
-        condition: (occupancy.counts.get(condition, 0) + 1) / share
-        for condition, share in shares.items()
-        if occupancy.takes(condition)
-    }
-    if not load:
+    taking = {condition for condition in shares if occupancy.takes(condition)}
+    if not taking:
         raise StudyError("every condition of this study is closed or full; raise a quota, or open one")
-    lightest = min(load.values())
-    lightest_ones = [condition for condition, value in load.items() if np.isclose(value, lightest)]
-    return lightest_ones[int(rng.integers(len(lightest_ones)))]
+    passed: Counter[str] = Counter()
+    seed = occupancy.study_round.allocation_seed or 0  # rounds begun before seeds were stored
+    order = allocation_order(shares, np.random.default_rng([seed, occupancy.study_round.round_number]))
+    while True:
+        condition = next(order)
+        passed[condition] += 1
+        if condition in taking and passed[condition] > occupancy.admitted.get(condition, 0):
+            return condition
+
+
+def allocation_order(shares: Mapping[Condition, float], rng: np.random.Generator) -> Iterator[Condition]:
+    """Conditions in the order of arrival, without end: permuted blocks of one to three times the smallest size."""
+    conditions = sorted(shares)
+    least = min(shares.values())
+    parts = [Fraction(shares[condition] / least).limit_denominator(_FINEST_SHARE) for condition in conditions]
+    multiple = lcm(*(part.denominator for part in parts))
+    block = [c for c, part in zip(conditions, parts, strict=True) for _ in range(int(part * multiple))]
+    most = max(1, min(3, LARGEST_SHUFFLED // len(block)))
+    while True:
+        shuffled = block * int(rng.integers(1, most + 1))
+        rng.shuffle(shuffled)
+        yield from shuffled

@@ -73,7 +73,7 @@ class Participations:
     def _plan(self, occupancy: Occupancy) -> ParticipantPlan:
         # Asked for inside the transaction, so that trials and round cannot be of different bundles.
         served = self._bundles.served(occupancy.study_round.bundle_hash)
-        condition = choose_condition(self._study.shares, occupancy, self._rng)
+        condition = choose_condition(self._study.shares, occupancy)
         slot = occupancy.free_slot(condition)
         return ParticipantPlan(condition, self._bundles.drawn(served, condition, slot, self._rng), slot)
 

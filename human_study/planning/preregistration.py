@@ -200,8 +200,9 @@ def _design_fields(content: dict[str, Any]) -> dict[str, str]:
             f"with either outcome. {stages}"
         ),
         "Randomization": (
-            "Each new participant gets the condition that is furthest behind its share, ties broken at random; "
-            "applications and identities are drawn at random."
+            "Random permuted blocks within each round, in proportion to the shares of the conditions, of varying "
+            "size and from a stored seed; whoever leaves is not replaced in the same condition. Applications and "
+            "identities are drawn at random."
         ),
     }
 
