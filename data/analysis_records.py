@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from data.records import Meaning, ParticipantKey, ParticipantKind, Record, StudyName, new_key, now
+from data.records import ParticipantKey, ParticipantKind, StudyName
+from data.stored_record import Meaning, Record, new_key, now
 
 StudyEventKind = Literal["closed", "opened", "changed", "exported", "trained"]
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pandas as pd
 from pydantic import AwareDatetime
 
-from data.records import STORED_RECORDS, Meaning, Record
+from data.records import STORED_RECORDS
+from data.stored_record import Meaning, Record
 
 
 @dataclass(frozen=True)

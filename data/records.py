@@ -1,19 +1,16 @@
 """Every stored record, declared once: name, type, unit and meaning of each field.
 
 The tables of the database (`data.store.sql_tables`) and the codebook (`data.codebook`) derive from these
-declarations. Records are immutable; what is written is a record, what is read is an equal one. Keys are
-random url-safe tokens and carry nothing; times are UTC.
+declarations; what they share is in `data.stored_record`.
 """
 
 import json
-import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from data.errors import StudyError
+from data.stored_record import Meaning, Record, new_key, now
 
 ParticipantKind = Literal["people", "simulated"]
 ParticipantStatus = Literal["active", "completed", "returned", "timed_out", "screened_out"]
@@ -22,58 +19,6 @@ Choice = Literal["approve", "deny"]
 TrialKind = Literal["main", "practice", "attention", "repeated"]
 # "initial" is the answer before the advice in a two-stage trial; the decision itself is always "final".
 Stage = Literal["initial", "final"]
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a stored field means, its unit, and its place among the tables."""
-
-    text: str
-    unit: str = ""
-    primary_key: bool = False
-    references: str | None = None  # "record.field" of another record
-
-
-def new_key() -> str:
-    """A random url-safe token of 128 bits."""
-    return secrets.token_urlsafe(16)
-
-
-def now() -> datetime:
-    """The present time, in UTC."""
-    return datetime.now(UTC)
-
-
-def storable_text(text: str) -> str:
-    """Text as both databases can hold it, unchanged where they can.
-
-    PostgreSQL holds no NUL, and neither holds half of a surrogate pair; a browser can send both, a command line and
-    a file the latter.
-    """
-    if text.isascii() and "\x00" not in text:
-        return text
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
-class Record(BaseModel):
-    """What all stored records share: they are immutable, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _storable(cls, value: Any) -> Any:
-        return storable_text(value) if isinstance(value, str) else value
-
-
-def without_database(study_file: str) -> str:
-    """A stored study file without the URL of its database; as it is where it names none or cannot be read."""
-    if '"database"' not in study_file:
-        return study_file
-    try:
-        return json.dumps({key: value for key, value in _content(study_file).items() if key != "database"})
-    except StudyError:
-        return study_file
 
 
 def _content(study_file: str) -> dict[str, Any]:
@@ -90,6 +35,10 @@ StudyName = Annotated[str, Meaning("name of the study", references="study.name")
 BundleHash = Annotated[str, Meaning("hash of the advice bundle", references="bundle.bundle_hash")]
 ParticipantKey = Annotated[
     str, Meaning("random key of the participant", references="participant.participant_key")
+]
+# Of records of which a participant has one at most.
+SoleParticipantKey = Annotated[
+    str, Meaning("random key of the participant", primary_key=True, references="participant.participant_key")
 ]
 
 
@@ -114,7 +63,13 @@ class Study(Record):
     @classmethod
     def _without_its_database(cls, study_file: str) -> str:
         # The URL may hold a password. Versions before stored it, so that it is dropped on the way out, too.
-        return without_database(study_file)
+        if '"database"' not in study_file:
+            return study_file
+        try:
+            content = _content(study_file)
+        except StudyError:
+            return study_file
+        return json.dumps({key: value for key, value in content.items() if key != "database"})
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -228,10 +183,7 @@ class EarlierSession(Record):
 class Recruitment(Record):
     """The one place of a participant's id elsewhere; read only for bonuses, duplicates and erasure."""
 
-    participant_key: Annotated[
-        str,
-        Meaning("random key of the participant", primary_key=True, references="participant.participant_key"),
-    ] = ""
+    participant_key: SoleParticipantKey = ""
     study_name: StudyName = ""
     platform: Annotated[str, Meaning("the platform that recruited the participant")]
     external_id: Annotated[str, Meaning("the participant's id on that platform")]
@@ -339,10 +291,7 @@ class Event(Record):
 class Bonus(Record):
     """What a participant was listed to be paid beyond the base, so that nobody is listed twice."""
 
-    participant_key: Annotated[
-        str,
-        Meaning("random key of the participant", primary_key=True, references="participant.participant_key"),
-    ]
+    participant_key: SoleParticipantKey
     amount: Annotated[float, Field(ge=0), Meaning("the bonus", "currency of the study")]
     currency: Annotated[str, Meaning("currency, as three letters", "ISO 4217")]
     n_correct: Annotated[int, Field(ge=0), Meaning("correct decisions that the bonus is for")]

@@ -15,7 +15,7 @@ from advisor.publishing.bundle_faces import Advice, draw_identities, risk_to_smi
 from advisor.publishing.exploration import Menu, only_exploit
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import git_revision
-from data.records import now
+from data.stored_record import now
 from data.tasks.applications import Applications, draw_pool
 from models.face_generator import FaceGenerator
 

@@ -13,8 +13,9 @@ from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import HELD_OUT_FILE, PARTICIPANTS_FILE
 from data.analysis_records import TrainingRun
 from data.errors import PublicationRefusedError, SetupError, StoreError, TrainingError
-from data.records import ParticipantKind, new_key
+from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
+from data.stored_record import new_key
 
 
 class RunParticipants(BaseModel):

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 
 from data.analysis_records import Erasure, ExportFolder, StudyEventKind, TrainingRun
 from data.errors import ErasedParticipantError, SetupError, StoreError
-from data.records import Participant, ParticipantKind, Recruitment, Study, now
+from data.records import Participant, ParticipantKind, Recruitment, Study
 from data.store import sql_tables
 from data.store.database import compact, overwrite_what_is_deleted
 from data.store.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
 from data.store.queries import find_study, note_study_event, read_records, write_records
 from data.store.transactions import Transactions
+from data.stored_record import now
 
 
 class Erasures(Transactions):

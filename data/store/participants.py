@@ -21,8 +21,6 @@ from data.records import (
     ParticipantKind,
     ParticipantStatus,
     Recruitment,
-    new_key,
-    now,
 )
 from data.store import sql_tables
 from data.store.erasure import require_not_erased
@@ -39,6 +37,7 @@ from data.store.queries import (
     write_records,
 )
 from data.store.transactions import Transactions
+from data.stored_record import new_key, now
 
 
 class Participants(Transactions):
@@ -151,18 +150,13 @@ class Participants(Transactions):
         Older ones stop working; `participant_by_earlier_session` still knows whose they were.
         """
         token = secrets.token_urlsafe(32)
-        columns = sql_tables.participant.c
         with self._writing() as connection:
             before = find_participant(connection, participant_key, lock=True).session_token_hash
             if before is not None:
                 replaced = EarlierSession(session_token_hash=before, participant_key=participant_key)
                 write_records(connection, sql_tables.earlier_session, [replaced])
                 self._note_move(connection, participant_key)
-            connection.execute(
-                update(sql_tables.participant)
-                .where(columns.participant_key == participant_key)
-                .values(session_token_hash=token_hash(token))
-            )
+            _change(connection, participant_key, session_token_hash=token_hash(token))
         return token
 
     def take_lease(self, participant_key: str, lease_id: str) -> None:
@@ -171,12 +165,10 @@ class Participants(Transactions):
         Every open page (a tab, a window, a device) has a lease. Where it is another than before, the move is an
         event, MOVED_LEASE, whose detail names the trial that was due then.
         """
-        columns = sql_tables.participant.c
-        statement = update(sql_tables.participant).where(columns.participant_key == participant_key)
         with self._writing() as connection:
             before = find_participant(connection, participant_key, lock=True).lease_id
             if before != lease_id:
-                connection.execute(statement.values(lease_id=lease_id, last_seen_at=now()))
+                _change(connection, participant_key, lease_id=lease_id, last_seen_at=now())
                 if before is not None:
                     self._note_move(connection, participant_key)
 
@@ -202,7 +194,8 @@ class Participants(Transactions):
 
     def touch(self, participant_key: str) -> None:
         """Note that the participant was heard of just now."""
-        self._set(participant_key, last_seen_at=now())
+        with self._writing() as connection:
+            _change(connection, participant_key, last_seen_at=now())
 
     def set_step(self, participant_key: str, step: str, *, consented: bool = False) -> None:
         """Note the step that the participant is at now, as an event too; `consented`: consent led to it."""
@@ -212,13 +205,8 @@ class Participants(Transactions):
             values["consented_at"] = moment
         detail = json.dumps({"step": step})
         moved = Event(participant_key=participant_key, kind="step", detail=detail, happened_at=moment)
-        columns = sql_tables.participant.c
-        statement = (
-            update(sql_tables.participant).where(columns.participant_key == participant_key).values(values)
-        )
         with self._writing() as connection:
-            if connection.execute(statement).rowcount == 0:
-                raise unknown_participant()
+            _change(connection, participant_key, **values)
             write_records(connection, sql_tables.event, [moved])
 
     def set_status(self, participant_key: str, status: ParticipantStatus) -> None:
@@ -236,12 +224,7 @@ class Participants(Transactions):
             if present in FINAL_STATUSES and present != status:
                 raise StoreError(f"the participation is {present}, which is final; it cannot become {status}")
             if present != status:
-                columns = sql_tables.participant.c
-                connection.execute(
-                    update(sql_tables.participant)
-                    .where(columns.participant_key == participant_key)
-                    .values(values)
-                )
+                _change(connection, participant_key, **values)
 
     def release_timed_out(
         self, study_name: str, older_than: timedelta, began_before: timedelta | None = None
@@ -300,11 +283,9 @@ class Participants(Transactions):
                 if written.one_or_none() is None:
                     raise StoreError("a bonus was listed for payment by somebody else just now; list again")
 
-    def _set(self, participant_key: str, **values: Any) -> None:
-        columns = sql_tables.participant.c
-        statement = (
-            update(sql_tables.participant).where(columns.participant_key == participant_key).values(values)
-        )
-        with self._writing() as connection:
-            if connection.execute(statement).rowcount == 0:
-                raise unknown_participant()
+
+def _change(connection: Connection, participant_key: str, **values: Any) -> None:
+    """Write fields of one participant. Raises StoreError where the key is unknown."""
+    is_known = sql_tables.participant.c.participant_key == participant_key
+    if connection.execute(update(sql_tables.participant).where(is_known).values(values)).rowcount == 0:
+        raise unknown_participant()

@@ -15,7 +15,6 @@ from data.records import (
     Bundle,
     Participant,
     ParticipantKind,
-    Record,
     Recruitment,
     Study,
     StudyCondition,
@@ -24,6 +23,7 @@ from data.records import (
 )
 from data.said_wrong import nearest
 from data.store import sql_tables
+from data.stored_record import Record
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 

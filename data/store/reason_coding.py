@@ -11,10 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from data.analysis_records import CodeBookEntry, ReasonCode
 from data.codebook import record_name
 from data.errors import StoreError
-from data.records import ParticipantKind, Record
+from data.records import ParticipantKind
 from data.store import sql_tables
 from data.store.queries import find_study, read_records, write_records
 from data.store.transactions import Transactions
+from data.stored_record import Record
 
 
 class ReasonCodes(Transactions):

@@ -32,14 +32,13 @@ from data.records import (
     Event,
     InitialDecision,
     Participant,
-    Record,
     Recruitment,
     Study,
     StudyCondition,
     StudyRound,
     Trial,
-    storable_text,
 )
+from data.stored_record import Record, storable_text
 
 
 class StorableText(TypeDecorator[str]):

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from data.analysis_records import StudyEvent
 from data.errors import StoreError, StudyError
-from data.records import Bundle, Study, StudyCondition, StudyRound, now
+from data.records import Bundle, Study, StudyCondition, StudyRound
 from data.store import sql_tables
 from data.store.queries import (
     find_conditions,
@@ -21,6 +21,7 @@ from data.store.queries import (
     require_nobody_erased,
 )
 from data.store.transactions import Transactions
+from data.stored_record import now
 
 
 class Studies(Transactions):

@@ -6,10 +6,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Table, exists, select, update
 
 from data.errors import StudyError
-from data.records import Answer, Choice, Decision, Event, InitialDecision, Participant, Stage, Trial, now
+from data.records import Answer, Choice, Decision, Event, InitialDecision, Participant, Stage, Trial
 from data.store import sql_tables
 from data.store.queries import find_first_unanswered, find_study, read_records, write_records
 from data.store.transactions import Transactions
+from data.stored_record import now
 
 Outcome = Literal["recorded", "already", "refused"]
 Choosing = Decision | InitialDecision

@@ -26,10 +26,8 @@ from data.records import (
     Decision,
     Event,
     InitialDecision,
-    Meaning,
     Participant,
     ParticipantKind,
-    Record,
     Study,
     StudyCondition,
     StudyRound,
@@ -37,6 +35,7 @@ from data.records import (
 )
 from data.records import Bundle as BundleRecord
 from data.store.decision_store import DecisionStore
+from data.stored_record import Meaning, Record
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.dataset.psych_ds import DataTable, write_data_set
 

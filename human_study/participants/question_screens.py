@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from data.records import Answer, Participant, storable_text
+from data.records import Answer, Participant
+from data.stored_record import storable_text
 from human_study.study.messages import Messages
 from human_study.study.questions import (
     MAX_ANSWER_LENGTH,

@@ -13,8 +13,9 @@ import numpy as np
 
 from data.admission import Occupancy, ParticipantPlan
 from data.errors import StudyError
-from data.records import Answer, Event, Participant, Recruitment, now
+from data.records import Answer, Event, Participant, Recruitment
 from data.store.decision_store import DecisionStore
+from data.stored_record import now
 from human_study.participation.assignment import choose_condition
 from human_study.participation.served_bundles import ServedBundles
 from human_study.study.protocol import DECIDING_STEPS, Protocol, step_of_trial

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
-from data.records import ParticipantKind, storable_text
+from data.records import ParticipantKind
 from data.said_wrong import instead_of, instead_of_key
+from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from advisor.bundles.bundle import load_bundle
-from data.records import Decision, Participant, Study, Trial, new_key
+from data.records import Decision, Participant, Study, Trial
 from data.store.decision_store import DecisionStore
+from data.stored_record import new_key
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 from human_study.participation.counterbalance import Dealer

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.formats.picture_format import media_type, picture_suffix
-from data.records import Stage, storable_text
+from data.records import Stage
+from data.stored_record import storable_text
 from human_study.participants.group_commit import GroupCommit
 from human_study.participation.decision_intake import Submission
 from human_study.participation.running_study import RunningStudy

@@ -24,9 +24,10 @@ from data.errors import (
     StudyError,
     TrainingError,
 )
-from data.records import Answer, Decision, Event, Recruitment, Study, Trial, now
+from data.records import Answer, Decision, Event, Recruitment, Study, Trial
 from data.store.decision_store import DecisionStore
 from data.store.erasure_key import KEY_VARIABLE
+from data.stored_record import now
 from human_study.dataset.erase import erase_participant
 from human_study.dataset.export import export_study
 from human_study.dataset.retention import delete_due, retained_while_served

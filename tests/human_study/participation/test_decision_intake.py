@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from data.records import new_key
 from data.store.decision_store import DecisionStore
+from data.stored_record import new_key
 from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.human_study.participants.test_trial_player import Visitor, client, message, played
