@@ -115,7 +115,8 @@ def test_what_was_answered_is_in_the_store(
     assert list(decisions["reason"].dropna()) == [walk.reason] * 2
     assert (decisions["followup_time_ms"].dropna() > 0).all()
     answers = store.attempts_frame("tiny_study", kind="simulated")
-    own = answers[answers["participant_key"] == person.participant_key].set_index("question")
+    own = answers[answers["participant_key"] == person.participant_key]
+    own = own.drop_duplicates("question", keep="last").set_index("question")
     assert own.loc[own["kind"] == "comprehension", "is_correct"].all()
     assert own.loc["age", "value"] == "44"
     assert own.loc["strategy", "value"] == walk.reason
