@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from advisor.drawing.rendering import to_pixels
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 
@@ -36,12 +36,7 @@ def write_sheet(generator: FaceGenerator, path: Path, n_identities: int) -> None
     write_png(path, np.vstack(rows))
 
 
-def to_pixels(faces: torch.Tensor) -> NDArray[np.uint8]:
-    """Faces [B, 3, S, S] in [0, 1] as RGB uint8 [B, S, S, 3]."""
-    return (faces * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-
-
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write RGB pixels; raises OSError where that fails (no space, no permission)."""
     if not cv2.imwrite(str(path), np.ascontiguousarray(pixels[..., ::-1])):
         raise OSError(f"could not write {path}")

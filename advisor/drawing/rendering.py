@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.drawing.contact_sheet import to_pixels
 from data.errors import TrainingError
 from data.formats.picture_format import SUFFIX
 from models.face_generator import FaceGenerator
@@ -88,6 +87,11 @@ def decode_face(content: bytes) -> np.ndarray:
     if image is None:
         raise TrainingError("A face's picture file is damaged; restore its bundle.")
     return image[..., ::-1]
+
+
+def to_pixels(faces: Tensor) -> np.ndarray:
+    """Faces float [B, 3, S, S] in [0, 1] as RGB uint8 [B, S, S, 3]."""
+    return (faces * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def as_images(pictures: np.ndarray) -> Tensor:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from advisor.drawing.contact_sheet import to_pixels, write_png, write_sheet
+from advisor.drawing.contact_sheet import write_png, write_sheet
+from advisor.drawing.rendering import to_pixels
 from data.errors import FacesError
 from models.face_generator import FaceGenerator
 

@@ -52,6 +52,7 @@ class DecisionIntake:
     def __init__(self, study: StudyFile, store: DecisionStore) -> None:
         """`store` knows who takes part in the study, and keeps the decisions."""
         self._study, self._store = study, store
+        self._study_hash = study.study_hash  # hashed once, not for every decision
 
     def take(self, submissions: Sequence[Submission]) -> list[Taken | NotServedError]:
         """Write decisions durably; what is refused comes back as its NotServedError.
@@ -126,7 +127,7 @@ class DecisionIntake:
         return record(
             **kept,
             participant_key=participant.participant_key,
-            study_hash=self._study.study_hash,
+            study_hash=self._study_hash,
             bundle_hash=participant.bundle_hash,
         )
 

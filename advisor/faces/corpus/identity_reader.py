@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from advisor.drawing.contact_sheet import to_pixels
+from advisor.drawing.rendering import to_pixels
 from advisor.faces.corpus.blend import FaceRenderer
 from advisor.faces.corpus.identities import Identity, NeighbourDistance
 from data.errors import SetupError

@@ -14,7 +14,7 @@ from rich.progress import Progress, TextColumn
 from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
-from advisor.drawing.contact_sheet import to_pixels
+from advisor.drawing.rendering import to_pixels
 from advisor.faces.corpus.corpus import draw_expression, load_corpus
 from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import keep_options, load_state, save_state

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import Progress, TextColumn, track
 from torch import Tensor, nn
 
-from advisor.drawing.contact_sheet import to_pixels, write_png
+from advisor.drawing.contact_sheet import write_png
+from advisor.drawing.rendering import to_pixels
 from advisor.faces.training.adversary import Adversary
 from advisor.faces.training.run_state import keep_options, load_state, save_state
 from data.errors import FacesError
