@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from data.store.decision_store import DecisionStore
 from human_study.study.study_sections import TimeLimits
 
@@ -14,5 +12,4 @@ def release_overdue(store: DecisionStore, study_name: str) -> int:
     Raises StudyError where the study is unknown.
     """
     limits = TimeLimits.model_validate(store.study(study_name).declared.get("time_limits", {}))
-    total = None if limits.total_minutes is None else timedelta(minutes=limits.total_minutes)
-    return store.release_timed_out(study_name, timedelta(minutes=limits.idle_minutes), total)
+    return store.release_timed_out(study_name, limits.idle, limits.total)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 import numpy as np
 
@@ -42,13 +41,8 @@ class Participations:
 
     def release_timed_out(self) -> int:
         """Free the slots of those whose time is over; returns how many."""
-        idle = timedelta(minutes=self._study.time_limits.idle_minutes)
-        return self._store.release_timed_out(self._study.name, idle, self._total_limit)
-
-    @property
-    def _total_limit(self) -> timedelta | None:
-        minutes = self._study.time_limits.total_minutes
-        return None if minutes is None else timedelta(minutes=minutes)
+        limits = self._study.time_limits
+        return self._store.release_timed_out(self._study.name, limits.idle, limits.total)
 
     def known(self, external: Recruitment) -> Participant | None:
         """Whom a platform sends again; on plain links nobody is known."""
@@ -113,7 +107,8 @@ class Participations:
         if participant.status != "active":
             return participant
         key = participant.participant_key
-        if self._total_limit is not None and now() - participant.created_at > self._total_limit:
+        total = self._study.time_limits.total
+        if total is not None and now() - participant.created_at > total:
             self._store.set_status(key, "timed_out")
             return self._store.participant(key)
         due = self._store.due(key) if participant.step in DECIDING_STEPS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -126,6 +127,16 @@ class TimeLimits(Section):
 
     idle_minutes: float = Field(default=60, gt=0, le=60 * 24 * 30)
     total_minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 60)
+
+    @property
+    def idle(self) -> timedelta:
+        """How long a participation may pause."""
+        return timedelta(minutes=self.idle_minutes)
+
+    @property
+    def total(self) -> timedelta | None:
+        """How long it may take in all, if that is limited."""
+        return None if self.total_minutes is None else timedelta(minutes=self.total_minutes)
 
 
 class Exclusions(Section):
