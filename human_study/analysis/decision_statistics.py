@@ -18,6 +18,7 @@ from scipy import stats
 from advisor.measurement.accuracy import (
     COUNTS,
     NO_DECISIONS,
+    approves,
     balanced_accuracy,
     balanced_share,
     decision_counts,
@@ -92,6 +93,16 @@ def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.
         row["approval_rate"] = float(group["approved"].mean()) if len(group) else np.nan
         rows.append(row | {"reason": balanced.reason, "signal_reason": d_prime.reason or criterion.reason})
     return pd.DataFrame(rows, columns=_ACCURACY_COLUMNS).astype(dict.fromkeys(_FIGURES, float))
+
+
+def machine_accuracy(decisions: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Balanced accuracy of the machine's score (`machine_score`, 0.5 and above approves) on the trials of each group.
+
+    Indexed by the columns `by`; missing where a group has not met both outcomes.
+    """
+    right = approves(decisions["machine_score"]) == decisions["outcome"].to_numpy(bool)
+    share = decisions[[*by, "outcome"]].assign(right=right).groupby([*by, "outcome"])["right"].mean()
+    return share.unstack("outcome").reindex(columns=[0, 1]).mean(axis=1, skipna=False)
 
 
 def participant_table(decisions: pd.DataFrame) -> pd.DataFrame:

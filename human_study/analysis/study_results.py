@@ -132,8 +132,14 @@ class StudyResults:
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
-        """`decision_statistics.accuracy_table`; where nobody of a cell counts, that is the reason given."""
+        """`decision_statistics.accuracy_table`, with the machine's on the same trials (machine_accuracy).
+
+        Where nobody of a cell counts, that is the reason given.
+        """
         table = decision_statistics.accuracy_table(self.test_decisions, self.cells)
+        cell_of = ["round_number", "condition"]
+        machine = decision_statistics.machine_accuracy(self.test_decisions, cell_of)
+        table["machine_accuracy"] = machine.reindex(pd.MultiIndex.from_frame(table[cell_of])).to_numpy()
         for (number, condition), (n_left_out, why) in self.left_out_whole(
             ["round_number", "condition"]
         ).items():
@@ -186,10 +192,11 @@ class StudyResults:
         """
         return applications_of(self.bundles.values())
 
-    @property
+    @cached_property
     def machine_accuracy(self) -> dict[int, float]:
-        """Round → balanced accuracy of the machine alone on the test split, as its bundle states it."""
-        return dict(zip(self.rounds["round_number"], self.rounds["machine_accuracy"], strict=True))
+        """Round → balanced accuracy of the machine alone on the very test trials that people decided in it."""
+        known = decision_statistics.machine_accuracy(self.test_decisions, ["round_number"]).dropna()
+        return {int(str(number)): float(accuracy) for number, accuracy in known.items()}
 
     def left_out_whole(self, by: list[str]) -> dict[Any, tuple[int, str]]:
         """Group (a tuple) → how many are left out and why, of those groups of which nobody counts."""

@@ -38,7 +38,7 @@ def headline(results: StudyResults) -> list[str]:
     sentences = [
         f"In round {number}, {row['n_participants']} {who} with {advised} reached a balanced accuracy of "
         f"{percent(row['accuracy'])} ({interval if not is_missing(row['ci_low']) else row['reason']}); "
-        f"the machine alone reaches {percent(results.machine_accuracy.get(number))}."
+        f"on the same trials the machine alone reaches {percent(row['machine_accuracy'])}."
     ]
     return sentences if primary is None else [*sentences, _gain(results, primary, number)]
 

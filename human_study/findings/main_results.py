@@ -25,9 +25,8 @@ def accuracy_findings(results: StudyResults) -> Finding:
     """Accuracy by round and condition, with its figure; one row for each cell of the design."""
     if results.accuracy.empty:
         return not_computed("accuracy", "Accuracy", NO_CELLS)
-    machine = results.accuracy["round_number"].map(results.machine_accuracy)
     table = _labelled(results.accuracy).rename(columns={"ci_low": "accuracy_low", "ci_high": "accuracy_high"})
-    table = table.assign(against_machine=table["accuracy"] - machine)
+    table = table.assign(against_machine=table["accuracy"] - table["machine_accuracy"])
     columns = (
         ROUND,
         _CONDITION,
@@ -39,7 +38,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
     )
     caption = (
         "Accuracy on test applications. In brackets: 95% intervals. The last column is the difference from the "
-        "machine alone, in points."
+        "machine alone on the same trials, in points; Gains has its interval."
     )
     chart = FindingChart(
         "accuracy",
@@ -170,7 +169,7 @@ def design_findings(results: StudyResults) -> Finding:
         Column("started", "Started (UTC)"),
         Column("advisor", "Advisor"),
         Column("trained_on", "Trained on"),
-        Column("machine_accuracy", "Machine alone", "percent"),
+        Column("machine_accuracy", "Machine, all test applications", "percent"),
         Column("bundle", "Bundle"),
     )
     caption = "Rounds. The machine alone: balanced accuracy of its score on the test split, as the bundle states it."

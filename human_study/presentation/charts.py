@@ -29,7 +29,7 @@ def accuracy_chart(
         accuracy: as from `decision_statistics.accuracy_table`, at least a row with a figure; those without
             one are left out of the picture.
         participants: as from `participant_table`; each is a faint dot where there are at most 1,000.
-        machine_accuracy: round → balanced accuracy of the machine alone; may be empty.
+        machine_accuracy: round → balanced accuracy of the machine alone on the same trials; may be empty.
         simulated: whether the decisions are simulated; the picture then says so.
     """
     rounds = sorted({int(number) for number in accuracy["round_number"]})

@@ -74,7 +74,6 @@ _LIMITS = (
     "Half of the applications shown have each outcome, which is not so in practice: accuracy and approval "
     "rates do not carry over to a lender's books as they stand.",
     "Outcomes are known only for applications that were once accepted.",
-    "The machine alone is measured on the whole test split, participants on what they were shown.",
 )
 _SIMULATED_LIMIT = (
     "Participants were simulated: accuracies here say how well the method learns the simulation's assumptions"

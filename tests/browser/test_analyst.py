@@ -150,10 +150,10 @@ def test_the_overview_has_an_address_of_its_own_too(analysts: KnownStudies, page
 def test_accuracy_shows_the_known_answers_and_gives_them_as_files(analysts: KnownStudies, page: Page) -> None:
     open_page(page, analysts, "accuracy")
     assert rows(page, 0) == [
-        "0|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−5.0",
-        "0|Face|8|160|50.0% [27.7%, 72.3%]|50.0% [28.5%, 71.5%]|−15.0",
-        "1|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−5.0",
-        "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0",
+        "0|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−40.0",
+        "0|Face|8|160|50.0% [27.7%, 72.3%]|50.0% [28.5%, 71.5%]|−50.0",
+        "1|No advice|8|160|60.0% [38.3%, 81.7%]|60.0% [39.0%, 81.0%]|−40.0",
+        "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|−20.0",
     ]
     assert rows(page, 1)[1].startswith("1|Face|No advice|16|+20.0 [+6.5, +33.5]|2.67 [")
     chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
@@ -164,7 +164,7 @@ def test_accuracy_shows_the_known_answers_and_gives_them_as_files(analysts: Know
     assert "1,face,8,160,0.8," in Path(download.value.path()).read_text()
     with page.expect_download() as download:
         page.get_by_role("button", name="SVG").first.click()
-    assert ">machine alone 65%<" in Path(download.value.path()).read_text()
+    assert ">machine alone 100%<" in Path(download.value.path()).read_text()
 
 
 def test_the_newest_faces_stand_from_safest_to_riskiest(analysts: KnownStudies, page: Page) -> None:
@@ -263,7 +263,7 @@ def test_filters_leave_one_round_and_one_condition(analysts: KnownStudies, page:
         settled(page, STUDY)
     page.get_by_text("Not computed: no round has decisions on test applications in two conditions").wait_for()
     settled(page, STUDY)
-    assert rows(page, 0) == ["1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0"]
+    assert rows(page, 0) == ["1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|−20.0"]
 
 
 def test_simulated_participants_are_named_on_every_page(analysts: KnownStudies, page: Page) -> None:
@@ -300,7 +300,7 @@ def test_what_cannot_be_computed_is_said_in_place_of_the_number(analysts: KnownS
     open_page(page, analysts, "accuracy", "nobody_yet")
     assert rows(page, 0)[1] == "0|Face|0|0|no decision on a test application yet|–|–"
     open_page(page, analysts, "accuracy", "one_alone")
-    assert rows(page, 0)[1] == "0|Face|1|20|70.0% (fewer than 5 people in a group: no interval)|70.0%|+5.0"
+    assert rows(page, 0)[1] == "0|Face|1|20|70.0% (fewer than 5 people in a group: no interval)|70.0%|−30.0"
     expect(
         page.get_by_text("Not computed: no round has decisions on test applications in two conditions")
     ).to_be_visible()
@@ -347,7 +347,7 @@ def test_a_figure_that_cannot_be_drawn_says_so_in_its_place_and_costs_nothing_el
         turn_to(page, "Accuracy", STUDY)
         said = page.get_by_text("Not drawn: the program made a mistake (KeyError)")
         expect(said).to_have_count(1)
-        assert rows(page, 0)[3] == "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|+15.0"
+        assert rows(page, 0)[3] == "1|Face|8|160|80.0% [62.9%, 97.1%]|80.0% [63.4%, 96.6%]|−20.0"
         expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(1)  # that of response times
         turn_to(page, "Response model", STUDY)
         expect(said).to_have_count(1)
