@@ -21,7 +21,16 @@ from human_study.study.study_file import StudyFile
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
 _SCRIPTS = {
-    "player": ("lease.js", "decision_queue.js", "draft.js", "layout.js", "player.js"),
+    "player": (
+        "lease.js",
+        "elements.js",
+        "decision_queue.js",
+        "draft.js",
+        "faces.js",
+        "follow_up.js",
+        "layout.js",
+        "player.js",
+    ),
     "forget": ("forget.js",),
     "page": ("lease.js", "page.js"),
     "title": ("title.js",),

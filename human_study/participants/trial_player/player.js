@@ -1,8 +1,9 @@
 // Plays a block of trials in the browser: preloads faces, draws each trial, measures the response time from
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
 // before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js), as does
-// what is chosen while confidence and reason are asked (draft.js); layout.js fits the trial into the window; only the
-// newest of a participant's open pages sends (lease.js). These files are one module.
+// what is chosen (draft.js) while confidence and reason are asked (follow_up.js); faces.js fetches the faces; layout.js
+// fits the trial into the window; only the newest of a participant's open pages sends (lease.js). With elements.js,
+// these files are one module.
 //
 // `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
 // confidence_points (0: not asked), texts, trials (as `playable_trial` in playable.py makes them).
@@ -11,28 +12,10 @@
 
 const LOCK_OUT_MS = 300;
 const N_PRELOADED = 2;
-const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
 const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
-const MAX_REASON_LENGTH = 1000; // characters
 const ADDRESSES = { initial: "api/initial-decisions", final: "api/decisions" };
 const FEEDBACK_ADDRESS = "api/feedback/";
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const retryDelay = (attempt) =>
-  RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
-
-// A text with its words filled in: "{n} of {total}".
-function filled(text, words) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
-}
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
 
 // Streamlit covers the whole page when its own connection is lost. Trials go on without it, so its dialog is
 // closed; those that the study opens itself hold a block of elements and stay.
@@ -50,7 +33,7 @@ class TrialPlayer {
     this.queue = new DecisionQueue(data.participant);
     this.draft = new Draft(data.participant);
     this.answered = new Set();
-    this.faces = new Map();
+    this.faces = new Faces(data.texts.face, () => this.isStopped, () => this.stop());
     this.trial = null;
     this.isSending = false;
     this.lease = Lease.ofThisPage();
@@ -98,9 +81,9 @@ class TrialPlayer {
     this.notice = element("p", { class: "notice", role: "status" });
     this.prompt = element("p", { class: "prompt", "aria-live": "polite" });
     this.choices = element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons);
-    this.followUp = element("div", { class: "follow-up" });
+    this.followUp = new FollowUp(data.texts, data.confidence_points);
     const frame = element("div", { class: "case" }, element("div", { class: "facts-frame" }, facts, more), this.advice);
-    this.stage = element("div", { class: "stage" }, this.prompt, frame, this.choices, this.followUp);
+    this.stage = element("div", { class: "stage" }, this.prompt, frame, this.choices, this.followUp.node);
     const header = element("header", {}, this.where, this.progress);
     // The page is followed in another language, too: numbers and values as they are.
     this.where.dir = this.prompt.dir = "auto";
@@ -150,41 +133,13 @@ class TrialPlayer {
     clearInterval(this.finishing);
     this.finishing = undefined;
     this.section.classList.remove("done");
-    this.remaining.slice(0, 1 + N_PRELOADED).forEach((upcoming) => this.face(upcoming));
+    this.remaining.slice(0, 1 + N_PRELOADED).forEach((upcoming) => this.faces.of(upcoming));
     const waiting = setTimeout(() => { this.isLoading = true; this.notify(); }, 1000);
-    const face = await this.face(trial);
+    const face = await this.faces.of(trial);
     clearTimeout(waiting);
     this.isLoading = false;
     if (this.isStopped || trial !== this.remaining[0]) return;
     requestAnimationFrame(() => this.draw(trial, face));
-  }
-
-  // Resolves to a decoded image, or to null where the trial has none.
-  face(trial) {
-    if (!trial.image) return null;
-    if (!this.faces.has(trial.key)) this.faces.set(trial.key, this.fetchFace(trial));
-    return this.faces.get(trial.key);
-  }
-
-  async fetchFace(trial) {
-    for (let attempt = 0; !this.isStopped; attempt += 1) {
-      try {
-        const response = await fetch(trial.image, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-        if (response.status === 401 || response.status === 403) this.stop();
-        if (response.ok) {
-          // Decoded beforehand and painted with the frame that it is put into, not in a later one.
-          const attributes = { class: "face", alt: this.data.texts.face, width: "256", height: "256", decoding: "sync" };
-          const image = element("img", attributes);
-          image.src = URL.createObjectURL(await response.blob());
-          await image.decode();
-          return image;
-        }
-      } catch {
-        // No connection: try again. A face further ahead than the server serves yet comes by trying, too.
-      }
-      await pause(retryDelay(attempt));
-    }
-    return null;
   }
 
   draw(trial, face) {
@@ -242,7 +197,7 @@ class TrialPlayer {
     const isAdvised = stage === "final" && Boolean(trial.image || trial.score);
     this.advice.replaceChildren(...(isAdvised ? this.drawAdvice(trial, this.shownFace) : []));
     this.advice.hidden = !trial.image && !trial.score;
-    this.followUp.replaceChildren();
+    this.followUp.clear();
     this.choices.hidden = false;
     this.buttons.forEach((button) => { button.disabled = true; });
     this.onset = null;
@@ -304,7 +259,7 @@ class TrialPlayer {
       event.preventDefault();
       this.choose(choice, event);
     } else if (this.chosen && /^[1-9]$/.test(event.key)) {
-      this.followUp.querySelectorAll(".points button")[Number(event.key) - 1]?.click();
+      this.followUp.press(Number(event.key));
     }
   }
 
@@ -319,63 +274,18 @@ class TrialPlayer {
     else this.commit({});
   }
 
-  // Confidence and reason, after the choice: its response time is taken already.
   ask(kept = {}) {
-    const { texts, confidence_points: nPoints } = this.data;
-    const { trial } = this;
-    const asksReason = trial.reason && this.currentStage === "final";
-    const given = "confidence" in kept ? { confidence: kept.confidence } : {};
-    const keep = (more = {}) => this.draft.write({ trial: trial.key, stage: this.currentStage, counts: this.counts,
-      chosen: { choice: this.chosen.choice, response_time_ms: this.chosen.response_time_ms },
-      chosen_at: Date.now() - (performance.now() - this.chosen.at), ...given, ...more });
-    const parts = [];
-    const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
-    const words = { choice: this.labelOf(this.chosen.choice) };
-    if (trial.confidence) {
-      const points = Array.from({ length: nPoints }, (_, point) => {
-        const label = filled(texts.confidence_point, { n: point + 1, total: nPoints });
-        const button = element("button", { type: "button", "aria-pressed": String(given.confidence === point / (nPoints - 1)),
-          "aria-label": label }, String(point + 1));
-        button.addEventListener("click", () => {
-          given.confidence = point / (nPoints - 1);
-          if (!asksReason) {
-            this.commit(given);
-            return;
-          }
-          points.forEach((other) => { other.setAttribute("aria-pressed", String(other === button)); });
-          goOn.disabled = false;
-          keep({ reason: this.followUp.querySelector("textarea").value });
-        });
-        return button;
-      });
-      const question = filled(texts.confidence, words);
-      parts.push(element("div", { class: "confidence", role: "group", "aria-label": question },
-        element("p", { class: "question", tabindex: "-1" }, question),
-        element("div", { class: "points" }, ...points),
-        element("p", { class: "ends", "aria-hidden": "true" },
-          element("span", {}, texts.confidence_low), element("span", {}, texts.confidence_high))));
-    }
-    if (asksReason) {
-      const question = filled(texts.reason, words);
-      const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH), dir: "auto" });
-      text.value = kept.reason ?? "";
-      text.addEventListener("input", () => keep({ reason: text.value }));
-      parts.push(element("label", { class: "reason" }, element("span", { class: "question" }, question), text), goOn);
-      goOn.disabled = trial.confidence && !("confidence" in given);
-      goOn.addEventListener("click", () => {
-        // A half of a surrogate pair is no text, and the server takes none; older browsers have no remedy.
-        const reason = text.value.toWellFormed?.() ?? text.value;
-        this.commit({ ...given, reason: reason.trim() });
-      });
-    }
+    const { trial, currentStage: stage, chosen: { choice, response_time_ms, at } } = this;
     this.choices.hidden = true;
-    this.followUp.replaceChildren(...parts);
-    if (!("trial" in kept)) keep();
-    // Confidence alone stays at the window's edge (player.css), so nothing moves; a reason needs room.
-    this.followUp.classList.toggle("tall", asksReason);
-    if (asksReason) this.followUp.scrollIntoView({ block: "nearest" });
-    (this.followUp.querySelector(".confidence .question") ?? this.followUp.querySelector("textarea"))
-      .focus({ preventScroll: true });
+    this.followUp.ask({
+      asksConfidence: trial.confidence,
+      asksReason: trial.reason && stage === "final",
+      choice: this.labelOf(choice),
+      kept,
+      keep: (answers) => this.draft.write({ trial: trial.key, stage, counts: this.counts,
+        chosen: { choice, response_time_ms }, chosen_at: Date.now() - (performance.now() - at), ...answers }),
+      commit: (answers) => this.commit(answers),
+    });
   }
 
   // The stage is decided: keep it, send it, and go on to the next stage, the feedback or the next trial.
@@ -400,8 +310,8 @@ class TrialPlayer {
       requestAnimationFrame(() => { if (this.trial === trial) this.drawStage(); });
     } else {
       this.remaining.shift();
-      this.forgetFace(trial.key);
-      this.followUp.replaceChildren();
+      this.faces.forget(trial.key);
+      this.followUp.clear();
       if (trial.feedback) this.giveFeedback(trial);
       else this.next();
     }
@@ -424,9 +334,8 @@ class TrialPlayer {
     const text = told && filled(told.right ? texts.feedback_right : texts.feedback_wrong, told);
     this.choices.hidden = true;
     this.prompt.hidden = true;
-    this.followUp.replaceChildren(
-      ...(text ? [element("p", { class: `feedback ${told.right ? "right" : "wrong"}`, tabindex: "-1" }, text)] : []), goOn);
-    (this.followUp.querySelector(".feedback") ?? goOn).focus({ preventScroll: true });
+    const parts = text ? [element("p", { class: `feedback ${told.right ? "right" : "wrong"}`, tabindex: "-1" }, text)] : [];
+    this.followUp.show([...parts, goOn]);
   }
 
   async fetchFeedback(trial) {
@@ -445,12 +354,6 @@ class TrialPlayer {
       await pause(attempt ? retryDelay(attempt) : 60);
     }
     return null;
-  }
-
-  async forgetFace(trialKey) {
-    const image = await this.faces.get(trialKey);
-    this.faces.delete(trialKey);
-    if (image) URL.revokeObjectURL(image.src);
   }
 
   // One at a time and in order: the server takes only the first unanswered trial.
@@ -556,7 +459,7 @@ class TrialPlayer {
     clearInterval(this.finishing);
     this.listening.abort();
     this.dialogs.disconnect();
-    this.faces.forEach((_, trialKey) => this.forgetFace(trialKey));
+    this.faces.forgetAll();
     this.section.remove();
   }
 }

@@ -1,0 +1,19 @@
+// What the other files of the trial player make elements, texts and pauses with.
+
+const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const retryDelay = (attempt) =>
+  RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
+
+// A text with its words filled in: "{n} of {total}".
+function filled(text, words) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
+}
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}

@@ -1,0 +1,88 @@
+// Confidence and reason, asked after the choice, whose response time is taken already.
+
+const MAX_REASON_LENGTH = 1000; // characters
+
+class FollowUp {
+  constructor(texts, nPoints) {
+    Object.assign(this, { texts, nPoints });
+    this.node = element("div", { class: "follow-up" });
+  }
+
+  get textarea() {
+    return this.node.querySelector("textarea");
+  }
+
+  clear() {
+    this.node.replaceChildren();
+  }
+
+  // Choose a point of the confidence scale by its number, from 1, where it is asked.
+  press(number) {
+    this.node.querySelectorAll(".points button")[number - 1]?.click();
+  }
+
+  // `choice`: its label; `kept`: answers from before a reload; `keep(answers)` keeps them from now on, and
+  // `commit(answers)` is told all of them.
+  ask({ asksConfidence, asksReason, choice, kept, keep, commit }) {
+    const given = "confidence" in kept ? { confidence: kept.confidence } : {};
+    const goOn = element("button", { type: "button", class: "go-on" }, this.texts.go_on);
+    const parts = [];
+    if (asksConfidence) {
+      parts.push(this.confidence(filled(this.texts.confidence, { choice }), given.confidence, (confidence) => {
+        given.confidence = confidence;
+        if (!asksReason) {
+          commit(given);
+          return;
+        }
+        goOn.disabled = false;
+        keep({ ...given, reason: this.textarea.value });
+      }));
+    }
+    if (asksReason) {
+      parts.push(this.reason(filled(this.texts.reason, { choice }), kept.reason ?? "",
+        (reason) => keep({ ...given, reason })), goOn);
+      goOn.disabled = asksConfidence && !("confidence" in given);
+      goOn.addEventListener("click", () => {
+        // A half of a surrogate pair is no text, and the server takes none; older browsers have no remedy.
+        const reason = this.textarea.value.toWellFormed?.() ?? this.textarea.value;
+        commit({ ...given, reason: reason.trim() });
+      });
+    }
+    if (!("trial" in kept)) keep(given);
+    // Confidence alone stays at the window's edge (player.css), so nothing moves; a reason needs room.
+    this.node.classList.toggle("tall", asksReason);
+    this.show(parts);
+    if (asksReason) this.node.scrollIntoView({ block: "nearest" });
+  }
+
+  // Draws what follows a choice; the keyboard and screen readers begin at its first words.
+  show(parts) {
+    this.node.replaceChildren(...parts);
+    (this.node.querySelector("[tabindex], textarea") ?? parts.at(-1)).focus({ preventScroll: true });
+  }
+
+  confidence(question, given, onGiven) {
+    const points = Array.from({ length: this.nPoints }, (_, point) => {
+      const confidence = point / (this.nPoints - 1);
+      const button = element("button", { type: "button", "aria-pressed": String(given === confidence),
+        "aria-label": filled(this.texts.confidence_point, { n: point + 1, total: this.nPoints }) }, String(point + 1));
+      button.addEventListener("click", () => {
+        points.forEach((other) => { other.setAttribute("aria-pressed", String(other === button)); });
+        onGiven(confidence);
+      });
+      return button;
+    });
+    return element("div", { class: "confidence", role: "group", "aria-label": question },
+      element("p", { class: "question", tabindex: "-1" }, question),
+      element("div", { class: "points" }, ...points),
+      element("p", { class: "ends", "aria-hidden": "true" },
+        element("span", {}, this.texts.confidence_low), element("span", {}, this.texts.confidence_high)));
+  }
+
+  reason(question, kept, onInput) {
+    const text = element("textarea", { rows: "3", maxlength: String(MAX_REASON_LENGTH), dir: "auto" });
+    text.value = kept;
+    text.addEventListener("input", () => onInput(text.value));
+    return element("label", { class: "reason" }, element("span", { class: "question" }, question), text);
+  }
+}
