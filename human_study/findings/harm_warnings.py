@@ -1,14 +1,15 @@
-"""What a reader must be warned of before believing the headline: a group that advice harmed, and who left."""
+"""What a reader must be warned of before believing the headline: harm to a group, over-reliance, and who left."""
 
 import pandas as pd
 
 from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.attrition import attrition_table
-from human_study.analysis.contrasts import BASELINE
+from human_study.analysis.contrasts import BASELINE, holm
 from human_study.analysis.group_harm import harmed, interaction_table, unknown_groups
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, not_computed
-from human_study.presentation.labels import condition_label
+from human_study.findings.steering import steering_table
+from human_study.presentation.labels import condition_label, with_condition
 from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
 
 _MEASURES = {"correct": "share correct", "approved": "share approved"}
@@ -16,7 +17,35 @@ _MEASURES = {"correct": "share correct", "approved": "share approved"}
 
 def warning_sentences(results: StudyResults) -> list[str]:
     """One sentence for each thing that was found; none where nothing was."""
-    return [*_harm_sentences(_interactions(results)[0]), *_attrition_sentences(_attrition(results))]
+    return [
+        *_harm_sentences(_interactions(results)[0]),
+        *_over_reliance_sentences(over_reliance(results.test_decisions)),
+        *_attrition_sentences(_attrition(results)),
+    ]
+
+
+def over_reliance(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Conditions in which people decided worse than without advice where the machine behind the advice is wrong.
+
+    Rows of `steering_table` of the newest round, with p_holm corrected over its conditions; those below .05 alone.
+    """
+    number = newest_compared_round(decisions)
+    if number is None:
+        return pd.DataFrame()
+    table = steering_table(decisions[decisions["round_number"] == number])
+    wrong = table[table["machine"] == "wrong"].reset_index(drop=True)
+    wrong["p_holm"] = holm(wrong["p_value"].to_numpy(float))
+    return wrong[(wrong["p_holm"] < 0.05) & (wrong["difference"] < 0)]
+
+
+def _over_reliance_sentences(table: pd.DataFrame) -> list[str]:
+    return [
+        f"Over-reliance: where the machine is wrong, people with {with_condition(row['condition'])} were "
+        f"{points(abs(row['difference'])).lstrip('+')} points less accurate than people without advice "
+        f"(difference, 95% interval {points(row['difference_low'])} to {points(row['difference_high'])}; "
+        f"{p_value_equals(row['p_holm'])}, corrected over all conditions)."
+        for row in table.to_dict("records")
+    ]
 
 
 def newest_compared_round(decisions: pd.DataFrame) -> int | None:
