@@ -1,0 +1,43 @@
+"""The two-way (person + application) interval from its matrices, written without the program's code."""
+
+import numpy as np
+from scipy import stats
+from scipy.linalg import sqrtm
+
+
+def two_way_interval(
+    value: np.ndarray, cells: np.ndarray, weights: np.ndarray, people: np.ndarray, applications: np.ndarray
+) -> tuple[float, float, float, float]:
+    """The weighted sum of cell means, its 95 % interval and p value: CR2 both ways, less that over intersections.
+
+    Cameron, Gelbach and Miller (2011, eq. 2.11), Bell and McCaffrey (2002). All arrays [N], `weights` [cells].
+    """
+    design = np.eye(len(weights))[cells]
+    bread = np.linalg.inv(design.T @ design)
+    hat = design @ bread @ design.T
+    residual = value - hat @ value
+    noise = np.diag(((design.T @ residual**2) / design.sum(axis=0))[cells])
+    pairs = np.unique(np.column_stack([people, applications]), axis=0, return_inverse=True)[1].ravel()
+    terms = [
+        _spread(residual, design, weights, bread, hat, noise, by) for by in (people, applications, pairs)
+    ]
+    (over_people, df_people), (over_applications, df_applications), (over_pairs, _) = terms
+    variance = max(over_people + over_applications - over_pairs, over_people)
+    degrees = variance**2 / (over_people**2 / df_people + over_applications**2 / df_applications)
+    total, error = float(weights @ bread @ design.T @ value), float(np.sqrt(variance))
+    half_width = stats.t.ppf(0.975, degrees) * error
+    return total, total - half_width, total + half_width, float(2 * stats.t.sf(abs(total) / error, degrees))
+
+
+def _spread(residual, design, weights, bread, hat, noise, clusters) -> tuple[float, float]:
+    rows = []
+    for cluster in np.unique(clusters):
+        own = np.flatnonzero(clusters == cluster)
+        adjust = np.linalg.inv(np.atleast_2d(sqrtm(np.eye(len(own)) - hat[np.ix_(own, own)])).real)
+        row = np.zeros(len(residual))
+        row[own] = weights @ bread @ design[own].T @ adjust
+        rows.append(row)
+    scores = np.array(rows)
+    left = scores @ (np.eye(len(residual)) - hat)
+    moments = left @ noise @ left.T
+    return float(((scores @ residual) ** 2).sum()), float(np.trace(moments) ** 2 / (moments**2).sum())
