@@ -1,6 +1,7 @@
 """Whether people know when they are right: stated confidence against correctness.
 
-Confidence is read as the stated probability of being right, 0 to 1.
+Confidence is stored from 0 (a guess) to 1 (completely sure). Of two choices a guess is right half of the time, so the
+scale is read as a probability of being right from 50 % to 100 % (`probability_of_being_right`).
 """
 
 import numpy as np
@@ -26,10 +27,16 @@ N_BINS = 10
 NO_CONFIDENCE = "no decision came with a confidence"
 
 
+def probability_of_being_right(confidence: pd.Series) -> pd.Series:
+    """What a stored confidence (0-1) says as a probability of being right: 0.5 for a guess, 1 for certainty."""
+    return 0.5 + confidence / 2
+
+
 def overconfidence(decisions: pd.DataFrame) -> Estimate:
     """Mean confidence less the share correct (-1 to 1; above 0: surer than right), jackknife interval.
 
-    `decisions` need participant_key, approved, outcome and confidence; those without confidence are left out.
+    `decisions` need participant_key, approved, outcome and confidence as a probability of being right; those
+    without confidence are left out.
     """
     stated = decisions.dropna(subset=["confidence"])
     correct = stated["approved"].to_numpy(bool) == stated["outcome"].to_numpy(bool)
@@ -98,9 +105,10 @@ def calibration_error(decisions: pd.DataFrame) -> float | None:
 def confidence_findings(results: StudyResults) -> Finding:
     """Over-confidence, discrimination and calibration, by condition and over all test decisions."""
     name, title = "confidence", "Confidence"
-    decisions = results.test_decisions
-    if decisions["confidence"].isna().all():
+    if results.test_decisions["confidence"].isna().all():
         return not_computed(name, title, NO_CONFIDENCE)
+    stated = probability_of_being_right(results.test_decisions["confidence"])
+    decisions = results.test_decisions.assign(confidence=stated)
     rows = []
     for (number, condition), group in decisions.groupby(["round_number", "condition"]):
         rows.append(
@@ -142,4 +150,7 @@ def confidence_findings(results: StudyResults) -> Finding:
     )
     binned = FindingTable("confidence_bins", "Calibration, all conditions.", bins, bin_columns)
     sentence = f"Over-confidence over all test decisions: {estimate_words(overconfidence(decisions), 'points')} points."
-    return Finding(name, title, (sentence,), (table, binned), (chart,))
+    notes = (
+        "Confidence is read as a probability of being right: the low end of the scale, a guess, as 50%.",
+    )
+    return Finding(name, title, (sentence,), (table, binned), (chart,), notes)

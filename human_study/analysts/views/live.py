@@ -92,7 +92,8 @@ def _study_buttons(store: DecisionStore, study_name: str, summary: LiveSummary) 
         st.info("The study is closed: it takes nobody new, and those who are under way may finish.")
         return
     st.write(
-        "A closed study takes nobody new; those who are under way may finish. It cannot be opened again."
+        "A closed study takes nobody new; those who are under way may finish. Outcomes are shown once it is closed;"
+        " opening it again counts as a look."
     )
     is_meant = st.checkbox("I want to close this study for good", key=f"close {study_name}")
     st.button(

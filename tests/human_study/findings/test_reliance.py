@@ -11,6 +11,7 @@ from human_study.findings.confidence import (
     calibration_table,
     discrimination,
     overconfidence,
+    probability_of_being_right,
 )
 from human_study.findings.consistency import repeated_pairs, retest_agreement
 from human_study.findings.equivalence import equivalence_table, equivalence_test
@@ -133,6 +134,19 @@ def with_confidence(seed: int = 0) -> pd.DataFrame:
             "approved": np.where(right, outcome, 1 - outcome),
         }
     )
+
+
+def test_a_guess_is_right_half_of_the_time_so_honest_people_are_not_overconfident() -> None:
+    rng = np.random.default_rng(0)
+    decisions = with_confidence()
+    stored = pd.Series(rng.choice([0, 0.25, 0.5, 0.75, 1], len(decisions)))
+    stated = probability_of_being_right(stored)
+    assert (stated.min(), stated.max()) == (0.5, 1.0)
+    right = rng.random(len(decisions)) < stated
+    honest = decisions.assign(approved=np.where(right, decisions["outcome"], 1 - decisions["outcome"]))
+    found = overconfidence(honest.assign(confidence=stated))
+    assert found.ci_low < 0 < found.ci_high
+    assert overconfidence(honest.assign(confidence=stored)).ci_high < -0.15  # as it was read before
 
 
 def test_confidence_equals_scikit_learn_person_by_person() -> None:
