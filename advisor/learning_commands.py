@@ -78,6 +78,9 @@ def train(
 
 
 def _print_run(run: RunDirectory, n_decisions: int, kind: ParticipantKind) -> None:
+    from advisor.encoder.risk_model import RiskModel
+    from advisor.measurement.readability import Readability
+
     summary = run.read_json("summary.json")["response"]
     print(
         f"{run.path}: trained on {n_decisions} decisions of {kind}; ĥ on held-out participants"
@@ -89,6 +92,14 @@ def _print_run(run: RunDirectory, n_decisions: int, kind: ParticipantKind) -> No
         f"  balanced accuracy of {kind} with these faces, predicted before anybody sees them:"
         f" {predicted['value']:.3f} ({predicted['ci_low']:.3f}, {predicted['ci_high']:.3f})"
     )
+    calibration = RiskModel.from_dict(run.read_json("risk_model.json")).calibration
+    readable = run.read_json("summary.json").get("readability")
+    said = [calibration.sentence()] if calibration else []
+    said += Readability.from_dict(readable).sentences() if readable else []
+    for sentence in said or [
+        "what can be read in these faces was not measured by the version that trained them"
+    ]:
+        print(f"  {sentence}")
 
 
 @commands.command(

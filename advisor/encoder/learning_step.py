@@ -19,9 +19,15 @@ from advisor.encoder.off_policy import PredictedAccuracy
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
-from advisor.encoder.trained_run import encoder_features, load_encoder, weights_of_run
+from advisor.encoder.trained_run import (
+    encoder_features,
+    load_encoder,
+    readability_of_faces,
+    weights_of_run,
+)
+from advisor.measurement.readability import Readability
 from advisor.response.learn_response import learn_response, load_response
-from advisor.response.training_decisions import TrainingDecisions
+from advisor.response.training_decisions import TrainingDecisions, even_sample
 from advisor.runs.config import EncoderConfig, TrainConfig
 from advisor.runs.run_dir import RunDirectory, next_run_folder
 from advisor.runs.run_participants import enter_participants
@@ -45,6 +51,7 @@ from models.perception import FacePerception
 from models.response import ResponseModel
 
 DISTILLED_FILE = "distilled_percept.safetensors"
+N_READ = 300  # faces of either outcome whose readability is measured, at most
 
 
 def train_advisor(
@@ -97,6 +104,7 @@ def train_advisor(
                 "machine_balanced_accuracy": known.risk_model.balanced_accuracy(
                     known.applications.select("test")
                 ),
+                "readability": known.readability(run, path, config).to_dict(),
                 "weights": weights_of_run(run),
             },
         )
@@ -159,6 +167,18 @@ class _Known:
             )
             for split in splits
         ]
+
+    def readability(self, run: RunDirectory, path: PerceptPath, config: TrainConfig) -> Readability:
+        """What people can read in the run's faces of validation applications, outcomes at even odds."""
+        validation, rng = self.applications.select("validation"), np.random.default_rng([config.seed, 6])
+        frame = validation.frame.iloc[even_sample(validation.outcomes.to_numpy(), N_READ, rng)]
+        identities = torch.tensor(rng.integers(self.generator.n_identities, size=len(frame)))
+        with torch.no_grad():
+            expressions = load_encoder(run)(torch.from_numpy(encoder_features(self.risk_model, frame)))
+            percepts = path(identities, expressions)
+        return readability_of_faces(
+            self.applications.task, frame, self.risk_model, expressions, percepts, rng
+        )
 
 
 def require_trainable(config: EncoderConfig) -> None:

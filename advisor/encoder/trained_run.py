@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from advisor.encoder.risk_model import RiskModel
+from advisor.measurement.readability import Readability, measure_readability
 from advisor.response.learn_response import load_response
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import (
@@ -28,6 +29,7 @@ from data.tasks.applications import Standardiser
 from data.tasks.decision_task import DecisionTask, load_task
 from models.checkpoint import file_sha256, load_checkpoint, load_into, shipped_weights
 from models.encoder import FeatureEncoder
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.response import ResponseModel
 
 
@@ -97,6 +99,27 @@ def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
     """The encoder's input, float32 [N, F + 1]: standardised features and the machine's log odds."""
     features = risk_model.standardiser.transform(frame)
     return np.hstack([features, risk_model.logits(frame)[:, None]]).astype(np.float32)
+
+
+def readability_of_faces(
+    task: DecisionTask,
+    frame: pd.DataFrame,
+    risk_model: RiskModel,
+    expressions: Tensor,
+    percepts: Tensor,
+    rng: np.random.Generator,
+) -> Readability:
+    """What people can read in the faces of N applications (rows of the task's table); tensors are float [N, K]."""
+    return measure_readability(
+        pd.DataFrame(expressions.numpy(), columns=EXPRESSION_AXES),
+        percepts.numpy(),
+        np.array(EXPRESSION_BOUNDS),
+        risk_model.logits(frame),
+        risk_model.contributions(frame),
+        task.shown_columns,
+        frame[[name for name, column in task.columns.items() if column.role == "protected"]],
+        rng,
+    )
 
 
 def weights_of_run(run: RunDirectory) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Accuracy, and which decisions count."""
+"""Accuracy, which decisions count, and what can be read in faces."""
