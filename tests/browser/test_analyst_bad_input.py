@@ -36,7 +36,7 @@ SAYS: dict[str, dict[str, str]] = {
     },
     "one_condition": {
         "Overview": "nobody decided without advice in that round",
-        "Accuracy": "no round has decisions on test applications both with no advice and in another condition",
+        "Accuracy": "no round has decisions on test applications in two conditions that are compared",
         "Audits": "no round has test decisions both with no advice and with advice",
     },
     "nobody_yet": {
