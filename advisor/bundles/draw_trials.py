@@ -74,14 +74,13 @@ def trial_on(
     """
     picture = {}
     if condition in FACE_CONDITIONS:
-        rows = bundle.image_rows[application_id, condition]
-        chances = bundle.images["propensity"].to_numpy(dtype=float)[rows]
+        faces = [bundle.pictures[row] for row in bundle.image_rows[application_id, condition]]
+        chances = np.array([face.propensity for face in faces], dtype=float)
         chances = chances / chances.sum()
         chosen = pick(chances)
-        row = bundle.images.iloc[rows[chosen]]
         picture = {
-            "image": row["image"],
-            "image_sha256": row["image_sha256"],
+            "image": faces[chosen].image,
+            "image_sha256": faces[chosen].image_sha256,
             "propensity": float(chances[chosen]),
         }
     score = round(bundle.applications["score"].loc[application_id], 3) if condition == "score" else None

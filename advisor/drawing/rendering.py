@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from models.perception import FacePerception
 RENDER_BATCH = 8  # whose tensors are small enough for `keep_freed_memory`
 READ_BATCH = 64
 JPEG_QUALITY = 90
+EXPRESSION_DECIMALS = 6  # of a bundle's tables
 
 Progress = Callable[[str, int, int], object]
 """(what is being done, units done just now, units in all)."""
@@ -40,32 +40,35 @@ def render_faces(
     return np.concatenate(faces)
 
 
-@dataclass(frozen=True)
-class DrawnFaces:
-    """N faces, the same expression of the same identity drawn once.
+PictureKey = tuple[float, ...]
+"""An identity and its expression to `EXPRESSION_DECIMALS`: the same picture."""
 
-    Attributes:
-        pixels: the U that differ, uint8 [U, S, S, 3].
-        which: which of them each face is, int [N].
-    """
 
-    pixels: np.ndarray
-    which: np.ndarray
+def picture_keys(identities: Iterable[int], expressions: np.ndarray) -> list[PictureKey]:
+    """The key of each of N faces, expressions float [N, K]."""
+    rounded = np.round(expressions.astype(float), EXPRESSION_DECIMALS) + 0.0  # no minus zero
+    return [(identity, *values) for identity, values in zip(identities, rounded.tolist(), strict=True)]
 
 
 def draw_once(
-    generator: FaceGenerator, identities: Tensor, expressions: Tensor, on_progress: Progress = no_progress
-) -> DrawnFaces:
-    """Faces of identities long [N] at expressions float [N, K], rendering each that differs."""
-    asked = torch.cat([identities[:, None].double(), expressions.double()], 1).numpy()
-    _, first, which = np.unique(asked, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)  # as they were asked for
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    first = first[order]
-    return DrawnFaces(
-        render_faces(generator, identities[first], expressions[first], on_progress), place[which.reshape(-1)]
-    )
+    generator: FaceGenerator,
+    identities: Tensor,
+    expressions: Tensor,
+    drawn_before: Mapping[PictureKey, bytes],
+    on_progress: Progress = no_progress,
+) -> list[bytes]:
+    """Picture files of identities long [N] at expressions float [N, K]; only what was not drawn before is rendered."""
+    keys = picture_keys(identities.tolist(), expressions.numpy())
+    place: dict[PictureKey, int] = {}
+    for k, key in enumerate(keys):
+        if key not in drawn_before:
+            place.setdefault(key, k)
+    pictures = dict(drawn_before)
+    if place:
+        asked = torch.tensor(list(place.values()))
+        faces = render_faces(generator, identities[asked], expressions[asked], on_progress)
+        pictures |= {key: encode_face(face) for key, face in zip(place, faces, strict=True)}
+    return [pictures[key] for key in keys]
 
 
 def encode_face(face: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from data.errors import TrainingError
 from data.tasks.applications import Applications, Split, Standardiser, read_applications
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
+from models.device import threads_worth
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.expression import coupling_matrix
 from models.face_generator import FaceGenerator
@@ -274,15 +276,17 @@ def _train_encoder(
             data.features.shape[1], usable_bounds(generator), config.encoder.hidden, coupling_matrix()
         )
         decoder = FeatureDecoder(len(generator.axes), data.features.shape[1])
-    metrics = train_encoder(
-        AdviceComposition(encoder, decoder, response, path),
-        data,
-        generator.n_identities,
-        config.encoder,
-        config.seed,
-        run,
-        lambda n: on_progress("encoder", n, config.encoder.n_steps),
-    )
+    # The exact path draws faces, which threads share well.
+    with threads_worth(config.encoder.batch_size) if config.encoder.path == "distilled" else nullcontext():
+        metrics = train_encoder(
+            AdviceComposition(encoder, decoder, response, path),
+            data,
+            generator.n_identities,
+            config.encoder,
+            config.seed,
+            run,
+            lambda n: on_progress("encoder", n, config.encoder.n_steps),
+        )
     if training_processes().is_main_process:
         save_checkpoint(run.file(ENCODER_FILE), "feature_encoder", encoder.state_dict(), encoder.config)
     return dict(metrics)

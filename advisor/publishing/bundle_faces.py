@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX
-from advisor.drawing.rendering import DrawnFaces, encode_face
+from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
+from advisor.drawing.rendering import PictureKey, picture_keys
 from advisor.publishing.exploration import Menu
 from data.formats.picture_format import SUFFIX
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
@@ -45,11 +45,18 @@ def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str,
     return expressions
 
 
+def pictures_of(bundle: Bundle) -> dict[PictureKey, bytes]:
+    """A bundle's picture files. Raises BundleError where one is gone or altered."""
+    faces = bundle.images.drop_duplicates("image")
+    expressions = faces[[f"{EXPRESSION_COLUMN_PREFIX}{axis}" for axis in bundle.manifest.axes]].to_numpy()
+    contents = [bundle.image_bytes(image) for image in faces["image"]]
+    return dict(zip(picture_keys(faces["identity"].tolist(), expressions), contents, strict=True))
+
+
 def image_rows(
-    advice: Advice, faces: DrawnFaces, axes: tuple[str, ...]
+    advice: Advice, contents: list[bytes], axes: tuple[str, ...]
 ) -> tuple[pd.DataFrame, dict[str, bytes]]:
-    """Rows of images.csv for advice as it was drawn, and the pictures' bytes by relative path."""
-    contents = [encode_face(face) for face in faces.pixels]
+    """Rows of images.csv for advice of N faces with their picture files, and these by relative path."""
     hashes = [hashlib.sha256(content).hexdigest() for content in contents]
     names = [f"images/{sha256[:16]}{SUFFIX}" for sha256 in hashes]
     pictures = dict(zip(names, contents, strict=True))
@@ -58,8 +65,8 @@ def image_rows(
             "application_id": advice.application_ids,
             "condition": advice.condition,
             "identity": advice.identities.numpy(),
-            "image": np.array(names)[faces.which],
-            "image_sha256": np.array(hashes)[faces.which],
+            "image": names,
+            "image_sha256": hashes,
             "propensity": advice.menu.propensities,
             "source_application_id": advice.application_ids,
         }

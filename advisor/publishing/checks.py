@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from advisor.bundles.bundle import Check
-from advisor.drawing.rendering import DrawnFaces, as_images
+from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.trained_run import TrainedRun
 from advisor.measurement.estimate import t_quantile
@@ -22,7 +22,6 @@ from models.perception import FacePerception
 
 N_CHECKED_FACES = 512
 USED_AXIS_SHARE = 0.2  # of an axis's range; what moves less carries no advice
-CHECK_BATCH = 64
 N_PERMUTATIONS = 20
 SURE = 0.95  # one-sided
 
@@ -73,7 +72,7 @@ def expected_accuracy(approval: np.ndarray, outcomes: np.ndarray) -> float:
 
 def face_checks(
     perception: FacePerception,
-    faces: DrawnFaces,
+    pictures: list[bytes],
     expressions: Tensor,
     own: np.ndarray,
     identities: Tensor,
@@ -83,21 +82,14 @@ def face_checks(
     """Checks that need no ĥ, on a bundle's own faces.
 
     Args:
-        faces: N of them.
+        pictures: N picture files, as people see them.
         expressions: float [N, K] that were drawn.
         own: which faces are the advisor's own and not there to explore, bool [N]; only these must vary.
         identities: long [N].
         features: standardised features of the faces' applications, float [N, F].
     """
-    n_faces = len(faces.which)
-    chosen = np.linspace(0, n_faces - 1, min(n_faces, N_CHECKED_FACES)).astype(int)
-    with torch.no_grad():
-        readings = torch.cat(
-            [
-                perception(as_images(faces.pixels[faces.which[part]]))
-                for part in np.array_split(chosen, max(1, len(chosen) // CHECK_BATCH))
-            ]
-        ).numpy()
+    chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), N_CHECKED_FACES)).astype(int)
+    readings = read_percepts(perception, [pictures[k] for k in chosen])
     drawn = expressions.numpy()[chosen]
     low, high = np.array(EXPRESSION_BOUNDS).T
     used = drawn.std(0) > USED_AXIS_SHARE * (high - low)

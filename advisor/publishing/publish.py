@@ -16,14 +16,14 @@ from advisor.bundles.bundle import (
     require_participants,
     write_bundle,
 )
-from advisor.drawing.rendering import Progress, draw_once, no_progress
+from advisor.drawing.rendering import PictureKey, Progress, draw_once, no_progress
 from advisor.encoder.composition import usable_bounds
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run
 from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools
-from advisor.publishing.bundle_faces import image_rows, shuffle_faces
+from advisor.publishing.bundle_faces import image_rows, pictures_of, shuffle_faces
 from advisor.publishing.checks import advisor_checks, face_checks
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.runs.config import PublishConfig
@@ -70,11 +70,12 @@ def publish_run(
     config: PublishConfig,
     on_progress: Progress = no_progress,
     store: DecisionStore | None = None,
+    earlier: Bundle | None = None,
 ) -> Bundle:
     """Publish the advisor that a run trained, if it passes its checks.
 
     `store` is where its study is; without it, the database that it was trained from is asked whether
-    somebody was erased since.
+    somebody was erased since. Pictures that a bundle published `earlier` holds are not drawn again.
 
     Raises:
         PublicationRefusedError: a check failed; names the figure and the threshold. Or somebody whom it
@@ -99,7 +100,7 @@ def publish_run(
         "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
     draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
-    return _publish(draft, generator, checks, out, rng, on_progress)
+    return _publish(draft, generator, checks, out, rng, on_progress, earlier)
 
 
 def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
@@ -152,6 +153,13 @@ def _require(checks: Iterable[Check]) -> None:
         )
 
 
+def _drawn_alike(earlier: Bundle | None, weights: dict[str, str]) -> dict[PictureKey, bytes]:
+    """The pictures of an earlier bundle, if the same generator drew it."""
+    if earlier is None or earlier.manifest.weights["face_generator"] != weights["face_generator"]:
+        return {}
+    return pictures_of(earlier)
+
+
 def _publish(
     draft: BundleDraft,
     generator: FaceGenerator,
@@ -159,12 +167,17 @@ def _publish(
     out: Path,
     rng: np.random.Generator,
     on_progress: Progress,
+    earlier: Bundle | None = None,
 ) -> Bundle:
-    """Draw the draft's faces, check them, and write the bundle; `checks` are those that it has passed already."""
+    """Draw the draft's faces, check them, and write the bundle; `checks` are those that it has passed already.
+
+    What a bundle drawn `earlier` by the same generator holds is taken from there.
+    """
     tables: list[pd.DataFrame] = []
     pictures: dict[str, bytes] = {}
+    drawn_before = _drawn_alike(earlier, draft.origin.weights)
     for advice in (draft.faces(), draft.smiles(generator.axes)):
-        drawn = draw_once(generator, advice.identities, advice.menu.expressions, on_progress)
+        drawn = draw_once(generator, advice.identities, advice.menu.expressions, drawn_before, on_progress)
         if advice.condition == "face":
             checks = checks + face_checks(
                 FacePerception.load(),

@@ -16,6 +16,7 @@ from torch import Tensor
 from advisor.response.decision_tensors import FittedDecisions
 from advisor.response.linear_start import linear_start
 from advisor.runs.config import ResponseConfig
+from models.device import threads_worth
 from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
 EVALUATION_STEPS = 10
@@ -106,8 +107,9 @@ def fit_response(
         model = ResponseModel(
             advice.shape[1], features.shape[1], config.n_members, config.hidden, monotone_signs
         )
-    config = _start(model, decisions, config)
-    best, stopped_at = _train(model, decisions, config)
+    with threads_worth(len(approved)):
+        config = _start(model, decisions, config)
+        best, stopped_at = _train(model, decisions, config)
 
     with torch.no_grad():
         held_out_p = _by_who_held_out(model.member_probabilities(decisions.inputs), decisions.held_rows)

@@ -33,6 +33,7 @@ from advisor.runs.run_tables import (
 from data.errors import TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.device import threads_worth
 from models.expression import EXPRESSION_AXES
 from models.perception import FacePerception
 from models.response import ResponseModel
@@ -76,19 +77,20 @@ def learn_response(
     save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
     run.write_json("response_table.json", response_table(fit.model, EXPRESSION_AXES))
     held_out = held_out_table(frame, fit.held_out_probabilities, advice, EXPRESSION_AXES)
-    tables = {
-        HELD_OUT_FILE: held_out,
-        CALIBRATION_FILE: calibration_table(fit.held_out_probabilities, approved),
-        IMPORTANCE_FILE: importance_table(
-            fit,
-            np.hstack([advice, features]),
-            approved,
-            people,
-            _named_columns(seen),
-            np.random.default_rng([config.seed, 4]),
-        ),
-        READINGS_FILE: face_readings(fit.model, percepts, images),
-    }
+    with threads_worth(len(frame)):
+        tables = {
+            HELD_OUT_FILE: held_out,
+            CALIBRATION_FILE: calibration_table(fit.held_out_probabilities, approved),
+            IMPORTANCE_FILE: importance_table(
+                fit,
+                np.hstack([advice, features]),
+                approved,
+                people,
+                _named_columns(seen),
+                np.random.default_rng([config.seed, 4]),
+            ),
+            READINGS_FILE: face_readings(fit.model, percepts, images),
+        }
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)
     run.write_json(FIGURES_FILE, figures)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_tables import damage_named
 from advisor.simulation.collect import collect_simulated
+from advisor.simulation.judgement import Judgement
 from advisor.simulation.populations import Population
 from advisor.simulation.simulated_participant import (
     SimulatedParticipant,
@@ -39,6 +40,10 @@ STUDY_NAME = "simulation"
 DATABASE_FILE = "countenance.db"
 RESULTS_FILE = "results.json"
 NEWEST_BUNDLE = "newest_bundle"
+DECISIONS_PER_APPLICATION = (
+    4  # in a block, on average: of more applications, most faces would be drawn for nobody
+)
+LEAST_POOL_SIZE = 300  # for variety
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,15 @@ class _Simulation:
     out: Path
     store: DecisionStore
     study: Study
+    judgements: dict[str, Judgement] = field(default_factory=dict)
 
     def people(self, round_number: int, part: int) -> dict[str, SimulatedParticipant]:
         """New people for one block of one round, by keys that are theirs however often the round is started."""
         rng = np.random.default_rng([self.seed, round_number, part, 1])
         axes, read_face = load_simulated_observer()
-        drawn = draw_people(self.n_participants, self.population, self.applications, axes, read_face, rng)
+        drawn = draw_people(
+            self.n_participants, self.population, self.applications, axes, read_face, rng, self.judgements
+        )
         return {self._key(round_number, part, k): person for k, person in enumerate(drawn)}
 
     def _key(self, round_number: int, part: int, k: int) -> str:
@@ -135,7 +143,9 @@ def simulate_rounds(
                 round_number,
                 bundle,
                 (train_config or TrainConfig()).model_copy(update={"seed": seed}),
-                (publish_config or PublishConfig()).model_copy(update={"seed": seed}),
+                (publish_config or _publish_config(n_participants * n_trials)).model_copy(
+                    update={"seed": seed}
+                ),
                 on_progress,
             )
             outcomes.append(outcome)
@@ -145,6 +155,13 @@ def simulate_rounds(
     results = _results(task, population, seed, bundle, outcomes)
     (out / RESULTS_FILE).write_text(json.dumps(results, indent=2) + "\n")
     return results
+
+
+def _publish_config(n_decisions: int) -> PublishConfig:
+    """As by default, with pools that are no larger than the decisions of a block are worth."""
+    usual = PublishConfig()
+    worth = max(LEAST_POOL_SIZE, n_decisions // DECISIONS_PER_APPLICATION)
+    return usual.model_copy(update={"max_pool_size": min(usual.max_pool_size, worth)})
 
 
 def _study(task: DecisionTask, options: dict[str, Any]) -> Study:
@@ -211,7 +228,7 @@ def _round(
         decisions = decisions_of_study(simulation.store, STUDY_NAME, simulation.task, "simulated")
         train_advisor(simulation.task, decisions, train_config, folder / "run", on_progress)
         try:
-            bundle = publish_run(folder / "run", bundle_path, publish_config, on_progress)
+            bundle = publish_run(folder / "run", bundle_path, publish_config, on_progress, earlier=previous)
         except PublicationRefusedError as refusal:
             bundle, reason = previous, str(refusal)
     rows = _collect(simulation, round_number, bundle, published=not reason)

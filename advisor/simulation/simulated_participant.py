@@ -148,9 +148,10 @@ def draw_people(
     axes: tuple[str, ...],
     read_face: FaceReader,
     rng: np.random.Generator,
+    judgements: dict[str, Judgement] | None = None,
 ) -> list[SimulatedParticipant]:
-    """Draw people from a population, for a task."""
-    bases: dict[str, Judgement] = {}
+    """Draw people from a population, for a task; `judgements` keeps, by population, what was calibrated for it."""
+    bases = {} if judgements is None else judgements
     people = []
     for _ in range(n_people):
         kind = population.member(rng)

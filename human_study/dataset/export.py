@@ -15,7 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from advisor.bundles.bundle import OUTCOMES_FILE, Bundle
+from advisor.bundles.bundle import Bundle
+from advisor.bundles.outcomes_file import OUTCOMES_FILE
 from data.analysis_records import CodeBookEntry, ExportFolder, ReasonCode
 from data.codebook import StoredField, codebook, record_name, stored_fields
 from data.errors import StudyError

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from advisor.bundles.bundle import OUTCOMES_FILE, load_bundle
+from advisor.bundles.bundle import load_bundle
+from advisor.bundles.outcomes_file import OUTCOMES_FILE
 from data.codebook import record_name
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore

@@ -8,7 +8,13 @@ from torch.func import functional_call
 
 from advisor.encoder.composition import AdviceComposition
 from advisor.encoder.train_encoder import EncoderData
-from models.device import DEVICE_VARIABLE, best_device, fast_dtype
+from models.device import (
+    DEVICE_VARIABLE,
+    LEAST_SHARED_BY_THREADS,
+    best_device,
+    fast_dtype,
+    threads_worth,
+)
 from models.distilled_percept import DistilledPercept
 from models.encoder import FeatureDecoder, FeatureEncoder
 from models.expression import EXPRESSION_BOUNDS, coupling_matrix
@@ -68,3 +74,18 @@ def test_an_encoder_is_trained_on_the_gpu_with_data_from_the_processor() -> None
         )
         missed = composed.reconstruction - data.features, composed.member_probabilities - data.risk_scores
     assert {one.device.type for one in (composed.expression, *missed)} == {"cuda"}
+
+
+def test_little_is_computed_in_one_thread_and_the_setting_comes_back() -> None:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_worth(2400):
+            assert torch.get_num_threads() == 1
+        with threads_worth(LEAST_SHARED_BY_THREADS):
+            assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), threads_worth(1):
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)
