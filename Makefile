@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test quick check lint format bench bench-learning bench-calibration
+.PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-calibration
 
 setup: .venv/installed
 
@@ -48,6 +48,11 @@ check: lint test
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The documentation as a site that opens from its folder; a broken link or a missing page fails.
+docs: setup
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Site: var/site/index.html"
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

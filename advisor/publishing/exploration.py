@@ -78,7 +78,9 @@ def exploring_menu(
         may_explore: the training applications, bool [N].
         seen_features: what ĥ knows of the applications, float [N, F].
         risk_scores: the machine's repayment probability at even odds, float [N].
-        response, percept_path, axis_bounds: what ĥ and FacePerception are, and where expressions may lie.
+        response: ĥ.
+        percept_path: expression to percept, as FacePerception reads it.
+        axis_bounds: where expressions may lie.
         explore_share: mean probability of an exploring face; 0, or a single identity: nothing explores.
         rng: draws candidates.
     """

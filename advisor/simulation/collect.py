@@ -35,7 +35,8 @@ def collect_simulated(
         shown: shown columns, indexed by application id.
         people: simulated participants by participant key.
         condition: what all of them are shown.
-        n_trials, test_share: as in `draw_trials`.
+        n_trials: for each person, as in `draw_trials`.
+        test_share: of them on test applications, as in `draw_trials`.
         rng: draws the trials.
     """
     assert study.participants == "simulated", "a study of people is never simulated"

@@ -1,7 +1,7 @@
 """Simulated participants: they read faces by a perception of their own and decide like people, not like machines.
 
 Nothing here goes through ĥ, the encoder or FacePerception. What is assumed, and from which finding, stands at
-each parameter (see docs/simulated-people.md). Everything that they produce is labelled `simulated`.
+each parameter (see docs/explanation/simulated-people.md). Everything that they produce is labelled `simulated`.
 """
 
 from __future__ import annotations

@@ -43,17 +43,19 @@ class Section(BaseModel):
 class Column(Section):
     """What one column of the table means, who sees it, and how its values are written."""
 
-    role: Role
-    kind: Kind | None = None
-    label: Text = ""
-    unit: Text = ""
-    help: Text = ""
-    shown: bool = False
+    role: Role = Field(description="who sees the column: see the roles in the tutorial")
+    kind: Kind | None = Field(default=None, description="how its values are read; needed where they are used")
+    label: Text = Field(default="", description="what people read as its name")
+    unit: Text = Field(default="", description="written after its values")
+    help: Text = Field(default="", description="an explanation for participants")
+    shown: bool = Field(default=False, description="whether participants see this feature")
     grouped: bool | None = Field(
-        default=None, description="thousands set apart; left out: not in four-digit integers without a unit"
+        default=None, description="separate thousands; left out: except in four-digit integers without a unit"
     )
     display_factor: float = Field(default=1, gt=0, description="people read the value times this")
-    categories: Annotated[dict[Text, Text], BeforeValidator(_trimmed_keys)] = Field(default_factory=dict)
+    categories: Annotated[dict[Text, Text], BeforeValidator(_trimmed_keys)] = Field(
+        default_factory=dict, description="value in the table → what people read"
+    )
     missing: tuple[Text, ...] = Field(
         default=(), description="words for a missing value, beyond the usual ones"
     )
@@ -65,41 +67,45 @@ class Column(Section):
 
 
 class Outcome(Section):
-    """Which column says what became of a case, and the two values that it takes."""
+    """The column that holds the outcome of a case, and its two values."""
 
-    column: Text
-    positive: Text
-    negative: Text
-    positive_label: Text = "repaid"
-    negative_label: Text = "defaulted"
+    column: Text = Field(description="the column that holds the outcome")
+    positive: Text = Field(description="the value of a good outcome, in which approval is right")
+    negative: Text = Field(description="the value of a bad outcome, in which denial is right")
+    positive_label: Text = Field(default="repaid", description="what people read for a good outcome")
+    negative_label: Text = Field(default="defaulted", description="what people read for a bad outcome")
 
 
 class Choices(Section):
     """The labels of the two buttons; the keys are fixed."""
 
-    approve: Text = "Approve"
-    deny: Text = "Deny"
+    approve: Text = Field(default="Approve", description="the button that approves")
+    deny: Text = Field(default="Deny", description="the button that denies")
 
 
 class TaskFile(Section):
     """A decision task as its file states it, before its table is looked at."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-    title: Text
-    description: Text = ""
-    table: Text
-    separator: Separator = "comma"
-    encoding: str = "utf-8"
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9_]+$", description="names the task in databases and bundles")
+    ]
+    title: Text = Field(description="what people read as its name")
+    description: Text = Field(default="", description="notes on the table, for readers of this file")
+    table: Text = Field(description="CSV (also .gz) or Parquet file, beside this file")
+    separator: Separator = Field(default="comma", description="between the cells of a CSV file")
+    encoding: str = Field(default="utf-8", description="of a CSV file: utf-8, utf-16, cp1252 …")
     decimal: Decimal | None = Field(default=None, description="of numbers: point or comma; left out: a point")
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = Field(
         default=None, description="of the words in this file; others lie in task.LANGUAGE.yaml"
     )
-    case_noun: Text = "application"
-    case_noun_plural: Text = ""
-    choices: Choices = Choices()
-    outcome: Outcome
-    use_price: bool = False
-    columns: Annotated[dict[Text, Column], BeforeValidator(_trimmed_keys)]
+    case_noun: Text = Field(default="application", description="what one case is called")
+    case_noun_plural: Text = Field(default="", description="what several are called; left out: with an s")
+    choices: Choices = Field(default=Choices(), description="the labels of the two buttons")
+    outcome: Outcome = Field(description="which column is the outcome, and what its values mean")
+    use_price: bool = Field(default=False, description="whether the machine reads columns of role price")
+    columns: Annotated[dict[Text, Column], BeforeValidator(_trimmed_keys)] = Field(
+        description="column of the table → what it means; every column must be listed"
+    )
 
     @field_validator("encoding")
     @classmethod

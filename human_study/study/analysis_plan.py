@@ -36,8 +36,8 @@ class Pair(NamedTuple):
 class ResponseTimePolicy(Section):
     """Which decisions on main trials count for response times; those outside still count for accuracy."""
 
-    at_least_ms: float | None = Field(default=None, gt=0)
-    at_most_ms: float | None = Field(default=None, gt=0)
+    at_least_ms: float | None = Field(default=None, gt=0, description="leave out faster ones, milliseconds")
+    at_most_ms: float | None = Field(default=None, gt=0, description="leave out slower ones, milliseconds")
 
     @model_validator(mode="after")
     def _leaves_something(self) -> ResponseTimePolicy:
@@ -49,7 +49,9 @@ class ResponseTimePolicy(Section):
 class AnalysisPlan(Section):
     """The section `analysis` of a study file. Contrasts are written "face against none"."""
 
-    primary: PairText | None = Field(default=None, description="left out: face against none")
+    primary: PairText | None = Field(
+        default=None, description="the primary contrast; left out: face against none"
+    )
     family: tuple[PairText, ...] | None = Field(
         default=None, description="the other contrasts; left out: the primary's condition against every other"
     )
@@ -60,7 +62,9 @@ class AnalysisPlan(Section):
         max_length=10,
         description="how many have completed the round at each look, the last at its end",
     )
-    response_times: ResponseTimePolicy = ResponseTimePolicy()
+    response_times: ResponseTimePolicy = Field(
+        default=ResponseTimePolicy(), description="which response times count"
+    )
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

@@ -13,12 +13,12 @@ _ID = r"^[a-z][a-z0-9_]{0,40}$"
 
 
 class _Question(Section):
-    id: str = Field(pattern=_ID)
-    question: Text
+    id: str = Field(pattern=_ID, description="names the answer in the data")
+    question: Text = Field(description="what participants are asked")
 
 
 class _ChoiceQuestion(_Question):
-    options: tuple[Text, ...] = Field(min_length=2, max_length=20)
+    options: tuple[Text, ...] = Field(min_length=2, max_length=20, description="the answers to choose from")
 
     @field_validator("options", mode="before")
     @classmethod
@@ -30,9 +30,9 @@ class _ChoiceQuestion(_Question):
 
 
 class ScreeningQuestion(_ChoiceQuestion):
-    """Asked before anything else: who does not answer with one of `accept` cannot take part."""
+    """Asked before anything else: only people who answer with one of `accept` can take part."""
 
-    accept: tuple[Text, ...] = Field(min_length=1)
+    accept: tuple[Text, ...] = Field(min_length=1, description="the options of people who can take part")
 
     @model_validator(mode="after")
     def _accepts_an_option(self) -> ScreeningQuestion:
@@ -41,10 +41,10 @@ class ScreeningQuestion(_ChoiceQuestion):
 
 
 class ComprehensionQuestion(_ChoiceQuestion):
-    """Asked after the instructions. A wrong answer is met with `explanation`, and asked again."""
+    """Asked after the instructions. A wrong answer shows `explanation`, and the question is asked again."""
 
-    right: Text
-    explanation: Text
+    right: Text = Field(description="the correct option")
+    explanation: Text = Field(description="shown after a wrong answer")
 
     @model_validator(mode="after")
     def _right_is_an_option(self) -> ComprehensionQuestion:
@@ -53,13 +53,13 @@ class ComprehensionQuestion(_ChoiceQuestion):
 
 
 class QuestionnaireQuestion(_Question):
-    """Asked after the trials; an optional one may be left out."""
+    """Asked after the trials; participants may skip a question that is not required."""
 
-    kind: Literal["choice", "number", "text"] = "text"
-    options: tuple[Text, ...] = ()
-    minimum: int = 0
-    maximum: int = 1000
-    required: bool = False
+    kind: Literal["choice", "number", "text"] = Field(default="text", description="how it is answered")
+    options: tuple[Text, ...] = Field(default=(), description="of a choice: the answers to choose from")
+    minimum: int = Field(default=0, description="of a number: the smallest allowed")
+    maximum: int = Field(default=1000, description="of a number: the largest allowed")
+    required: bool = Field(default=False, description="whether it must be answered")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> QuestionnaireQuestion:
@@ -84,4 +84,4 @@ class QuestionnaireQuestion(_Question):
 def _require_options(options: tuple[str, ...], named: tuple[str, ...]) -> None:
     for answer in named:
         if answer not in options:
-            raise ValueError(f'"{answer}" is none of the options; write one of them')
+            raise ValueError(f'"{answer}" is not one of the options; use one of them')

@@ -35,17 +35,35 @@ class RecruitmentPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    platform: Platform = "link"
-    completion_code: str | None = Field(default=None, pattern=_CODE)
-    completion_url: str | None = Field(default=None, pattern=_URL)
-    screened_out_code: str | None = Field(default=None, pattern=_CODE)
-    screened_out_url: str | None = Field(default=None, pattern=_URL)
-    returned_code: str | None = Field(default=None, pattern=_CODE)
-    returned_url: str | None = Field(default=None, pattern=_URL, description="where who stops is sent")
-    timed_out_code: str | None = Field(default=None, pattern=_CODE)
-    timed_out_url: str | None = Field(default=None, pattern=_URL)
-    full_code: str | None = Field(default=None, pattern=_CODE, description="for who finds no place any more")
-    full_url: str | None = Field(default=None, pattern=_URL)
+    platform: Platform = Field(default="link", description="whose parameters the links carry")
+    completion_code: str | None = Field(default=None, pattern=_CODE, description="for people who complete")
+    completion_url: str | None = Field(
+        default=None, pattern=_URL, description="the way back for people who complete"
+    )
+    screened_out_code: str | None = Field(
+        default=None, pattern=_CODE, description="for people who are screened out"
+    )
+    screened_out_url: str | None = Field(
+        default=None, pattern=_URL, description="the way back for people who are screened out"
+    )
+    returned_code: str | None = Field(
+        default=None, pattern=_CODE, description="for people who stop or do not consent"
+    )
+    returned_url: str | None = Field(
+        default=None, pattern=_URL, description="the way back for people who stop or do not consent"
+    )
+    timed_out_code: str | None = Field(
+        default=None, pattern=_CODE, description="for people who run out of time"
+    )
+    timed_out_url: str | None = Field(
+        default=None, pattern=_URL, description="the way back for people who run out of time"
+    )
+    full_code: str | None = Field(
+        default=None, pattern=_CODE, description="for people who find the study full"
+    )
+    full_url: str | None = Field(
+        default=None, pattern=_URL, description="the way back for people who find the study full"
+    )
 
     @field_validator(*_ADDRESSES)
     @classmethod

@@ -42,41 +42,53 @@ class StudyFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9_]{1,60}$")
-    title: Text = "Deciding on applications"
-    language: Literal["en", "de"] = "en"
+    name: str = Field(
+        pattern=r"^[a-z0-9_]{1,60}$", description="names the study in the database and on the command line"
+    )
+    title: Text = Field(default="Deciding on applications", description="what participants read as its name")
+    language: Literal["en", "de"] = Field(default="en", description="of everything that participants read")
     task: str = Field(description="a shipped task's name, or the path of a task.yaml")
     bundle: Path = Field(description="the advice bundle of the first round")
-    database: str = DEFAULT_DATABASE_URL
-    participants: ParticipantKind
-    allow_simulated_advisor: bool = False
+    database: str = Field(default=DEFAULT_DATABASE_URL, description="SQLAlchemy URL of the decisions")
+    participants: ParticipantKind = Field(description="who takes part; the two are never mixed")
+    allow_simulated_advisor: bool = Field(
+        default=False,
+        description="people may see advice learned from simulated ones; the consent text says so",
+    )
     conditions: dict[Condition, ConditionPlan] = Field(
         min_length=1, description="condition → its share, as a weight, or its share and quota"
     )
-    trials: TrialPlan = TrialPlan()
+    trials: TrialPlan = Field(
+        default=TrialPlan(), description="how many trials of each kind, and how they run"
+    )
     expected_minutes: float | None = Field(
         default=None, gt=0, le=600, description="how long taking part takes, as welcome and consent say it"
     )
-    payment: Payment = Payment()
-    recruitment: RecruitmentPlan = RecruitmentPlan()
+    payment: Payment = Field(default=Payment(), description="what participants are paid")
+    recruitment: RecruitmentPlan = Field(
+        default=RecruitmentPlan(), description="where participants come from"
+    )
     not_from: tuple[str, ...] = Field(
         default=(),
         description="studies in the same database, such as a pilot, whose participants are not taken",
     )
-    time_limits: TimeLimits = TimeLimits()
-    exclusions: Exclusions = Exclusions()
+    time_limits: TimeLimits = Field(default=TimeLimits(), description="when a place becomes free again")
+    exclusions: Exclusions = Field(default=Exclusions(), description="whose decisions the results leave out")
     analysis: AnalysisPlan | None = Field(
-        default=None, description="left out: the defaults, and reports say so"
+        default=None, description="how the study will be analysed; left out: the defaults, and reports say so"
     )
-    screening: tuple[ScreeningQuestion, ...] = ()
+    screening: tuple[ScreeningQuestion, ...] = Field(default=(), description="who can take part at all")
     comprehension: tuple[ComprehensionQuestion, ...] | None = Field(
-        default=None, description="left out: the shipped questions, for the condition that somebody is in"
+        default=None,
+        description="after the instructions; left out: the shipped questions for the participant's condition",
     )
     questionnaire: tuple[QuestionnaireQuestion, ...] | None = Field(
-        default=None, description="left out: the shipped ones"
+        default=None, description="after the trials; left out: the shipped questions"
     )
-    texts: Texts = Texts()
-    ethics: Ethics = Ethics()
+    texts: Texts = Field(default=Texts(), description="your own words in place of the shipped texts")
+    ethics: Ethics = Field(
+        default=Ethics(), description="what people have a right to know; shown with the consent text"
+    )
 
     @field_validator("conditions", mode="before")
     @classmethod

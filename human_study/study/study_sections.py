@@ -28,29 +28,39 @@ Text = Annotated[str, AfterValidator(_never_blank)]
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, and unknown keys are refused."""
+    """The base of all sections: frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ConditionPlan(Section):
-    """A condition's share of the participants, and the most that one round takes into it."""
+    """A condition's share of the participants, and its quota in each round."""
 
-    share: PositiveFloat = 1.0
-    quota: int | None = Field(default=None, ge=1)
+    share: PositiveFloat = Field(
+        default=1.0, description="a weight: the condition gets share / sum of shares"
+    )
+    quota: int | None = Field(
+        default=None, ge=1, description="most active or completed participants in a round"
+    )
 
 
 class TrialPlan(Section):
     """How many trials of each kind a participant decides on, and how."""
 
     main: int = Field(default=40, ge=1, le=400, description="decisions that count")
-    test_share: float = Field(default=0.5, ge=0, le=1, description="of the main trials")
+    test_share: float = Field(
+        default=0.5, ge=0, le=1, description="share of main trials on applications never trained on"
+    )
     practice: int = Field(default=0, ge=0, le=50, description="with feedback, without advice, never counted")
     attention: int = Field(default=0, ge=0, le=50, description="trials that say what to choose")
     repeated: int = Field(default=0, ge=0, le=500, description="main trials shown a second time")
     stages: Literal[1, 2] = Field(default=1, description="2: decide, see the advice, decide again")
-    confidence_points: Literal[0, 2, 3, 4, 5, 7, 9, 11] = Field(default=0, description="0: not asked")
-    reason_share: float = Field(default=0, ge=0, le=1, description="of the main trials")
+    confidence_points: Literal[0, 2, 3, 4, 5, 7, 9, 11] = Field(
+        default=0, description="points of the confidence scale; 0: not asked"
+    )
+    reason_share: float = Field(
+        default=0, ge=0, le=1, description="share of main trials that ask for a reason in words"
+    )
 
     @property
     def confidence_scale(self) -> tuple[float, ...]:
@@ -71,12 +81,12 @@ class TrialPlan(Section):
 class Payment(Section):
     """What participants are paid. Nobody's bonus falls below the mean bonus of the condition `none`."""
 
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    base: float = Field(default=0, ge=0, le=10_000)
-    bonus_per_correct: float = Field(default=0, ge=0, le=1000)
-    screened_out: float = Field(default=0, ge=0, le=10_000, description="for who cannot take part")
-    returned: float = Field(default=0, ge=0, le=10_000, description="for who stops")
-    timed_out: float = Field(default=0, ge=0, le=10_000, description="for whose time is over")
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all amounts")
+    base: float = Field(default=0, ge=0, le=10_000, description="for completing the study")
+    bonus_per_correct: float = Field(default=0, ge=0, le=1000, description="for each correct main decision")
+    screened_out: float = Field(default=0, ge=0, le=10_000, description="for people who are screened out")
+    returned: float = Field(default=0, ge=0, le=10_000, description="for people who stop early")
+    timed_out: float = Field(default=0, ge=0, le=10_000, description="for people who run out of time")
 
     def for_a_part(self, status: str) -> float:
         """What somebody is paid whose participation ended with that status, other than by completion."""
@@ -98,8 +108,10 @@ class Ethics(Section):
     approval: Text | None = Field(default=None, description="which board approved, and its reference")
     exemption: Text | None = Field(default=None, description="why no approval is needed, and who says so")
     contact: Text | None = Field(default=None, description="who is responsible, and how to reach them")
-    retention_days: int | None = Field(default=None, ge=1, le=36_500)
-    withdrawal: Text | None = Field(default=None, description="what becomes of the data of who stops")
+    retention_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="how long recruitment IDs are kept after the study closes"
+    )
+    withdrawal: Text | None = Field(default=None, description="what happens to the data of people who stop")
     risks: Text | None = Field(default=None, description="of taking part, in a sentence")
     benefits: Text | None = Field(default=None, description="of taking part, in a sentence")
     sharing: Text | None = Field(default=None, description="with whom the data are shared, and in what form")
@@ -125,8 +137,12 @@ class Ethics(Section):
 class TimeLimits(Section):
     """How long a participation may pause, and how long it may take in all."""
 
-    idle_minutes: float = Field(default=60, gt=0, le=60 * 24 * 30)
-    total_minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 60)
+    idle_minutes: float = Field(
+        default=60, gt=0, le=60 * 24 * 30, description="a place without activity for this long is given away"
+    )
+    total_minutes: float | None = Field(
+        default=None, gt=0, le=60 * 24 * 60, description="from the first click to the end, pauses included"
+    )
 
     @property
     def idle(self) -> timedelta:
@@ -140,17 +156,23 @@ class TimeLimits(Section):
 
 
 class Exclusions(Section):
-    """What keeps a participant's decisions out of the results; declared before there are any."""
+    """When a participant's decisions are left out of the results; declared before there are any."""
 
-    failed_attention: int | None = Field(default=None, ge=1, description="so many failed checks, or more")
-    median_response_time_ms: float | None = Field(default=None, gt=0, description="faster in the median")
-    one_choice_only: bool = Field(default=False, description="the same choice on every main trial")
+    failed_attention: int | None = Field(
+        default=None, ge=1, description="exclude at this many failed checks or more"
+    )
+    median_response_time_ms: float | None = Field(
+        default=None, gt=0, description="exclude medians faster than this"
+    )
+    one_choice_only: bool = Field(
+        default=False, description="exclude people who chose the same on every main trial"
+    )
 
 
 class Texts(Section):
     """Markdown that replaces the shipped texts; a text that is left out keeps the shipped one."""
 
-    welcome: Text | None = None
-    consent: Text | None = None
-    instructions: Text | None = None
-    debrief: Text | None = None
+    welcome: Text | None = Field(default=None, description="the page a recruitment link opens")
+    consent: Text | None = Field(default=None, description="what participants agree to")
+    instructions: Text | None = Field(default=None, description="shown before the comprehension questions")
+    debrief: Text | None = Field(default=None, description="the last page")

@@ -19,9 +19,9 @@ CONDITIONS = ("none", "score", "risk_to_smile", "shuffled", "face", "oracle")
 INTRODUCTION = """# What learning reaches, with simulated people
 
 Written by `make bench-learning`; nothing here is typed in. **All participants are simulated**: these figures
-show that the method learns what the simulated populations contain (see [simulated people](simulated-people.md)),
-and nothing about people. How strongly simulated people heed a face is an assumption, so `face` against `score` is
-reported and never claimed: only people can settle it.
+show that the method learns what the simulated populations contain (see
+[simulated people](explanation/simulated-people.md)), and nothing about people. How strongly simulated people
+heed a face is an assumption, so `face` against `score` is reported and never claimed: only people can settle it.
 
 A cell is a population, a table and a seed: round 0 and three learning rounds, each of 60 simulated participants with
 40 trials in `face`. Accuracy is evaluated apart from training: the chance of a right decision (balanced) under the
