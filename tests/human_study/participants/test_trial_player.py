@@ -282,7 +282,7 @@ def test_the_player_gets_the_shown_columns_and_its_own_advice_only(
     live = RunningStudy(load_study_file(path), store)
     live.prepare()
     given = {}
-    for name in "abc":
+    for name in "abcdefghi":  # a block of the allocation at most
         visitor = Visitor(live, name)
         trials = played(live, visitor)
         assert len(trials) == 6
