@@ -188,7 +188,7 @@ def test_a_closed_study_says_so_at_its_door_and_lets_who_is_in_it_finish(
     analysts = live_page(new_visitor(), served)
     close = analysts.get_by_role("button", name="Close the study")
     expect(close).to_be_disabled()
-    analysts.get_by_text("I want to close this study for good").click()
+    analysts.get_by_text("I want to close this study").click()
     expect(close).to_be_enabled(timeout=30_000)
     close.click()
     analysts.get_by_text("The study is closed: it takes nobody new").wait_for()

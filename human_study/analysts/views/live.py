@@ -95,7 +95,7 @@ def _study_buttons(store: DecisionStore, study_name: str, summary: LiveSummary) 
         "A closed study takes nobody new; those who are under way may finish. Outcomes are shown once it is closed;"
         " opening it again counts as a look."
     )
-    is_meant = st.checkbox("I want to close this study for good", key=f"close {study_name}")
+    is_meant = st.checkbox("I want to close this study", key=f"close {study_name}")
     st.button(
         "Close the study",
         key=f"closing {study_name}",
