@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from advisor.bundles.bundle import CONDITIONS
 from data.store.decision_store import DecisionStore
+from human_study.participation.assignment import LARGEST_SHUFFLED
 from human_study.web.request_guard import session_cookie
 from tests.support import tiny_study
 from tests.support.load_participants import admit
@@ -95,12 +96,12 @@ def test_advice_and_choices_are_in_view_at_ten_sizes_in_every_condition(
         tmp_path, conditions=dict.fromkeys(CONDITIONS, 1), trials={"main": 2, "stages": n_stages}
     )
     served = serve_study(path)
-    people = admit(path, len(CONDITIONS))
+    people = admit(path, LARGEST_SHUFFLED)  # a block of the allocation: every condition is among them
     found: list[str] = []
     with DecisionStore.open(served.database_url) as store:
-        conditions = [store.participant(person.participant_key).condition for person in people]
-    assert sorted(conditions) == sorted(CONDITIONS)
-    for person, condition in zip(people, conditions, strict=True):
+        one_each = {store.participant(person.participant_key).condition: person for person in people}
+    assert one_each.keys() == set(CONDITIONS)
+    for condition, person in one_each.items():
         context = chromium.new_context(viewport={"width": 390, "height": 664})
         context.set_default_timeout(60_000)
         page = enter(served, context, person.token)
