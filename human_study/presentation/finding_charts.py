@@ -11,6 +11,7 @@ from human_study.presentation import palette
 from human_study.presentation.charts import condition_encodings, finished
 
 _WIDTH, _HEIGHT = 600, 300
+_COMPARISON_WIDTH = 420
 
 
 def comparison_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
@@ -33,7 +34,10 @@ def comparison_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
         scale=scale,
         axis=alt.Axis(format="+d", tickCount=9),
     )
-    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(grid=False, ticks=False, labelLimit=200))
+    # On two lines, so that the picture stays narrow enough for a phone.
+    two_lines = "[split(datum.label, ' than ')[0], 'than ' + split(datum.label, ' than ')[1]]"
+    axis = alt.Axis(grid=False, ticks=False, labelExpr=two_lines, labelFontSize=13, titleAngle=0, titleY=-14)
+    y = alt.Y("label:N", sort=labels, title="More accurate…", axis=axis)
     lane = alt.YOffset("lane:Q", scale=alt.Scale(domain=[-32, 32], nice=False, zero=False))
     colour = palette.CONDITION_COLOURS[CONDITIONS.index("face")]
     faint, newest = shown[~shown["is_newest"]], shown[shown["is_newest"]]
@@ -58,7 +62,7 @@ def comparison_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
                 strokeWidth=1,
             ).encode(x=x, tooltip=_COMPARISON_TOOLTIP),
         ]
-    return finished(layers, _WIDTH, 60 * len(labels), simulated)
+    return finished(layers, _COMPARISON_WIDTH, 60 * len(labels), simulated)
 
 
 _COMPARISON_TOOLTIP = [
