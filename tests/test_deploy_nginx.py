@@ -140,10 +140,14 @@ def test_no_log_holds_a_query_a_token_or_an_id(cluster: Cluster) -> None:
         assert participant is not None
         trial_key = store.trials(participant.participant_key)[0].trial_key
     ask(cluster, "GET", f"/faces/{trial_key}", cookie=token)
+    # A line is written after its answer.
+    wait_until(lambda: "/faces/-" in cluster.nginx.logs(), "the last line of nginx's log")
+    wait_until(
+        lambda: any("/faces/-" in log.read_text() for log in cluster.access_logs), "and of a replica's"
+    )
     logs = cluster.nginx.logs() + "".join(log.read_text() for log in cluster.access_logs)
     logs += "".join(replica.log() for replica in cluster.replicas)
     assert logs.count(" /welcome 200 ") >= 2  # nginx's line and the replica's: the logs do say something
-    assert "/faces/-" in logs
     for secret in ("4711", token, trial_key, participant.participant_key, SECRET, "127.0.0.1", "?"):
         assert secret not in logs
 

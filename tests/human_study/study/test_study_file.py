@@ -75,7 +75,7 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
                     {"id": "adult", "question": "Are you?", "options": ["Yes", "No"], "accept": ["Si"]}
                 ]
             },
-            '"Si" is none of the options',
+            '"Si" is not one of the options',
         ),
         (
             {"questionnaire": [{"id": "a", "question": "?"}, {"id": "a", "question": "??"}]},
