@@ -161,9 +161,11 @@ def test_a_closed_condition_takes_nobody_new_and_lets_who_is_in_it_finish(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
 ) -> None:
     inside: dict[str, Page] = {}
-    for _ in range(2):
+    for _ in range(4):  # of a random block, three at most begin with the same condition
         page = begin(served, new_visitor())
         inside[store.participant(key_of(store, page)).condition] = page
+        if len(inside) == 2:
+            break
     assert set(inside) == {"face", "none"}
     analysts = live_page(new_visitor(), served)
     analysts.get_by_role("button", name="Close face").click()

@@ -49,7 +49,7 @@ def test_status_counts_participants(run, tmp_path: Path) -> None:
     live = RunningStudy.open(str(path))
     with live.store:
         live.prepare()
-        for name in "abc":
+        for name in "abcd":  # of a random block, three at most begin with the same condition
             live.participations.begin(Recruitment(platform="link", external_id=name))
     for arguments in ([path], ["tiny_study", "--db", live.study.database]):
         status, out, _ = run("status", *arguments)
