@@ -42,16 +42,18 @@ def program(about: str) -> typer.Typer:
     )
 
 
-def run_cli(app: typer.Typer, name: str) -> None:
+def run_cli(app: typer.Typer, name: str, mistakes: tuple[type[Exception], ...] = ()) -> None:
     """Run a command line: a user's mistake is `NAME: sentence` on stderr and exit status 2.
 
-    Mistakes are CountenanceError, files that cannot be read or written, and what needs a library that a study
-    server's installation leaves out. Ctrl-C is exit status 130.
+    Mistakes are CountenanceError, `mistakes` (of packages that know nothing of `data`), files that cannot be read or
+    written, and what needs a library that a study server's installation leaves out. Ctrl-C is exit status 130.
     """
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name=name, standalone_mode=False)
         sys.exit(code or 0)  # no command returns anything; --help and Ctrl-C give their exit status
     except CountenanceError as error:
+        _say(name, str(error))
+    except mistakes as error:
         _say(name, str(error))
     except typer.Abort:
         sys.exit(130)

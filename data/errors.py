@@ -11,11 +11,11 @@
     ├── TrainingError                decisions or options from which nothing can be learned
     ├── PublicationRefusedError      an advisor that failed one of its publication checks
     ├── FacesError                   pictures, landmarks or a corpus of faces
-    ├── CheckpointError              a weights file: absent, damaged, or of another network
     ├── SetupError                   something the machine lacks: an extra, a browser, disk space
     └── UsageError                   options of a command that do not go together
 
-The command lines catch the root, print its message, and exit with status 2.
+The command lines catch the root, print its message, and exit with status 2. `models` imports nothing
+of `data`; a bad weights file raises its `models.errors.CheckpointError`, which they catch alike.
 Our own mistakes are assertions and are never caught.
 """
 
@@ -62,10 +62,6 @@ class PublicationRefusedError(CountenanceError):
 
 class FacesError(CountenanceError):
     """Pictures, landmarks or a corpus of faces are wrong."""
-
-
-class CheckpointError(CountenanceError):
-    """A weights file is absent, damaged, foreign, or of another network; says which, and how to mend it."""
 
 
 class SetupError(CountenanceError):

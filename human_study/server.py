@@ -30,7 +30,7 @@ from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
-from human_study.study.messages import preview_word
+from human_study.study.messages import Messages
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
@@ -120,7 +120,7 @@ def serve(
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(running.store))
         print(f"Study {running.study.name}, for {running.study.participants}. Stop with Ctrl-C.")
-        print(f"Participants: http://{'localhost' if host == LOOPBACK else host}:{port}/welcome", flush=True)
+        print(f"Participants: {_welcome_address(host, port)}", flush=True)
         if host != LOOPBACK:
             print(
                 "              reached without TLS: put a proxy with TLS before it (deploy/nginx.conf)",
@@ -151,7 +151,7 @@ def serve_preview(
         database_url = f"sqlite:///{Path(folder, 'preview.db')}"
         changes = {
             "name": f"{study.name[:52]}_preview",
-            "title": f"{study.title} ({preview_word(study.language)})",
+            "title": f"{study.title} ({Messages(study.language, {}).text('page.preview')})",
             "participants": "simulated",
             "conditions": {condition: {"share": 1}},
             "recruitment": {},
@@ -169,11 +169,15 @@ def serve_preview(
             print(
                 f"Preview of {study.name}, condition {condition}; nothing is kept. Ends after {hours:g} hours."
             )
-            print(f"http://{'localhost' if host == LOOPBACK else host}:{port}/welcome", flush=True)
+            print(_welcome_address(host, port), flush=True)
             ending = threading.Timer(hours * 3600, os.kill, (os.getpid(), signal.SIGTERM))
             ending.daemon = True
             ending.start()
             _run(participant_app(running, str(copied), database_url), port, host)
+
+
+def _welcome_address(host: str, port: int) -> str:
+    return f"http://{'localhost' if host == LOOPBACK else host}:{port}/welcome"
 
 
 def _run(app: App, port: int, host: str) -> None:

@@ -137,7 +137,7 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     from rich.table import Table
 
     from data.store.decision_store import DecisionStore
-    from human_study.dataset.completions import completions
+    from human_study.dataset.completions import minutes_taken
     from human_study.dataset.overdue import release_overdue
 
     name, url = study_and_database(study, db)
@@ -145,9 +145,8 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
         release_overdue(store, name)
         record = store.study(name)
         counts = store.status_counts(name, kind=record.participants)
-        steps = store.participants_frame(name, kind=record.participants).query("status == 'active'")["step"]
+        people = store.participants_frame(name, kind=record.participants)
         quotas = {one.condition: one.quota for one in store.conditions(name) if one.quota is not None}
-        minutes = completions(store, name).query("status == 'completed'")["minutes"]
         n_decisions = len(store.decisions_frame(name, kind=record.participants))
     table = Table(
         title=f"{name}: {record.status}, participants: {record.participants}, {n_decisions} decisions"
@@ -158,6 +157,8 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     for row in counts.itertuples(index=False):
         table.add_row(str(row.round_number), str(row.condition), str(row.status), str(row.n_participants))
     Console().print(table)
+    steps = people.loc[people["status"] == "active", "step"]
+    minutes = minutes_taken(people[people["status"] == "completed"])
     if len(steps):
         at = steps.replace("", "consent").value_counts()
         print(f"Under way: {', '.join(f'{step} {n}' for step, n in at.items())}")

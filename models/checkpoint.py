@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pickle
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,26 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from data.errors import CheckpointError
-from data.formats.files import replaced_whole
+from models.errors import CheckpointError
 
 FORMAT = "countenance/1"
 
 
 def save_checkpoint(path: Path, kind: str, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and facts (JSON-able) atomically; `kind` names the network that may load them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     header = {"format": FORMAT, "kind": kind, "facts": json.dumps(facts)}
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with replaced_whole(path) as partial:
-        partial.write_bytes(_with_sorted_header(save(whole, metadata=header)))
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(_with_sorted_header(save(whole, metadata=header)))
+        # mkstemp makes private files; a weights file is as readable as any other.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _with_sorted_header(content: bytes) -> bytes:

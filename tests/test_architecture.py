@@ -37,7 +37,7 @@ RULES = {
     "data.store": Rule("data data.formats", uses="sql"),
     "data.migrations": Rule("data.store", uses="sql"),
     "data.migrations.versions": Rule(uses="sql"),
-    "models": Rule("data data.formats", uses="torch"),
+    "models": Rule(uses="torch"),
     "advisor.measurement": Rule(f"{_DATA} advisor.bundles"),
     "advisor.runs": Rule(_DATA),
     "advisor.bundles": Rule(_DATA),

@@ -148,7 +148,7 @@ def things_beyond_risk(
     known, left = log_odds[:, None].astype(float), list(things.columns)
     values = {name: things[name].to_numpy(float) for name in left}
     n, counted, n_possible = len(looks), [], n_beyond_risk(log_odds, things)
-    axes = _centred(looks.to_numpy(float))
+    axes = looks.to_numpy(float) - looks.to_numpy(float).mean(0)
     while left and n >= LEAST_FACES:
         best: ReadThing | None = None
         for name in left:
@@ -211,20 +211,10 @@ def as_numbers(column: pd.Series) -> list[np.ndarray]:
     return [(column == group).fillna(False).to_numpy(float) for group in counts.index[counts >= LEAST_FACES]]
 
 
-def beyond_risk(values: np.ndarray, log_odds: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """What is left of values [N] without their linear relation to the log odds [N] and to others [N] each."""
-    return _beyond(values, np.column_stack([log_odds, *others]))
-
-
 def _beyond(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     design = np.column_stack([np.ones(len(values)), known])
     rest: np.ndarray = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     return rest
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
-    centred: np.ndarray = values - values.mean(0)
-    return centred
 
 
 def _held_out_r2(inputs: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> float | None:

@@ -37,7 +37,10 @@ READING_COLUMN = "approve_probability"
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Turn whatever reading a run's file raises into one TrainingError that names the file."""
+    """Turn whatever reading a run's file raises into one TrainingError that names the file.
+
+    Weights that cannot be read raise `models.errors.CheckpointError`, a ValueError.
+    """
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
+from advisor.measurement.exclusion_rules import failed_checks
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.dataset.overdue import release_overdue
@@ -45,29 +46,28 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
     study = store.study(study_name)
     payment = Payment.model_validate(study.declared.get("payment", {}))
     plan = RecruitmentPlan.model_validate(study.declared.get("recruitment", {}))
-    people = store.participants_frame(study_name, kind=study.participants).sort_values(
-        "created_at", kind="stable"
+    people = store.participants_frame(study_name, kind=study.participants)
+    decisions = store.decisions_frame(
+        study_name,
+        kind=study.participants,
+        columns=["participant_key", "trial_kind", "asked_choice", "approved"],
     )
-    decisions = store.decisions_frame(study_name, kind=study.participants)
-    checks = decisions[decisions["trial_kind"] == "attention"]
-    failed = checks["choice"] != checks["asked_choice"]
-    n_failed = failed.groupby(checks["participant_key"]).sum()
-    n_shown = checks.groupby("participant_key").size()
+    n_failed = failed_checks(decisions)
+    n_shown = decisions.loc[decisions["asked_choice"].notna(), "participant_key"].value_counts()
     known = {one.participant_key: one for one in store.recruitments(study_name)}
     bonus = {one.participant_key: one.amount for one in store.bonuses(study_name)}
     rows = []
     for key, status in zip(people["participant_key"], people["status"], strict=True):
-        person, recruited = store.participant(key), known.get(key)
-        ended = person.completed_at or person.ended_at
-        is_complete = status == "completed"
+        recruited, is_complete = known.get(key), status == "completed"
+        # A code of one's own is kept out of the tables that many read.
+        code = plan.completion_code or store.participant(key).completion_code if is_complete else None
         rows.append(
             {
                 "external_id": recruited.external_id if recruited and recruited.platform != "link" else None,
                 "session_id": recruited.session_id if recruited else None,
                 "participant_key": key,
                 "status": status,
-                "completion_code": (plan.completion_code or person.completion_code) if is_complete else None,
-                "minutes": round((ended - person.created_at).total_seconds() / 60, 1) if ended else None,
+                "completion_code": code,
                 "attention_failed": int(n_failed.get(key, 0)),
                 "attention_shown": int(n_shown.get(key, 0)),
                 "pay": payment.base if is_complete else payment.for_a_part(status),
@@ -75,7 +75,13 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
                 "currency": payment.currency,
             }
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(minutes=minutes_taken(people).to_numpy())
+
+
+def minutes_taken(people: pd.DataFrame) -> pd.Series:
+    """Minutes from beginning to end of participants (`participants_frame`), missing for who is under way."""
+    ended = people["completed_at"].fillna(people["ended_at"])
+    return ((ended - people["created_at"]).dt.total_seconds() / 60).round(1)
 
 
 def write_completions(store: DecisionStore, study_name: str, out: Path, form: CompletionFormat) -> int:

@@ -9,8 +9,9 @@ from typing import get_args
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from advisor.bundles.bundle import load_bundle
+from advisor.bundles.bundle import Manifest, load_bundle
 from data.errors import StudyError
+from data.formats.files import replaced_whole
 from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
@@ -23,7 +24,12 @@ from human_study.study.shipped_questions import comprehension_questions, questio
 from human_study.study.study_file import StudyFile
 
 LANGUAGES: tuple[str, ...] = get_args(StudyFile.model_fields["language"].annotation)
-_ENDINGS = ("declined", "screened_out", "returned", "timed_out", "full", "incomplete")
+# How taking part can end otherwise than by completion → the text that says so.
+_ENDINGS = {
+    **{ending: f"ended.{ending}" for ending in ("declined", "screened_out", "returned", "timed_out")},
+    "full": "welcome.full",
+    "incomplete": "welcome.incomplete_link",
+}
 _KEY = "(the participant's own key)"
 
 Section = tuple[int, str, str]  # level of the heading, heading, Markdown
@@ -37,14 +43,11 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
     """
     if out.exists():
         raise StudyError(f"{out} exists and is left as it is; choose another name.")
-    task = load_task(study.task)
-    written = []
-    out.mkdir(parents=True)
-    for language in LANGUAGES:
-        if not task.speaks(language):
-            continue
+    task, manifest = load_task(study.task), load_bundle(study.bundle).manifest
+    pages: dict[str, str] = {}
+    for language in filter(task.speaks, LANGUAGES):
         spoken = study.model_copy(update={"language": language})
-        sections = list(_sections(spoken, task.in_language(language)))
+        sections = list(_sections(spoken, task.in_language(language), manifest))
         text = "\n\n".join(f"{'#' * level} {title}\n\n{body}".strip() for level, title, body in sections)
         page = render_html(
             "participants/templates/materials.html",
@@ -52,16 +55,16 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
             title=study.title,
             texts=Markup(MarkdownIt("commonmark", {"html": False}).render(text)),
         )
-        for suffix, content in ((".md", f"{text}\n"), (".html", page)):
-            path = out / f"materials.{language}{suffix}"
-            path.write_text(content, encoding="utf-8")
-            written.append(path)
-    return written
+        pages |= {f"materials.{language}.md": f"{text}\n", f"materials.{language}.html": page}
+    with replaced_whole(out) as partial:
+        partial.mkdir()
+        for name, content in pages.items():
+            (partial / name).write_text(content, encoding="utf-8")
+    return [out / name for name in pages]
 
 
-def _sections(study: StudyFile, task: DecisionTask) -> Iterator[Section]:
+def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Iterator[Section]:
     messages = Messages(study.language, study_words(study, task))
-    manifest = load_bundle(study.bundle).manifest
     text = messages.text
     minutes = f"{study.expected_minutes:g}" if study.expected_minutes else ""
     duration = text("welcome.duration", minutes=minutes) if minutes else ""
@@ -96,17 +99,8 @@ def _sections(study: StudyFile, task: DecisionTask) -> Iterator[Section]:
         told = condition_text(condition, manifest.kind)
         yield 2, f"{text('debrief.about_title')} ({condition})", about_text(study, messages, condition, told)
     yield 2, text("ended.title"), ""
-    for ending in _ENDINGS:
-        said = (
-            text("welcome.full" if ending == "full" else "welcome.incomplete_link")
-            if ending
-            in (
-                "full",
-                "incomplete",
-            )
-            else text(f"ended.{ending}")
-        )
-        yield 3, ending, f"{said}\n\n{closing_words(study, messages, ending)}"
+    for ending, said in _ENDINGS.items():
+        yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, ending)}"
     terms = study.ethics.withdrawal or text("page.stop_terms")
     yield 2, text("page.stop_title"), text("page.stop_text", terms=terms)
 

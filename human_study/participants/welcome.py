@@ -93,12 +93,13 @@ class Welcome:
         external = token and recruited(self._study.recruitment, query, token)
         if not external:  # a page of yesterday, or of before the server was started again
             return self._checking(request, query, "welcome.begin", status=400, lacking="again")
-        if await run_in_threadpool(self._participations.took_part_before, external):
-            return self._page(status=409, words=self._not_again(external))
         try:
             session = await run_in_threadpool(self._participations.begin, external)
         except StudyError:
-            return self._page(status=409, words=self._full(external))
+            is_again = await run_in_threadpool(self._participations.took_part_before, external)
+            return self._page(
+                status=409, words=self._not_again(external) if is_again else self._full(external)
+            )
         response = RedirectResponse("./", 303)
         set_session_cookie(response, self._study.name, session, secure=request.url.scheme == "https")
         return response

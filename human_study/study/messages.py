@@ -50,11 +50,6 @@ class Messages:
         return {key: self.text(prefix + key) for key in names if "." not in key}
 
 
-def preview_word(language: str) -> str:
-    """What stands behind a study's title while it is only looked at."""
-    return str(_catalogue(language)["page.preview"])
-
-
 def study_words(study: StudyFile, task: DecisionTask) -> dict[str, Any]:
     """What the braces in the message catalogue stand for in one study."""
     return {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.errors import CheckpointError
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint
+from models.errors import CheckpointError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.errors import CheckpointError
 from models.checkpoint import save_checkpoint
 from models.device import fast_dtype
+from models.errors import CheckpointError
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import BlendNetwork, FaceGenerator
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.errors import CheckpointError
+from models.errors import CheckpointError
 from models.expression import EXPRESSION_AXES
 from models.perception import FacePerception
 

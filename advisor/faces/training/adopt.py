@@ -16,7 +16,8 @@ from torch import Tensor
 
 from advisor.faces.training.run_state import RUN_KIND
 from advisor.faces.training.train_perception import draw_faces_at_random, r_squared
-from models.checkpoint import CheckpointError, load_checkpoint, load_into, load_package_checkpoint
+from models.checkpoint import load_checkpoint, load_into, load_package_checkpoint
+from models.errors import CheckpointError
 from models.expression import EXPRESSION_AXES
 from models.face_generator import FaceGenerator, LatentNetwork
 from models.perception import FacePerception

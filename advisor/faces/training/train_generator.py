@@ -19,14 +19,11 @@ from rich.progress import Progress, TextColumn
 from torch import Tensor, nn
 
 from advisor.drawing.contact_sheet import write_sheet
-from advisor.faces.corpus.corpus import Corpus, corpus_damage_named, load_corpus, read_identities
-from advisor.faces.corpus.identities import Identity
-from advisor.faces.corpus.landmarks import canonical_shape
-from advisor.faces.corpus.photographs import People
 from advisor.faces.training.adversary import Adversary
 from advisor.faces.training.image_losses import feature_weights, fidelity, reconstruction_loss, sharpened
 from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import RUN_KIND, keep_options, load_state, part, save_state
+from advisor.faces.training.training_data import TrainingData, pick, take
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
 from models.device import best_device, fast_dtype
@@ -81,7 +78,7 @@ def train_faces(
     accelerator = Accelerator(
         cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
     )
-    data = _Data.read(corpus, accelerator)
+    data = TrainingData.read(corpus, accelerator)
     if initial is not None:
         _facts(initial)
     keep_options(out, options)
@@ -115,33 +112,6 @@ class _Stage:
         return self.folder / "checkpoint.safetensors"
 
 
-@dataclass(frozen=True)
-class _Data:
-    train: Corpus
-    shipped: Corpus
-    held_out: Corpus
-    shape: np.ndarray
-    identity_codes: Tensor
-
-    @classmethod
-    def read(cls, folder: Path, accelerator: Accelerator) -> "_Data":
-        identities = read_identities(folder)
-        with corpus_damage_named(folder):
-            people = People.load(folder / "people")
-        accelerator.print(f"corpus {folder}: reading")
-        return cls(
-            train=load_corpus(folder, "train"),
-            shipped=load_corpus(folder, "shipped"),
-            held_out=load_corpus(folder, "held_out"),
-            shape=canonical_shape(people.neutral, people.smiling),
-            identity_codes=identity_codes(identities).to(accelerator.device),
-        )
-
-    @property
-    def image_size(self) -> int:
-        return int(self.train.images.shape[1])
-
-
 class _Run:
     """One stage of training with all that a checkpoint holds."""
 
@@ -149,7 +119,7 @@ class _Run:
         self,
         stage: _Stage,
         options: FaceTrainingOptions,
-        data: _Data,
+        data: TrainingData,
         accelerator: Accelerator,
         initial: Path | None,
     ) -> None:
@@ -222,8 +192,8 @@ class _Run:
         )
         n_shipped = int(rng.binomial(self.options.batch_size, self.options.shipped_share))
         parts = [
-            _pick(self.data.shipped, n_shipped, rng),
-            _pick(self.data.train, self.options.batch_size - n_shipped, rng),
+            pick(self.data.shipped, n_shipped, rng),
+            pick(self.data.train, self.options.batch_size - n_shipped, rng),
         ]
         pictures, known = self._tensors([np.concatenate(column) for column in zip(*parts, strict=True)])
         pictures = sharpened(pictures, self.options.sharpening)
@@ -260,7 +230,7 @@ class _Run:
         drawn, pictures = [], []
         n_images = min(N_MEASURED, len(self.data.held_out.images))
         for chosen in np.array_split(np.arange(n_images), -(-n_images // 20)):
-            picture, known = self._tensors(list(_take(self.data.held_out, chosen)))
+            picture, known = self._tensors(list(take(self.data.held_out, chosen)))
             with self.accelerator.autocast():
                 drawn.append(self.average(*known).float().clamp(0, 1))
             pictures.append(picture)
@@ -286,21 +256,6 @@ class _Run:
         if self.adversary is not None:
             modules["adversary"], optimizers["adversary"] = self.adversary.network, self.adversary.optimizer
         return modules, optimizers
-
-
-def identity_codes(identities: list[Identity]) -> Tensor:
-    """Codes [n, 2 n_people] of identities, as `BlendNetwork` takes them."""
-    weights = torch.from_numpy(np.stack([one.weights for one in identities]))
-    donors = torch.tensor([one.donor for one in identities])
-    return torch.cat([weights, F.one_hot(donors, weights.shape[1]).float()], dim=1)
-
-
-def _pick(corpus: Corpus, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    return _take(corpus, rng.integers(len(corpus.images), size=n))
-
-
-def _take(corpus: Corpus, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
-    return corpus.images[chosen], corpus.weights[chosen], corpus.donors[chosen], corpus.expressions[chosen]
 
 
 def _facts(path: Path) -> dict:

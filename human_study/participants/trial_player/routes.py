@@ -6,6 +6,7 @@ only the participant whose trial it is, and only from the current trial on to a 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -99,12 +100,6 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
             raise taken
         return JSONResponse({"status": taken.status, "lease": taken.lease}, headers=_NOT_KEPT)
 
-    async def decisions(request: Request) -> Response:
-        return await decide(request, DecisionMessage, "final")
-
-    async def initial_decisions(request: Request) -> Response:
-        return await decide(request, InitialDecisionMessage, "initial")
-
     async def leases(request: Request) -> Response:
         token = session_token(request, study_name)
         message = await _message(request, LeaseMessage)
@@ -134,8 +129,12 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         return Response(picture, media_type=media_type(picture), headers=headers)
 
     return [
-        Route("/api/decisions", decisions, methods=["POST"]),
-        Route("/api/initial-decisions", initial_decisions, methods=["POST"]),
+        Route("/api/decisions", partial(decide, kind=DecisionMessage, stage="final"), methods=["POST"]),
+        Route(
+            "/api/initial-decisions",
+            partial(decide, kind=InitialDecisionMessage, stage="initial"),
+            methods=["POST"],
+        ),
         Route("/api/leases", leases, methods=["POST"]),
         Route("/api/page-events", page_events, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),

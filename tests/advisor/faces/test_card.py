@@ -9,7 +9,7 @@ import torch
 
 from advisor.faces.card import measure_generator, write_card
 from advisor.faces.corpus.corpus import build_corpus, read_identities
-from advisor.faces.training.train_generator import identity_codes
+from advisor.faces.training.training_data import identity_codes
 from data.errors import FacesError
 from models.expression import EXPRESSION_AXES
 from models.face_generator import BlendNetwork, FaceGenerator

@@ -15,7 +15,7 @@ from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import encoder_features
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import ENCODER_FILE, RESPONSE_FILE
-from data.errors import CountenanceError, StudyError
+from data.errors import StudyError, TrainingError
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from human_study.analysis.contrasts import contrasts_table
@@ -324,5 +324,5 @@ def test_a_damaged_pilot_is_one_sentence_that_names_the_file(tmp_path: Path, nam
     else:
         file.write_bytes(file.read_bytes()[:20] if damage == "truncated" else b'{"kind": "something else"}')
     run = command(str(study), "--pilot", str(file.parent), "--participants", "6", "--simulations", "50")
-    assert isinstance(run.exception, CountenanceError)
+    assert isinstance(run.exception, TrainingError)
     assert name in str(run.exception) or (name, damage) == ("options.json", "missing")

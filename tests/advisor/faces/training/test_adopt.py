@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from advisor.cli import app
 from advisor.encoder.composition import usable_bounds
 from advisor.faces.training.adopt import adopt_generator, steering
-from data.errors import CheckpointError, FacesError
+from data.errors import FacesError
+from models.errors import CheckpointError
 from models.expression import EXPRESSION_AXES
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception

@@ -20,8 +20,9 @@ from advisor.faces.training.train_perception import (
     r_squared,
     train_perception,
 )
-from data.errors import CheckpointError, FacesError
+from data.errors import FacesError
 from models.checkpoint import load_checkpoint, shipped_weights
+from models.errors import CheckpointError
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
