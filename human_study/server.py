@@ -63,7 +63,7 @@ def participant_app(
 
     text = running.messages.text
     page = first_page(
-        running.study.title, running.study.language, text("page.waiting"), text("welcome.lacks_script")
+        running.study.title, running.study.spoken, text("page.waiting"), text("welcome.lacks_script")
     )
 
     async def index(_request: Request) -> Response:
@@ -151,7 +151,7 @@ def serve_preview(
         database_url = f"sqlite:///{Path(folder, 'preview.db')}"
         changes = {
             "name": f"{study.name[:52]}_preview",
-            "title": f"{study.title} ({Messages(study.language, {}).text('page.preview')})",
+            "title": f"{study.title} ({Messages(study.spoken, {}).text('page.preview')})",
             "participants": "simulated",
             "conditions": {condition: {"share": 1}},
             "recruitment": {},
@@ -160,7 +160,7 @@ def serve_preview(
         copied = Path(folder, "study.yaml")
         content = {**study.model_dump(mode="json", exclude_unset=True), **changes}
         content.pop("analysis", None)  # it names conditions that are not shown
-        for key in ("task", "bundle"):
+        for key in {"task", "bundle", "language_folder"} & content.keys():
             content[key] = str(Path(content[key]).absolute()) if Path(content[key]).exists() else content[key]
         copied.write_text(yaml.safe_dump(content), encoding="utf-8")
         running = RunningStudy.open(str(copied), database_url)

@@ -40,10 +40,17 @@ def init(
         bool,
         typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
     ] = False,
+    language: Annotated[
+        str,
+        typer.Option(
+            help="code of what participants read; of a language that is not shipped, texts to translate are written too"
+        ),
+    ] = "en",
     participants: OldKindOption = None,
     database: Annotated[str | None, typer.Option("--database", hidden=True)] = None,
 ) -> None:
     """Write a complete, commented study file to start from."""
+    from human_study.study.messages import shipped_languages, write_language_folder
     from human_study.study.template import STUDY_TEMPLATE
 
     recruited = one_spelling("--kind", kind, "--participants", participants) or "people"
@@ -51,16 +58,25 @@ def init(
     if path.exists():
         raise StudyError(f"{path} exists and is left as it is; choose another name.")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
+    task = task or _task_of(bundle)
+    texts = None if language in shipped_languages() else Path("languages", language)
     content = STUDY_TEMPLATE.format(
         name=name,
         file_name=path,
-        task=task or _task_of(bundle),
+        task=task,
+        language=language,
+        language_folder=f"language_folder: {texts}" if texts else "# language_folder: languages/fr",
         bundle=bundle,
         database=database,
         participants=recruited,
         allow_simulated_advisor=str(allow_simulated_advisor).lower(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
+    if texts:
+        from data.tasks.decision_task import load_task
+
+        write_language_folder(path.parent / texts, load_task(task))
+        print(f"Wrote {path.parent / texts}; translate its files, and leave what stands in braces")
     path.write_text(content, encoding="utf-8")
     first = "say under ethics what people have a right to know" if recruited == "people" else "look at it"
     print(f"Wrote {path}; {first}, then: human-study serve {path}")

@@ -46,14 +46,15 @@ class DecisionTask(TaskFile):
         """What several cases are called."""
         return self.case_noun_plural or f"{self.case_noun}s"
 
-    def in_language(self, language: str) -> "DecisionTask":
-        """The same task in the words of a language, from task.LANGUAGE.yaml where there is one.
+    def in_language(self, language: str, words: Path | None = None) -> "DecisionTask":
+        """The same task in the words of a language, from `words` or else task.LANGUAGE.yaml where there is one.
 
         Its `task_hash` is the same. Raises TaskError where that file is wrong.
         """
-        if language == self.language:
+        if language == self.language and words is None:
             return self
-        return DecisionTask(**translated(self, self.path, language), path=self.path)
+        found = words or words_path(self.path, language)
+        return DecisionTask(**translated(self, language, found), path=self.path)
 
     def speaks(self, language: str) -> bool:
         """Whether the task's words are known to be in a language, or in which they are is not said."""
@@ -66,11 +67,12 @@ class DecisionTask(TaskFile):
         """
         declared, language = self.columns[column], self.language or "en"
         if pd.isna(value):
-            return value_word("not_stated", language)
+            return self.values.not_stated or value_word("not_stated", language)
         if declared.kind == "category":
             return declared.categories.get(str(value)) or str(value)
         if declared.kind == "yes_no":
-            return value_word("yes" if value else "no", language)
+            own = self.values.yes if value else self.values.no
+            return own or value_word("yes" if value else "no", language)
         number = float(value) * declared.display_factor
         is_grouped = declared.grouped
         if is_grouped is None:

@@ -83,6 +83,14 @@ class Choices(Section):
     deny: Text = Field(default="Deny", description="the button that denies")
 
 
+class ValueWords(Section):
+    """What is read for values that are no words of the table; left out: as the language has it, or in English."""
+
+    yes: Text = Field(default="", description="of a yes_no column")
+    no: Text = Field(default="", description="of a yes_no column")
+    not_stated: Text = Field(default="", description="a missing value")
+
+
 class TaskFile(Section):
     """A decision task as its file states it, before its table is looked at."""
 
@@ -102,6 +110,7 @@ class TaskFile(Section):
     case_noun_plural: Text = Field(default="", description="what several are called; left out: with an s")
     choices: Choices = Field(default=Choices(), description="the labels of the two buttons")
     outcome: Outcome = Field(description="which column is the outcome, and what its values mean")
+    values: ValueWords = Field(default=ValueWords(), description="words for yes, no and a missing value")
     use_price: bool = Field(default=False, description="whether the machine reads columns of role price")
     columns: Annotated[dict[Text, Column], BeforeValidator(_trimmed_keys)] = Field(
         description="column of the table → what it means; every column must be listed"

@@ -7,9 +7,10 @@ import yaml
 from pydantic import Field, ValidationError
 
 from data.errors import TaskError
+from data.formats.value_format import value_word
 from data.formats.yaml_text import read_yaml_text
 from data.said_wrong import nearest
-from data.tasks.task_file import Section, TaskFile, Text
+from data.tasks.task_file import Section, TaskFile, Text, ValueWords
 
 
 class ColumnWords(Section):
@@ -44,6 +45,7 @@ class TaskWords(Section):
     case_noun_plural: Text = ""
     choices: ChoiceWords = ChoiceWords()
     outcome: OutcomeWords = OutcomeWords()
+    values: ValueWords = ValueWords()
     columns: dict[Text, ColumnWords] = Field(default_factory=dict)
 
 
@@ -52,14 +54,13 @@ def words_path(task_path: Path, language: str) -> Path:
     return task_path.with_name(f"{task_path.stem}.{language}.yaml")
 
 
-def translated(task: TaskFile, task_path: Path, language: str) -> dict[str, Any]:
-    """The content of a task file with the words of a language; its own where there is no file of them.
+def translated(task: TaskFile, language: str, path: Path) -> dict[str, Any]:
+    """The content of a task file with the words of a language, from `path`; its own where there is no such file.
 
     Raises TaskError where that file is wrong.
     """
     content = task.model_dump(exclude={"path"})
     content["language"] = language
-    path = words_path(task_path, language)
     if not path.is_file():
         return content
     try:
@@ -83,6 +84,23 @@ def translated(task: TaskFile, task_path: Path, language: str) -> dict[str, Any]
             raise TaskError(f'{path.name}: column {name} has no category "{unknown[0]}"; take it out')
     _replace_words(content, words.model_dump())
     return content
+
+
+def words_to_translate(task: TaskFile) -> dict[str, Any]:
+    """All words of a task in its own language, as a file of another language holds them."""
+    words = task.model_dump(include=set(TaskWords.model_fields) - {"columns", "values", "outcome"})
+    words["outcome"] = task.outcome.model_dump(include=set(OutcomeWords.model_fields))
+    words["values"] = {
+        name: getattr(task.values, name) or value_word(name, task.language or "en")
+        for name in ValueWords.model_fields
+    }
+    columns = {name: task.columns[name] for name in task.value_columns}
+    words["columns"] = {
+        name: {"label": column.label or name}
+        | column.model_dump(include={"unit", "help", "categories"}, exclude_defaults=True)
+        for name, column in columns.items()
+    }
+    return {name: word for name, word in words.items() if word}
 
 
 def _replace_words(content: dict[str, Any], words: dict[str, Any]) -> None:

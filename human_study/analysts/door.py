@@ -137,7 +137,7 @@ def _door_page(note: str, status: int = 200, *, is_refused: bool = False) -> HTM
     page = render_html(
         "analysts/templates/door.html",
         title="Countenance for analysts",
-        language="en",
+        language={"code": "en", "direction": "ltr"},
         note=note,
         is_refused=is_refused,
         script=script,

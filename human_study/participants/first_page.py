@@ -10,14 +10,15 @@ from pathlib import Path
 from streamlit import file_util
 
 from human_study.presentation.html_templates import render_html
+from human_study.study.messages import Language
 
 
-def first_page(title: str, language: str, waiting: str, needs_script: str) -> str:
+def first_page(title: str, language: Language, waiting: str, needs_script: str) -> str:
     """Streamlit's page with a study's title and language.
 
     Args:
         title: of the study, as browsers show it on the tab.
-        language: of the study, as its code.
+        language: of the study.
         waiting: what is read until the app is drawn, which replaces it.
         needs_script: what is read where scripts are turned off.
     """
@@ -28,7 +29,7 @@ def first_page(title: str, language: str, waiting: str, needs_script: str) -> st
     )
     noscript = page[page.index("<noscript>") : page.index("</noscript>")]
     for theirs, ours in (
-        ('<html lang="en">', f'<html lang="{language}">'),
+        ('<html lang="en">', f'<html lang="{language.code}" dir="{language.direction}">'),
         ("<title>Streamlit</title>", render_html("participants/templates/first_page_head.html", title=title)),
         (noscript, f"<noscript>{needs}"),
         ('<div id="root">', f'<div id="root">{waits}'),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -16,18 +15,19 @@ from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import consent_text, instruction_text
+from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html
-from human_study.study.messages import Messages, study_words
+from human_study.study.messages import Language, shipped_languages
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.study.study_file import StudyFile
 
-LANGUAGES: tuple[str, ...] = get_args(StudyFile.model_fields["language"].annotation)
 # How taking part can end otherwise than by completion → the text that says so.
 _ENDINGS = {
     **{ending: f"ended.{ending}" for ending in ("declined", "screened_out", "returned", "timed_out")},
     "full": "welcome.full",
+    "not_again": "welcome.not_again",
     "incomplete": "welcome.incomplete_link",
 }
 _KEY = "(the participant's own key)"
@@ -38,6 +38,8 @@ Section = tuple[int, str, str]  # level of the heading, heading, Markdown
 def write_materials(study: StudyFile, out: Path) -> list[Path]:
     """Write `materials.LANGUAGE.md` and `.html` for every language that the task speaks; returns the files.
 
+    These are the study's own and the shipped ones.
+
     Texts of the study file's own are shown as they are written, in every language.
     Raises StudyError where `out` exists; BundleError or TaskError where bundle or task are gone or wrong.
     """
@@ -45,9 +47,13 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
         raise StudyError(f"{out} exists and is left as it is; choose another name.")
     task, manifest = load_task(study.task), load_bundle(study.bundle).manifest
     pages: dict[str, str] = {}
-    for language in filter(task.speaks, LANGUAGES):
-        spoken = study.model_copy(update={"language": language})
-        sections = list(_sections(spoken, task.in_language(language), manifest))
+    shipped = [Language(code) for code in shipped_languages() if code != study.language]
+    for language in (study.spoken, *shipped):
+        words = language.task_words(task.name)
+        if not (words or task.speaks(language.code)):
+            continue
+        spoken = study.model_copy(update={"language": language.code, "language_folder": language.folder})
+        sections = list(_sections(spoken, task.in_language(language.code, words), manifest))
         text = "\n\n".join(f"{'#' * level} {title}\n\n{body}".strip() for level, title, body in sections)
         page = render_html(
             "participants/templates/materials.html",
@@ -55,7 +61,7 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
             title=study.title,
             texts=Markup(MarkdownIt("commonmark", {"html": False}).render(text)),
         )
-        pages |= {f"materials.{language}.md": f"{text}\n", f"materials.{language}.html": page}
+        pages |= {f"materials.{language.code}.md": f"{text}\n", f"materials.{language.code}.html": page}
     with replaced_whole(out) as partial:
         partial.mkdir()
         for name, content in pages.items():
@@ -64,7 +70,7 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
 
 
 def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Iterator[Section]:
-    messages = Messages(study.language, study_words(study, task))
+    messages = study_messages(study, task)
     text = messages.text
     minutes = f"{study.expected_minutes:g}" if study.expected_minutes else ""
     duration = text("welcome.duration", minutes=minutes) if minutes else ""
@@ -100,7 +106,9 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
         yield 2, f"{text('debrief.about_title')} ({condition})", about_text(study, messages, condition, told)
     yield 2, text("ended.title"), ""
     for ending, said in _ENDINGS.items():
-        yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, ending)}"
+        if ending != "not_again" or study.not_from:
+            way_back = "full" if ending == "not_again" else ending
+            yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
     terms = study.ethics.withdrawal or text("page.stop_terms")
     yield 2, text("page.stop_title"), text("page.stop_text", terms=terms)
 

@@ -53,7 +53,13 @@ def arrive(messages: Messages, screen: str, *, is_step: bool) -> None:
     a newer one does.
     """
     older_lease = messages.text("player.stopped") if is_step else None
-    data = {"language": messages.language, "step": screen, "older_lease": older_lease}
+    language = messages.language
+    data = {
+        "language": language.code,
+        "direction": language.direction,
+        "step": screen,
+        "older_lease": older_lease,
+    }
     _component("page")(key="page", data=data)
 
 

@@ -170,7 +170,7 @@ class Welcome:
         page = render_html(
             f"participants/templates/{template}.html",
             title=study.title,
-            language=study.language,
+            language=study.spoken,
             is_simulated=study.participants == "simulated",
             text=self._text,
             lacks=self._lacks,

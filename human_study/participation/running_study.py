@@ -9,15 +9,16 @@ from typing import Self
 
 from advisor.bundles.bundle import load_bundle
 from data.errors import StudyError
+from data.formats.value_format import number_text
 from data.records import Study
 from data.store.decision_store import DecisionStore
-from data.tasks.decision_task import load_task
+from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participation.decision_intake import DecisionIntake
 from human_study.participation.enter_study import enter_study
 from human_study.participation.participations import Participations
 from human_study.participation.served_bundles import ServedBundles
 from human_study.participation.trial_delivery import TrialDelivery
-from human_study.study.messages import Messages, study_words
+from human_study.study.messages import Messages
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 
 
@@ -39,8 +40,9 @@ class RunningStudy:
         """Raises TaskError where the study's task is gone or wrong."""
         self.study = study
         self.store = store
-        self.task = load_task(study.task).in_language(study.language)
-        self.messages = Messages(study.language, study_words(study, self.task))
+        self.task = load_task(study.task)
+        self.task = self.task.in_language(study.language, study.spoken.task_words(self.task.name))
+        self.messages = study_messages(study, self.task)
         self.bundles = ServedBundles(study, store, self.task)
         self.participations = Participations(study, store, self.bundles)
         self.trials = TrialDelivery(study, store, self.task, self.bundles, self.participations)
@@ -65,10 +67,12 @@ class RunningStudy:
         require_ethics(self.study)
         for name in self.study.not_from:
             self.store.study(name)  # a name that is mistyped would keep nobody out
-        if not load_task(self.study.task).speaks(self.study.language):
+        spoken = self.study.spoken
+        if not (spoken.task_words(self.task.name) or load_task(self.study.task).speaks(spoken.code)):
+            path = spoken.folder / f"{self.task.name}.yaml" if spoken.folder else f"task.{spoken.code}.yaml"
             raise StudyError(
-                f"participants would read the task {self.task.name} in another language than {self.study.language}; "
-                f"write its words into task.{self.study.language}.yaml beside its task.yaml, or change the language"
+                f"Participants would read the task {self.task.name} in another language than {spoken.code}; write its"
+                f" words into {path}{'' if spoken.folder else ' beside its task.yaml'}, or change the language."
             )
         record = Study(
             name=self.study.name,
@@ -85,3 +89,20 @@ class RunningStudy:
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)
         self.bundles.served(self.store.newest_round(self.study.name).bundle_hash)
+
+
+def study_messages(study: StudyFile, task: DecisionTask) -> Messages:
+    """What participants of a study read; `task` is in its language."""
+    words = {
+        "noun": task.case_noun,
+        "nouns": task.nouns,
+        "approve": task.choices.approve,
+        "deny": task.choices.deny,
+        "positive": task.outcome.positive_label,
+        "negative": task.outcome.negative_label,
+        "n_trials": study.trials.main + study.trials.attention + study.trials.repeated,
+        "n_practice": study.trials.practice,
+        "n_paid": study.trials.main,
+        "idle_minutes": number_text(study.time_limits.idle_minutes, study.language),
+    }
+    return Messages(study.spoken, words)

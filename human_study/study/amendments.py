@@ -7,11 +7,12 @@ from typing import Any
 
 # Whom to write to, how many are taken, where people are sent back to and how decisions are analysed: nothing that
 # decisions depend on (a changed analysis is named in the report). The paths of bundle and task are known by what they
-# hold (their hashes), however they are spelled.
+# hold (their hashes), however they are spelled, and a language by its code.
 AMENDABLE = (
     "database",
     "bundle",
     "task",
+    "language_folder",
     "expected_minutes",
     "analysis",
     "analysis.*",

@@ -20,6 +20,7 @@ _SAYS_NOTHING = re.compile(
 _CODE_PARAMETERS = ("cc", "code", "completion_code")
 # Regular expressions of study files, in words.
 PATTERNS_IN_WORDS = {
+    r"^[a-z]{2,3}$": "write the two or three small letters of a language's ISO 639 code, such as fr",
     r"^[A-Z]{3}$": "write three capital letters, such as EUR",
     r"^[A-Za-z0-9_-]{4,64}$": "write 4 to 64 letters, digits, - or _",
     r"^https://\S+$": "write an address that begins with https:// and has no spaces",

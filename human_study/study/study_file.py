@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,7 @@ from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
+from human_study.study.messages import Language, has_number_rules, shipped_languages
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.recruitment import RecruitmentPlan
 from human_study.study.study_sections import (
@@ -46,7 +47,15 @@ class StudyFile(BaseModel):
         pattern=r"^[a-z0-9_]{1,60}$", description="names the study in the database and on the command line"
     )
     title: Text = Field(default="Deciding on applications", description="what participants read as its name")
-    language: Literal["en", "de"] = Field(default="en", description="of everything that participants read")
+    language: str = Field(
+        default="en",
+        pattern=r"^[a-z]{2,3}$",
+        description="of everything that participants read: en, de, or the code of the language of language_folder",
+    )
+    language_folder: Path | None = Field(
+        default=None,
+        description="the texts of a language that is not shipped, from `human-study init --language`",
+    )
     task: str = Field(description="a shipped task's name, or the path of a task.yaml")
     bundle: Path = Field(description="the advice bundle of the first round")
     database: str = Field(default=DEFAULT_DATABASE_URL, description="SQLAlchemy URL of the decisions")
@@ -130,6 +139,20 @@ class StudyFile(BaseModel):
         return name
 
     @model_validator(mode="after")
+    def _language_has_texts(self) -> StudyFile:
+        if self.language_folder is None and self.language not in shipped_languages():
+            raise ValueError(
+                f"language is {self.language}, which is not shipped ({', '.join(shipped_languages())} are);"
+                f" `human-study init --language {self.language}` writes a folder of texts to translate, which"
+                " language_folder then names"
+            )
+        if not has_number_rules(self.language):
+            raise ValueError(
+                f"language is {self.language}, which is no language's ISO 639 code; write it as in fr"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pay_does_not_depend_on_chance(self) -> StudyFile:
         if self.payment.bonus_per_correct and len(self.conditions) > 1 and "none" not in self.conditions:
             raise ValueError(
@@ -169,6 +192,11 @@ class StudyFile(BaseModel):
                 " the completion_url that Prolific gave you"
             )
         return self
+
+    @property
+    def spoken(self) -> Language:
+        """The language with where its texts are."""
+        return Language(self.language, self.language_folder)
 
     @property
     def shares(self) -> dict[Condition, float]:
@@ -214,9 +242,15 @@ def load_study_file(path: str | Path) -> StudyFile:
     except ValidationError as error:
         sentences = [_sentence(path, problem) for problem in error.errors()]
         raise StudyError("\n".join(sentences)) from error
-    return study.model_copy(
-        update={"bundle": _found(study.bundle, path.parent), "task": _task_found(study.task, path.parent)}
+    found = study.model_copy(
+        update={
+            "bundle": _found(study.bundle, path.parent),
+            "task": _task_found(study.task, path.parent),
+            "language_folder": study.language_folder and _found(study.language_folder, path.parent),
+        }
     )
+    found.spoken.texts  # noqa: B018  a folder that lacks a text is said before anybody reads it
+    return found
 
 
 def _texts(content: object) -> Iterator[str]:

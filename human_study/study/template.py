@@ -7,7 +7,8 @@ STUDY_TEMPLATE = """\
 
 name: {name}                  # lower-case letters, digits, _
 title: Deciding on loan applications
-language: en                  # what participants read: en or de
+language: {language}                  # what participants read: en, de, or another with its folder of texts
+{language_folder}  # its texts: human-study init --language fr writes them to translate
 task: {task}            # a shipped task (lending_club, consumer_credit), or the path of a task.yaml
 bundle: {bundle}    # the first round's advice: advisor publish --explore --task T --out BUNDLE
 database: {database}     # or postgresql://USER@HOST/NAME

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page
 
-from human_study.study.messages import Messages
+from human_study.study.messages import Language, Messages
 from human_study.study.shipped_questions import comprehension_questions
 from tests.support.served_study import ServedStudy
 
@@ -34,7 +34,7 @@ RIGHT_ANSWERS = {
     question.right
     for language in ("en", "de")
     for condition in ("face", "score")
-    for question in comprehension_questions(Messages(language, _WORDS), condition)
+    for question in comprehension_questions(Messages(Language(language), _WORDS), condition)
 }
 LookOn = Callable[[str, Page], None]
 

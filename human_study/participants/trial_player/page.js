@@ -5,7 +5,7 @@
 // Drawn before anything else of a step: were its top sought long after the step is there, it would move away under
 // the finger of whoever presses a button at once.
 //
-// `data`: language, step, and `older_lease`: what an older page is told, or null where the page acts for nobody (the
+// `data`: language, direction (ltr or rtl), step, and `older_lease`: what an older page is told, or null where the page acts for nobody (the
 // participation is over) or tells it itself (the trial player).
 const TRANSLATED = "html.translated-ltr, html.translated-rtl, font font, [_msttexthash]";
 const LOOK_EVERY_MS = 2000;
@@ -46,7 +46,10 @@ async function takeLease() {
 }
 
 export default function arrive({ data }) {
-  if (!document.querySelector(TRANSLATED)) document.documentElement.lang = data.language;
+  if (!document.querySelector(TRANSLATED)) {
+    document.documentElement.lang = data.language;
+    document.documentElement.dir = data.direction;
+  }
   watchTranslation();
   toldToOlder = data.older_lease;
   if (data.step === shownStep) return;

@@ -60,7 +60,7 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
             {"payment": {"bonus_per_correct": 1}, "conditions": {"face": 1, "score": 1}},
             "needs the condition none",
         ),
-        ({"language": "fr"}, "language is wrong"),
+        ({"language": "fr"}, "language is fr, which is not shipped"),
         (
             {
                 "screening": [
