@@ -160,8 +160,9 @@ def serve_preview(
         copied = Path(folder, "study.yaml")
         content = {**study.model_dump(mode="json", exclude_unset=True), **changes}
         content.pop("analysis", None)  # it names conditions that are not shown
-        for key in {"task", "bundle", "language_folder"} & content.keys():
-            content[key] = str(Path(content[key]).absolute()) if Path(content[key]).exists() else content[key]
+        for key in ("task", "bundle", "language_folder"):
+            if content[key] and Path(content[key]).exists():
+                content[key] = str(Path(content[key]).absolute())
         copied.write_text(yaml.safe_dump(content), encoding="utf-8")
         running = RunningStudy.open(str(copied), database_url)
         with running.store:
