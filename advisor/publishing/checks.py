@@ -38,21 +38,31 @@ def identity_dependence(identities: np.ndarray, features: np.ndarray) -> float:
 
     Around 0 where identities are drawn at random, 1 where they are computed from the application.
     """
-    kinds = np.unique(identities)
-    indicators = (identities[:, None] == kinds).astype(float)
-    indicators -= indicators.mean(0)
-    design = np.column_stack([np.ones(len(features)), features])
-    fitted = design @ np.linalg.lstsq(design, indicators, rcond=None)[0]
-    n, p = len(features), np.linalg.matrix_rank(design) - 1
-    assert n > p + 1, f"{n} faces cannot tell about {p} features"
-    r2 = 1 - ((indicators - fitted) ** 2).sum() / max((indicators**2).sum(), 1e-9)
-    return float(1 - (1 - r2) * (n - 1) / (n - p - 1))
+    return _dependences([identities], features)[0]
 
 
 def dependence_beyond_chance(identities: np.ndarray, features: np.ndarray, rng: np.random.Generator) -> float:
     """`identity_dependence` less what chance alone reaches in a pool of this size (2 SD over permutations)."""
-    by_chance = [identity_dependence(rng.permutation(identities), features) for _ in range(N_PERMUTATIONS)]
-    return identity_dependence(identities, features) - 2 * float(np.std(by_chance))
+    by_chance = [rng.permutation(identities) for _ in range(N_PERMUTATIONS)]
+    found, *elsewhere = _dependences([identities, *by_chance], features)
+    return found - 2 * float(np.std(elsewhere))
+
+
+def _dependences(several: list[np.ndarray], features: np.ndarray) -> list[float]:
+    """`identity_dependence` of each of several lists of identities; the features are decomposed once."""
+    design = np.column_stack([np.ones(len(features)), features])
+    spanned, sizes, _ = np.linalg.svd(design, full_matrices=False)
+    n, rank = len(features), int((sizes > sizes[0] * max(design.shape) * np.finfo(float).eps).sum())
+    p, basis = rank - 1, spanned[:, :rank]
+    assert n > p + 1, f"{n} faces cannot tell about {p} features"
+    found = []
+    for identities in several:
+        indicators = (identities[:, None] == np.unique(identities)).astype(float)
+        indicators -= indicators.mean(0)
+        total = (indicators**2).sum()
+        r2 = ((basis.T @ indicators) ** 2).sum() / max(total, 1e-9)
+        found.append(float(1 - (1 - r2) * (n - 1) / (n - p - 1)))
+    return found
 
 
 def between_group_share(values: np.ndarray, groups: np.ndarray) -> float:
