@@ -36,7 +36,9 @@ def test_what_the_user_has_set_stays(name: str, value: str) -> None:
     assert f"{name} = '{value}'" in told("advisor", **{name: value})
 
 
-@pytest.mark.parametrize(("set_by_user", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, min(2, os.cpu_count() or 1))])
+@pytest.mark.parametrize(
+    ("set_by_user", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, min(2, os.cpu_count() or 1))]
+)
 def test_openblas_whose_threads_cannot_sleep_has_one_unless_the_user_says_more(
     set_by_user: dict[str, str], expected: int
 ) -> None:
