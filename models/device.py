@@ -30,6 +30,12 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bf16 else torch.float32
 
 
+def fast_math(device: torch.device) -> torch.autocast:
+    """A context in which networks compute in `fast_dtype`; accelerate would have one number format for a process."""
+    dtype = fast_dtype(device)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32)
+
+
 @contextmanager
 def threads_worth(n_rows: int) -> Iterator[None]:
     """Compute in a single thread where only `n_rows` decisions or applications are gone through at a time.

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
+from models.device import fast_math
 from models.stylegan2 import Discriminator
 
 R1_EVERY = 16
@@ -60,7 +61,8 @@ class Adversary:
         return F.softplus(-self._judge(self._cut(drawn, *self._corner(drawn, rng)))).mean()
 
     def _judge(self, crops: Tensor) -> Tensor:
-        logits, _ = self._model(crops)
+        with fast_math(self._accelerator.device):
+            logits, _ = self._model(crops)
         judged: Tensor = logits.float().reshape(-1)
         return judged
 

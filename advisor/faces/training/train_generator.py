@@ -26,7 +26,7 @@ from advisor.faces.training.run_state import RUN_KIND, keep_options, load_state,
 from advisor.faces.training.training_data import TrainingData, pick, take
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint
-from models.device import best_device, fast_dtype
+from models.device import best_device, fast_math
 from models.face_generator import WEIGHTS_KIND, BlendNetwork, FaceGenerator
 
 ADVERSARY_LEARNING_RATE = 2e-4
@@ -75,9 +75,7 @@ def train_faces(
     """
     options = options or FaceTrainingOptions()
     device = best_device()
-    accelerator = Accelerator(
-        cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
-    )
+    accelerator = Accelerator(cpu=device.type == "cpu")
     data = TrainingData.read(corpus, accelerator)
     if initial is not None:
         _facts(initial)
@@ -198,7 +196,9 @@ class _Run:
         pictures, known = self._tensors([np.concatenate(column) for column in zip(*parts, strict=True)])
         pictures = sharpened(pictures, self.options.sharpening)
         # --- gradients
-        drawn = self.model(*known)
+        with fast_math(self.accelerator.device):
+            drawn = self.model(*known)
+        drawn = drawn.float()
         loss, _ = reconstruction_loss(drawn, pictures, self.weights, self.options.texture_weight)
         if self.adversary is not None and self.step >= self.stage.n_steps:
             self.adversary.learn(drawn, pictures, self.step, rng)
@@ -231,7 +231,7 @@ class _Run:
         n_images = min(N_MEASURED, len(self.data.held_out.images))
         for chosen in np.array_split(np.arange(n_images), -(-n_images // 20)):
             picture, known = self._tensors(list(take(self.data.held_out, chosen)))
-            with self.accelerator.autocast():
+            with fast_math(self.accelerator.device):
                 drawn.append(self.average(*known).float().clamp(0, 1))
             pictures.append(picture)
         return fidelity(torch.cat(drawn), torch.cat(pictures))

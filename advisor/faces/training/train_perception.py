@@ -18,7 +18,7 @@ from advisor.drawing.rendering import to_pixels
 from advisor.faces.corpus.corpus import draw_expression, load_corpus
 from advisor.faces.training.muon import Muon
 from advisor.faces.training.run_state import keep_options, load_state, save_state
-from models.device import best_device, fast_dtype
+from models.device import best_device, fast_math
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -53,9 +53,7 @@ def train_perception(
     data = _Faces.gather(corpus, generator, options)
     keep_options(out, options)
     device = best_device()
-    accelerator = Accelerator(
-        cpu=device.type == "cpu", mixed_precision="bf16" if fast_dtype(device) == torch.bfloat16 else "no"
-    )
+    accelerator = Accelerator(cpu=device.type == "cpu")
     torch.manual_seed(options.seed)
     perception = FacePerception().to(memory_format=torch.channels_last)
     optimizers = _optimizers(perception, options)
@@ -75,7 +73,9 @@ def train_perception(
             pixels, expressions = data.batch(options.batch_size, options.generated_share, rng)
             images = degrade(to_images(pixels), rng).to(accelerator.device)
             # --- gradients
-            wrong = (model(images) - torch.from_numpy(expressions).to(accelerator.device)) / scale
+            with fast_math(accelerator.device):
+                read = model(images)
+            wrong = (read.float() - torch.from_numpy(expressions).to(accelerator.device)) / scale
             loss = wrong.square().mean()
             for optimizer in prepared:
                 optimizer.zero_grad()
