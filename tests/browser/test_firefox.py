@@ -46,4 +46,9 @@ def test_a_whole_participation_in_firefox(
     assert wide == []
     with DecisionStore.open(served.database_url) as store:
         decisions = store.decisions_frame("tiny_study", kind="simulated")
-    assert decisions["trial_kind"].value_counts().to_dict() == {"main": 4, "practice": 2, "attention": 1, "repeated": 1}
+    assert decisions["trial_kind"].value_counts().to_dict() == {
+        "main": 4,
+        "practice": 2,
+        "attention": 1,
+        "repeated": 1,
+    }
