@@ -2,7 +2,8 @@
 
 BUNDLE/manifest.json       what it is, what it was made from, and the checks it passed
 BUNDLE/applications.csv    application_id, split, score (the machine's repayment probability); never an outcome
-BUNDLE/images.csv          one row a picture: whose advice, in which condition, with which expression
+BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression; no picture is named
+                           where a simulation dealt the face to nobody
 BUNDLE/images/*.jpg        (.png in bundles of 0.1) named by their content
 outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -81,22 +82,14 @@ class Manifest(BaseModel):
     bundle_hash: str = ""
 
 
-class Picture(NamedTuple):
-    """A face that a bundle shows beside an application, and the chance with which a trial on it does."""
-
-    image: str
-    image_sha256: str
-    propensity: float
-
-
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle. `applications` is indexed by application id; `images` has one row a picture."""
+    """A loaded bundle. `applications` is indexed by application id; `menu` has a row for every face of images.csv."""
 
     path: Path
     manifest: Manifest
     applications: pd.DataFrame
-    images: pd.DataFrame
+    menu: pd.DataFrame
 
     @property
     def bundle_hash(self) -> str:
@@ -109,19 +102,33 @@ class Bundle:
         return self.manifest.conditions
 
     @cached_property
-    def image_rows(self) -> dict[tuple[str, str], np.ndarray]:
-        """(application id, condition) → positions of its pictures in `images`."""
-        return dict(self.images.groupby(["application_id", "condition"]).indices)  # type: ignore[arg-type]
+    def images(self) -> pd.DataFrame:
+        """The rows of `menu` that have a picture: all of them, but where a simulation dealt a face to nobody."""
+        return self.menu[self.menu["image"].notna()].reset_index(drop=True)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every face has its picture, so that people can be served."""
+        return bool(self.menu["image"].notna().all())
 
     @cached_property
-    def pictures(self) -> list[Picture]:
-        """What is in each row of `images`, in order; a data frame takes a hundred times as long to give one."""
-        columns = self.images[["image", "image_sha256", "propensity"]].astype(object)
-        return [Picture(*row) for row in columns.itertuples(index=False, name=None)]
+    def image_rows(self) -> dict[tuple[str, str], np.ndarray]:
+        """(application id, condition) → positions of its faces in `menu`."""
+        return dict(self.menu.groupby(["application_id", "condition"]).indices)  # type: ignore[arg-type]
+
+    @cached_property
+    def propensities(self) -> np.ndarray:
+        """Of the faces in `menu`, in order, float [rows]."""
+        return self.menu["propensity"].to_numpy(dtype=float)
+
+    @cached_property
+    def pictures(self) -> list[tuple[str, str]]:
+        """Image and SHA-256 of each row of `menu`, in order; a data frame takes a hundred times as long to give one."""
+        return list(zip(self.menu["image"], self.menu["image_sha256"], strict=True))
 
     @cached_property
     def _sha256_of_image(self) -> dict[str, str]:
-        return {picture.image: picture.image_sha256 for picture in self.pictures}
+        return dict(zip(self.images["image"], self.images["image_sha256"], strict=True))
 
     def image_bytes(self, relative: str) -> bytes:
         """The picture at `relative` (as in images.csv).
@@ -196,6 +203,7 @@ def write_bundle(
         images: columns application_id, condition, identity, image, image_sha256, propensity,
             source_application_id and one `e_<axis>` column an axis. `propensity` is the chance that a trial
             on the application, in that condition, shows this face; it sums to 1 over an application's faces.
+            `image` and `image_sha256` are missing where a simulation dealt the face to nobody.
         pictures: (relative path as in `images`, bytes), each once.
         outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
 
@@ -250,7 +258,7 @@ def load_bundle(path: str | Path) -> Bundle:
         applications=pd.read_csv(path / "applications.csv", dtype={"application_id": str}).set_index(
             "application_id"
         ),
-        images=pd.read_csv(
+        menu=pd.read_csv(
             path / "images.csv", dtype={"application_id": str, "source_application_id": str, "image": str}
         ),
     )
@@ -264,6 +272,15 @@ def registered_bundle(path: str, bundle_hash: str) -> Bundle:
             f"{path} holds another bundle than the study was served with ({bundle_hash[:12]}); restore that one."
         )
     return bundle
+
+
+def require_whole(bundle: Bundle) -> None:
+    """Raise BundleError if faces that somebody may be dealt were not drawn."""
+    if not bundle.is_whole:
+        raise BundleError(
+            f"The bundle {bundle.path} is of a simulation's earlier round and has only the faces that were dealt;"
+            " take the simulation's newest_bundle, which has all, or publish one."
+        )
 
 
 def require_task(bundle: Bundle, task: DecisionTask) -> None:

@@ -6,6 +6,7 @@ Imports no torch: the participant app draws its trials here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,26 +17,27 @@ from data.records import Trial
 from data.tasks.applications import draw_balanced_trials
 
 
-def draw_trials(
+class Dealt(NamedTuple):
+    """A trial before it is written down: an application of a pool, and a face, by its row in the bundle's menu."""
+
+    application_id: str
+    split: str
+    face: int | None
+    propensity: float | None
+
+
+def deal(
     bundle: Bundle,
     outcomes: pd.Series,
     condition: Condition,
     n_trials: int,
     test_share: float,
     rng: np.random.Generator,
-) -> list[Trial]:
-    """Draw one participant's main trials, outcomes balanced 50/50 within each split, in random order.
+) -> list[Dealt]:
+    """Deal one participant's main trials, outcomes balanced 50/50 within each split, in random order.
 
-    Args:
-        bundle: the advisor shown.
-        outcomes: 1 = repaid, indexed by application id (`bundle.outcomes()`).
-        condition: what the participant is shown beside every application.
-        n_trials: how many trials; no application occurs twice.
-        test_share: share of trials from the test pool, which measure and are never trained on.
-        rng: decides all of it.
-
-    Raises:
-        BundleError: the bundle cannot serve the condition, or its pools hold too few applications.
+    Asks for no picture, so that those which nobody is dealt need not be drawn. Arguments and errors are those of
+    `draw_trials`.
     """
     if condition not in bundle.conditions:
         raise BundleError(
@@ -54,11 +56,36 @@ def draw_trials(
         chosen += [(application_id, split) for application_id in drawn]
     chosen = [chosen[k] for k in rng.permutation(len(chosen))]
     return [
-        trial_on(
+        _dealt(
             bundle, condition, application_id, split, lambda chances: int(rng.choice(len(chances), p=chances))
-        ).model_copy(update={"position": position})
-        for position, (application_id, split) in enumerate(chosen)
+        )
+        for application_id, split in chosen
     ]
+
+
+def draw_trials(
+    bundle: Bundle,
+    outcomes: pd.Series,
+    condition: Condition,
+    n_trials: int,
+    test_share: float,
+    rng: np.random.Generator,
+) -> list[Trial]:
+    """What `deal` deals, as trials in order.
+
+    Args:
+        bundle: the advisor shown.
+        outcomes: 1 = repaid, indexed by application id (`bundle.outcomes()`).
+        condition: what the participant is shown beside every application.
+        n_trials: how many trials; no application occurs twice.
+        test_share: share of trials from the test pool, which measure and are never trained on.
+        rng: decides all of it.
+
+    Raises:
+        BundleError: the bundle cannot serve the condition, or its pools hold too few applications.
+    """
+    dealt = deal(bundle, outcomes, condition, n_trials, test_share, rng)
+    return [_trial(bundle, condition, one, position) for position, one in enumerate(dealt)]
 
 
 def trial_on(
@@ -72,22 +99,38 @@ def trial_on(
 
     `pick` is given the probability of each of its faces in the condition, and returns which one is shown.
     """
+    return _trial(bundle, condition, _dealt(bundle, condition, application_id, split, pick))
+
+
+def _dealt(
+    bundle: Bundle,
+    condition: Condition,
+    application_id: str,
+    split: str,
+    pick: Callable[[np.ndarray], int],
+) -> Dealt:
+    if condition not in FACE_CONDITIONS:
+        return Dealt(application_id, split, None, None)
+    faces = bundle.image_rows[application_id, condition]
+    chances = bundle.propensities[faces]
+    chances = chances / chances.sum()
+    chosen = pick(chances)
+    return Dealt(application_id, split, int(faces[chosen]), float(chances[chosen]))
+
+
+def _trial(bundle: Bundle, condition: Condition, dealt: Dealt, position: int = 0) -> Trial:
     picture = {}
-    if condition in FACE_CONDITIONS:
-        faces = [bundle.pictures[row] for row in bundle.image_rows[application_id, condition]]
-        chances = np.array([face.propensity for face in faces], dtype=float)
-        chances = chances / chances.sum()
-        chosen = pick(chances)
-        picture = {
-            "image": faces[chosen].image,
-            "image_sha256": faces[chosen].image_sha256,
-            "propensity": float(chances[chosen]),
-        }
-    score = round(bundle.applications["score"].loc[application_id], 3) if condition == "score" else None
+    if dealt.face is not None:
+        image, sha256 = bundle.pictures[dealt.face]
+        picture = {"image": image, "image_sha256": sha256, "propensity": dealt.propensity}
+    score = None
+    if condition == "score":
+        score = round(bundle.applications["score"].loc[dealt.application_id], 3)
     return Trial(
         kind="main",
-        application_id=application_id,
-        split=split,
+        position=position,
+        application_id=dealt.application_id,
+        split=dealt.split,
         condition=condition,
         bundle_hash=bundle.bundle_hash,
         score=score,

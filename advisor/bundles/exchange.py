@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_task
+from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_task, require_whole
 from advisor.bundles.decision_file import (
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
@@ -67,6 +67,7 @@ def export_trials(
     bundle = load_bundle(bundle_path)
     task = load_task(bundle.manifest.task_path)
     require_task(bundle, task)
+    require_whole(bundle)
     if out.exists() and any(out.iterdir()):
         raise TrialsError(f"{out} is not empty; choose another --out.")
     shown = read_applications(task).frame[task.shown_columns]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 
 import cv2
 import numpy as np
@@ -54,21 +54,19 @@ def draw_once(
     generator: FaceGenerator,
     identities: Tensor,
     expressions: Tensor,
-    drawn_before: Mapping[PictureKey, bytes],
+    drawn_before: Container[PictureKey],
     on_progress: Progress = no_progress,
-) -> list[bytes]:
-    """Picture files of identities long [N] at expressions float [N, K]; only what was not drawn before is rendered."""
-    keys = picture_keys(identities.tolist(), expressions.numpy())
+) -> dict[PictureKey, bytes]:
+    """Picture files of identities long [N] at expressions float [N, K]: each once, and none that was drawn before."""
     place: dict[PictureKey, int] = {}
-    for k, key in enumerate(keys):
+    for k, key in enumerate(picture_keys(identities.tolist(), expressions.numpy())):
         if key not in drawn_before:
             place.setdefault(key, k)
-    pictures = dict(drawn_before)
-    if place:
-        asked = torch.tensor(list(place.values()))
-        faces = render_faces(generator, identities[asked], expressions[asked], on_progress)
-        pictures |= {key: encode_face(face) for key, face in zip(place, faces, strict=True)}
-    return [pictures[key] for key in keys]
+    if not place:
+        return {}
+    asked = torch.tensor(list(place.values()))
+    faces = render_faces(generator, identities[asked], expressions[asked], on_progress)
+    return {key: encode_face(face) for key, face in zip(place, faces, strict=True)}
 
 
 def encode_face(face: np.ndarray) -> bytes:

@@ -1,8 +1,9 @@
-"""Faces of a bundle's conditions as rows of images.csv and picture files."""
+"""Faces of a bundle's conditions as rows of images.csv, its menu, and as picture files."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ from advisor.publishing.exploration import Menu
 from data.formats.picture_format import SUFFIX
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 
+EXPRESSION_COLUMNS = [f"{EXPRESSION_COLUMN_PREFIX}{axis}" for axis in EXPRESSION_AXES]
 SMILE = "smile"
 SMILE_STEP = 0.05
 
@@ -48,34 +50,46 @@ def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str,
 def pictures_of(bundle: Bundle) -> dict[PictureKey, bytes]:
     """A bundle's picture files. Raises BundleError where one is gone or altered."""
     faces = bundle.images.drop_duplicates("image")
-    expressions = faces[[f"{EXPRESSION_COLUMN_PREFIX}{axis}" for axis in bundle.manifest.axes]].to_numpy()
     contents = [bundle.image_bytes(image) for image in faces["image"]]
-    return dict(zip(picture_keys(faces["identity"].tolist(), expressions), contents, strict=True))
+    return dict(zip(keys_of_rows(faces), contents, strict=True))
 
 
-def image_rows(
-    advice: Advice, contents: list[bytes], axes: tuple[str, ...]
-) -> tuple[pd.DataFrame, dict[str, bytes]]:
-    """Rows of images.csv for advice of N faces with their picture files, and these by relative path."""
-    hashes = [hashlib.sha256(content).hexdigest() for content in contents]
-    names = [f"images/{sha256[:16]}{SUFFIX}" for sha256 in hashes]
-    pictures = dict(zip(names, contents, strict=True))
+def keys_of_rows(rows: pd.DataFrame) -> list[PictureKey]:
+    """Which picture each row of images.csv shows."""
+    return picture_keys(rows["identity"].tolist(), rows[EXPRESSION_COLUMNS].to_numpy())
+
+
+def menu_rows(advice: Advice) -> pd.DataFrame:
+    """Rows of images.csv for advice of N faces, but for their pictures."""
     rows = pd.DataFrame(
         {
             "application_id": advice.application_ids,
             "condition": advice.condition,
             "identity": advice.identities.numpy(),
-            "image": names,
-            "image_sha256": hashes,
             "propensity": advice.menu.propensities,
             "source_application_id": advice.application_ids,
         }
     )
-    values = advice.menu.expressions.numpy()
-    expression = pd.DataFrame(
-        {f"{EXPRESSION_COLUMN_PREFIX}{axis}": values[:, k] for k, axis in enumerate(axes)}
+    return pd.concat(
+        [rows, pd.DataFrame(advice.menu.expressions.numpy(), columns=EXPRESSION_COLUMNS)], axis=1
     )
-    return pd.concat([rows, expression], axis=1), pictures
+
+
+def with_pictures(
+    menu: pd.DataFrame, drawn: Mapping[PictureKey, bytes], shown: np.ndarray
+) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """The menu's rows as images.csv has them, and their picture files by relative path.
+
+    Only rows whose face is among those `shown`, bool [rows], in whatever row, have a picture; it is among the `drawn`.
+    """
+    keys = keys_of_rows(menu)
+    wanted = {key for key, is_shown in zip(keys, shown, strict=True) if is_shown}
+    hashes = {key: hashlib.sha256(drawn[key]).hexdigest() for key in wanted}
+    names = {key: f"images/{sha256[:16]}{SUFFIX}" for key, sha256 in hashes.items()}
+    rows = menu.copy()
+    for column, of_picture in (("image_sha256", hashes), ("image", names)):
+        rows.insert(3, column, [of_picture.get(key) for key in keys])
+    return rows, {names[key]: drawn[key] for key in wanted}
 
 
 def shuffle_faces(face_rows: pd.DataFrame, split_of: pd.Series, rng: np.random.Generator) -> pd.DataFrame:

@@ -92,10 +92,10 @@ def face_checks(
     """Checks that need no ĥ, on a bundle's own faces.
 
     Args:
-        pictures: N picture files, as people see them.
-        expressions: float [N, K] that were drawn.
-        own: which faces are the advisor's own and not there to explore, bool [N]; only these must vary.
-        identities: long [N].
+        pictures: n picture files, as people see them.
+        expressions: float [n, K] that were drawn.
+        own: which of these faces are the advisor's own and not there to explore, bool [n]; only they must vary.
+        identities: of all the bundle's faces, drawn or dealt to nobody, long [N].
         features: standardised features of the faces' applications, float [N, F].
     """
     chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), N_CHECKED_FACES)).astype(int)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from advisor.bundles.bundle import (
     Bundle,
     Check,
+    load_bundle,
     refuse_existing,
     require_participants,
     write_bundle,
@@ -23,7 +25,14 @@ from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run
 from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools
-from advisor.publishing.bundle_faces import image_rows, pictures_of, shuffle_faces
+from advisor.publishing.bundle_faces import (
+    EXPRESSION_COLUMNS,
+    keys_of_rows,
+    menu_rows,
+    pictures_of,
+    shuffle_faces,
+    with_pictures,
+)
 from advisor.publishing.checks import advisor_checks, face_checks
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.runs.config import PublishConfig
@@ -38,14 +47,20 @@ from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 
+Deals = Callable[[Bundle, pd.Series], Iterable[int]]
+"""(a bundle before its faces are drawn, outcomes by application id) → rows of its menu that somebody is dealt."""
+
 
 def publish_explore(
     task: DecisionTask,
     out: Path,
     config: PublishConfig,
     on_progress: Progress = no_progress,
+    dealt: Deals | None = None,
 ) -> Bundle:
     """Publish round 0: expressions drawn at random, so that ĥ will see the whole space.
+
+    Where it is known what is `dealt`, as in a simulation, nothing else is drawn.
 
     Raises:
         PublicationRefusedError: a check failed; names the figure.
@@ -61,7 +76,7 @@ def publish_explore(
     menu = only_explore(len(pools), config.identities_per_application, usable_bounds(generator), rng)
     origin = Origin("explore", "nothing", None, 0, weights)
     draft = BundleDraft(applications, risk_model, pools, identities, menu, origin, config)
-    return _publish(draft, generator, [], out, rng, on_progress)
+    return _publish(draft, generator, [], out, rng, on_progress, dealt=dealt)
 
 
 def publish_run(
@@ -71,11 +86,13 @@ def publish_run(
     on_progress: Progress = no_progress,
     store: DecisionStore | None = None,
     earlier: Bundle | None = None,
+    dealt: Deals | None = None,
 ) -> Bundle:
     """Publish the advisor that a run trained, if it passes its checks.
 
     `store` is where its study is; without it, the database that it was trained from is asked whether
-    somebody was erased since. Pictures that a bundle published `earlier` holds are not drawn again.
+    somebody was erased since. Pictures that a bundle published `earlier` holds are not drawn again; `dealt` is as for
+    `publish_explore`.
 
     Raises:
         PublicationRefusedError: a check failed; names the figure and the threshold. Or somebody whom it
@@ -100,7 +117,7 @@ def publish_run(
         "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
     draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
-    return _publish(draft, generator, checks, out, rng, on_progress, earlier)
+    return _publish(draft, generator, checks, out, rng, on_progress, earlier, dealt)
 
 
 def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
@@ -168,32 +185,63 @@ def _publish(
     rng: np.random.Generator,
     on_progress: Progress,
     earlier: Bundle | None = None,
+    dealt: Deals | None = None,
 ) -> Bundle:
     """Draw the draft's faces, check them, and write the bundle; `checks` are those that it has passed already.
 
     What a bundle drawn `earlier` by the same generator holds is taken from there.
     """
-    tables: list[pd.DataFrame] = []
-    pictures: dict[str, bytes] = {}
-    drawn_before = _drawn_alike(earlier, draft.origin.weights)
-    for advice in (draft.faces(), draft.smiles(generator.axes)):
-        drawn = draw_once(generator, advice.identities, advice.menu.expressions, drawn_before, on_progress)
-        if advice.condition == "face":
-            checks = checks + face_checks(
-                FacePerception.load(),
-                drawn,
-                draft.menu.expressions,
-                draft.own_faces(),
-                draft.identities,
-                draft.features_of_faces(),
-                draft.config,
-            )
-            _require(checks)
-        rows, encoded = image_rows(advice, drawn, generator.axes)
-        tables.append(rows)
-        pictures |= encoded
-    tables.append(shuffle_faces(tables[0], draft.pools, rng))
-    images = pd.concat(tables, ignore_index=True)
+    own, smiles = menu_rows(draft.faces()), menu_rows(draft.smiles(generator.axes))
+    menu = pd.concat([own, smiles, shuffle_faces(own, draft.pools, rng)], ignore_index=True)
+    shown = np.ones(len(menu), dtype=bool)
+    if dealt is not None:
+        planned = Bundle(out, draft.manifest(checks), draft.table(), menu)
+        shown = np.isin(np.arange(len(menu)), list(dealt(planned, draft.outcomes())))
+    of_smiles = (menu["condition"] == "risk_to_smile").to_numpy()
+    drawn = _drawn_alike(earlier, draft.origin.weights)
+    drawn |= draw_once(generator, *_as_tensors(menu[shown & ~of_smiles]), drawn, on_progress)
+    keys = set(keys_of_rows(menu[shown & ~of_smiles]))
+    is_drawn = np.array([key in keys for key in keys_of_rows(own)])
+    checks = checks + face_checks(
+        FacePerception.load(),
+        [drawn[key] for key in keys_of_rows(own[is_drawn])],
+        draft.menu.expressions[is_drawn],
+        draft.own_faces()[is_drawn],
+        draft.identities,
+        draft.features_of_faces(),
+        draft.config,
+    )
+    _require(checks)
+    drawn |= draw_once(generator, *_as_tensors(menu[shown & of_smiles]), drawn, on_progress)
+    images, pictures = with_pictures(menu, drawn, shown)
     return write_bundle(
         out, draft.manifest(checks), draft.table(), images, pictures.items(), draft.outcomes()
+    )
+
+
+def _as_tensors(menu: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """Identities long [N] and expressions float32 [N, K] of a menu's rows."""
+    expressions = menu[EXPRESSION_COLUMNS].to_numpy(np.float32)
+    return torch.tensor(menu["identity"].to_numpy()), torch.tensor(expressions)
+
+
+def publish_whole(bundle: Bundle, out: Path, on_progress: Progress = no_progress) -> Bundle:
+    """The bundle; where faces were dealt to nobody and not drawn, the same with all of them, kept at `out`.
+
+    Raises BundleError where it was drawn by another generator than the one at hand.
+    """
+    if bundle.is_whole:
+        return bundle
+    if out.exists():  # before an interrupt
+        return load_bundle(out)
+    if bundle.manifest.weights["face_generator"] != file_sha256(shipped_weights("face_generator")):
+        raise BundleError(
+            f"{bundle.path} was drawn by another generator; simulate again, with another --out."
+        )
+    menu = bundle.menu.drop(columns=["image", "image_sha256"])
+    drawn = pictures_of(bundle)
+    drawn |= draw_once(FaceGenerator.load(), *_as_tensors(menu), drawn, on_progress)
+    images, pictures = with_pictures(menu, drawn, np.ones(len(menu), dtype=bool))
+    return write_bundle(
+        out, bundle.manifest, bundle.applications, images, pictures.items(), bundle.outcomes()
     )

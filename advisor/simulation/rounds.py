@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import CONDITIONS, Bundle, Condition, load_bundle
+from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Bundle, Condition, load_bundle
+from advisor.bundles.draw_trials import deal
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.measurement.counted_decisions import counted_decisions
-from advisor.publishing.publish import publish_explore, publish_run
+from advisor.publishing.publish import Deals, publish_explore, publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_tables import damage_named
@@ -40,10 +41,13 @@ STUDY_NAME = "simulation"
 DATABASE_FILE = "countenance.db"
 RESULTS_FILE = "results.json"
 NEWEST_BUNDLE = "newest_bundle"
+BUNDLE_BEFORE = "bundle_before"  # shown again, with all of its faces
 DECISIONS_PER_APPLICATION = (
     4  # in a block, on average: of more applications, most faces would be drawn for nobody
 )
 LEAST_POOL_SIZE = 300  # for variety
+# What is shown in each block of a round, and which share of its trials are test applications.
+BLOCKS: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in CONDITIONS)]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,23 @@ class _Simulation:
             self.n_participants, self.population, self.applications, axes, read_face, rng, self.judgements
         )
         return {self._key(round_number, part, k): person for k, person in enumerate(drawn)}
+
+    def dealing(self, round_number: int, part: int) -> np.random.Generator:
+        """Deals a block's trials: the same before their faces are drawn, and after an interrupt."""
+        return np.random.default_rng([self.seed, round_number, part, 0])
+
+    def dealt(self, round_number: int) -> Deals:
+        """The faces that anybody is dealt in a round."""
+
+        def rows(bundle: Bundle, outcomes: pd.Series) -> Iterator[int]:
+            for part, (condition, test_share) in enumerate(BLOCKS):
+                rng = self.dealing(round_number, part)
+                for _ in range(self.n_participants if condition in FACE_CONDITIONS else 0):
+                    for trial in deal(bundle, outcomes, condition, self.n_trials, test_share, rng):
+                        assert trial.face is not None
+                        yield trial.face
+
+        return rows
 
     def _key(self, round_number: int, part: int, k: int) -> str:
         identity = json.dumps([self.study.study_hash, round_number, part, k])
@@ -147,6 +168,7 @@ def simulate_rounds(
                     update={"seed": seed}
                 ),
                 on_progress,
+                is_last=round_number == n_rounds,
             )
             outcomes.append(outcome)
             on_round(outcome)
@@ -212,7 +234,9 @@ def _round(
     train_config: TrainConfig,
     publish_config: PublishConfig,
     on_progress: Progress,
+    is_last: bool,
 ) -> tuple[Bundle, RoundOutcome]:
+    """One round; all faces of the last one's bundle are drawn, since it may be served to people afterwards."""
     folder = simulation.out / f"round_{round_number}"
     record = folder / "round.json"
     if record.exists():
@@ -220,17 +244,21 @@ def _round(
         return load_bundle(simulation.out / saved.pop("bundle")), RoundOutcome(**saved)
     reason = ""
     bundle_path = folder / "bundle"
+    dealt = None if is_last else simulation.dealt(round_number)
     if bundle_path.exists():
         bundle = load_bundle(bundle_path)
     elif previous is None:
-        bundle = publish_explore(simulation.task, bundle_path, publish_config, on_progress)
+        bundle = publish_explore(simulation.task, bundle_path, publish_config, on_progress, dealt)
     else:
         decisions = decisions_of_study(simulation.store, STUDY_NAME, simulation.task, "simulated")
         train_advisor(simulation.task, decisions, train_config, folder / "run", on_progress)
         try:
-            bundle = publish_run(folder / "run", bundle_path, publish_config, on_progress, earlier=previous)
+            bundle = publish_run(
+                folder / "run", bundle_path, publish_config, on_progress, earlier=previous, dealt=dealt
+            )
         except PublicationRefusedError as refusal:
-            bundle, reason = previous, str(refusal)
+            bundle = publish_whole(previous, folder / BUNDLE_BEFORE, on_progress)
+            reason = str(refusal)
     rows = _collect(simulation, round_number, bundle, published=not reason)
     outcome = RoundOutcome(round_number, not reason, reason, rows)
     saved = {
@@ -254,10 +282,8 @@ def _collect(
         store.start_round(study.name, bundle.bundle_hash, again=True)
     present = set(store.participants_frame(study.name, kind="simulated")["participant_key"])
     measured: set[str] = set()
-    blocks: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in CONDITIONS)]
-    for part, (condition, test_share) in enumerate(blocks):
+    for part, (condition, test_share) in enumerate(BLOCKS):
         people = simulation.people(round_number, part)
-        rng = np.random.default_rng([simulation.seed, round_number, part, 0])
         if not present.issuperset(people):
             collect_simulated(
                 store,
@@ -268,7 +294,7 @@ def _collect(
                 condition,
                 simulation.n_trials,
                 test_share,
-                rng,
+                simulation.dealing(round_number, part),
             )
         measured |= set(people) if test_share else set()
     decided = counted_decisions(store, study.name, "simulated", split="test")

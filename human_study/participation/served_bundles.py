@@ -13,7 +13,14 @@ from typing import Self
 
 import numpy as np
 
-from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_participants, require_task
+from advisor.bundles.bundle import (
+    Bundle,
+    Condition,
+    load_bundle,
+    require_participants,
+    require_task,
+    require_whole,
+)
 from data.errors import StudyError
 from data.records import Trial
 from data.store.decision_store import DecisionStore
@@ -73,6 +80,7 @@ class ServedBundles:
     def require_suitable(self, bundle: Bundle) -> None:
         """Raises StudyError or BundleError where a bundle is not one that this study can serve."""
         require_task(bundle, self._task)
+        require_whole(bundle)
         require_participants(
             bundle.manifest.trained_on, self._study.participants, self._study.allow_simulated_advisor
         )

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
+from advisor.bundles.bundle import load_bundle
+from advisor.bundles.exchange import export_trials
 from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
 from advisor.encoder.trained_run import TrainedRun
+from advisor.publishing.bundle_faces import keys_of_rows
 from advisor.publishing.evaluate import (
     evaluate_run,
     measured_accuracy,
@@ -19,12 +22,12 @@ from advisor.publishing.evaluate import (
     response_log_loss_on_study,
     scored_decisions,
 )
-from advisor.publishing.publish import publish_run
+from advisor.publishing.publish import publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulation.populations import population
 from advisor.simulation.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
-from data.errors import PublicationRefusedError, TrainingError
+from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
 
@@ -43,9 +46,16 @@ def task() -> DecisionTask:
 
 @pytest.fixture(scope="module")
 def simulation(task: DecisionTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Round 0 and one learning round of 30 simulated participants × 20 trials."""
+    """Round 0 and one learning round of 30 simulated participants × 20 trials; drawn.txt says how many were drawn."""
     out = tmp_path_factory.mktemp("simulation")
-    simulate_rounds(task, population("realistic"), 1, 30, 20, 0, out, QUICK, SMALL)
+    n_drawn = 0
+
+    def count(what: str, n_done: int, _: int) -> None:
+        nonlocal n_drawn
+        n_drawn += n_done if what == "rendering faces" else 0
+
+    simulate_rounds(task, population("realistic"), 1, 30, 20, 0, out, QUICK, SMALL, on_progress=count)
+    (out / "drawn.txt").write_text(str(n_drawn))
     return out
 
 
@@ -79,6 +89,31 @@ def test_everything_collected_is_simulated_and_traceable(simulation: Path) -> No
         assert len(frame) == 2 * 6 * 600
         assert set(frame["bundle_hash"]) == {r.bundle_hash for r in store.rounds(STUDY_NAME)}
         assert store.bundle(store.newest_round(STUDY_NAME).bundle_hash).trained_on == "simulated"
+
+
+def test_a_face_is_drawn_once_and_only_if_somebody_can_be_shown_it(simulation: Path) -> None:
+    bundles = [load_bundle(simulation / f"round_{k}" / "bundle") for k in (0, 1)]
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        frame = store.decisions_frame(STUDY_NAME, kind="simulated")
+    shown = set(frame.loc[frame["bundle_hash"] == bundles[0].bundle_hash, "image"].dropna())
+    assert set(bundles[0].images["image"]) == shown
+    assert not bundles[0].is_whole
+    assert bundles[1].is_whole  # it is the newest, which people may be served
+    faces = {key for bundle in bundles for key in keys_of_rows(bundle.images)}
+    assert int((simulation / "drawn.txt").read_text()) == len(faces)
+
+
+def test_a_bundle_that_lacks_faces_is_neither_exported_nor_served(simulation: Path, tmp_path: Path) -> None:
+    partial = simulation / "round_0" / "bundle"
+    with pytest.raises(BundleError, match="take the simulation's newest_bundle"):
+        export_trials(partial, 2, 4, ["face"], "train", 0, tmp_path / "trials")
+    whole = publish_whole(load_bundle(partial), tmp_path / "whole")
+    assert whole.is_whole
+    before, after = (load_bundle(path).images for path in (partial, whole.path))
+    together = after.merge(before, on=["application_id", "condition", "identity"], suffixes=("", "_before"))
+    assert len(together) == len(before) < len(after)
+    assert (together["image_sha256"] == together["image_sha256_before"]).all()
+    assert len(export_trials(whole.path, 2, 4, ["face"], "train", 0, tmp_path / "trials").conditions) == 1
 
 
 def test_the_same_command_goes_on_where_it_was(simulation: Path, task: DecisionTask) -> None:
@@ -182,6 +217,8 @@ def test_a_refused_advisor_leaves_the_one_before_and_the_rounds_go_on(
     with DecisionStore.open(f"sqlite:///{tmp_path / 'out' / DATABASE_FILE}") as store:
         rounds = store.rounds(STUDY_NAME)
         assert [r.round_number for r in rounds] == [0, 1, 2]
-        assert len({r.bundle_hash for r in rounds}) == 1
+        assert (
+            len({r.bundle_hash for r in rounds}) == 2
+        )  # the faces that were dealt, then all of the same advisor
         counts = store.decisions_frame(STUDY_NAME, kind="simulated").groupby("round_number").size()
         assert counts.tolist() == [6 * 6 * 8] * 3
