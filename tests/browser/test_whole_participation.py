@@ -72,9 +72,11 @@ def test_the_check_finds_what_is_wrong(new_visitor: NewVisitor) -> None:
     assert "wider than the screen" in found
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone that prefers dark"]
+)
 def test_every_page_meets_wcag_and_fits_the_screen(
-    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, viewport: dict[str, int]
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, viewport: dict[str, int], scheme: str
 ) -> None:
     found: list[str] = []
     seen: list[str] = []
@@ -88,7 +90,8 @@ def test_every_page_meets_wcag_and_fits_the_screen(
         ):
             assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0, name
 
-    Walk(served, new_visitor(viewport=viewport).new_page(), look_on).whole()
+    page = new_visitor(viewport=viewport, color_scheme=scheme).new_page()
+    Walk(served, page, look_on).whole()
     assert found == []
     assert len(seen) >= 12
     assert newest(store).status == "completed"
