@@ -118,6 +118,13 @@ def crossed_means(
     return CrossedMeans(total, float(np.sqrt(variance)), max(1.0, variance**2 / noise))
 
 
+def mean_among(
+    value: np.ndarray, among: np.ndarray, people: np.ndarray, applications: np.ndarray, nothing: str
+) -> CrossedMeans:
+    """The mean of `value` over the decisions `among` which it is asked (bool), all arrays [N]; as crossed_means."""
+    return crossed_means(value, np.where(among, 0, -1), np.ones(1), people, applications, nothing)
+
+
 def spread(
     residual: np.ndarray, cells: np.ndarray, weights: np.ndarray, clusters: np.ndarray, power: float = 0.5
 ) -> Spread:

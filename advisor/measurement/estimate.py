@@ -1,5 +1,6 @@
 """A figure with its 95 % interval, and the quantiles and words that every interval uses."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ from scipy import stats
 
 CONFIDENCE_LEVEL = 0.95
 NO_SPREAD = "participants do not differ at all: no interval"
-ONE_PARTICIPANT = "one participant: no interval"
 _ALL_ALIKE = 1e-12  # a standard error below this is rounding
 
 
@@ -23,6 +23,13 @@ class Estimate:
     ci_high: float | None
     reason: str = ""
 
+    def exponential(self) -> "Estimate":
+        """Of a difference of logarithms, the ratio."""
+        value, low, high = (
+            None if one is None else math.exp(one) for one in (self.value, self.ci_low, self.ci_high)
+        )
+        return Estimate(value, low, high, self.reason)
+
 
 def t_quantile(degrees_of_freedom: float, level: float = CONFIDENCE_LEVEL) -> float:
     """Two-sided quantile of Student's t, at 95 % where nothing else is said."""
@@ -37,12 +44,3 @@ def t_interval(
         return Estimate(value, None, None, NO_SPREAD)
     half_width = t_quantile(degrees_of_freedom) * standard_error
     return Estimate(value, max(low, value - half_width), min(high, value + half_width))
-
-
-def mean_estimate(values: np.ndarray, nothing: str, low: float = -np.inf, high: float = np.inf) -> Estimate:
-    """The mean of one value a participant, float [n_participants], with its t interval, cut to [low, high]."""
-    if len(values) == 0:
-        return Estimate(None, None, None, nothing)
-    if len(values) == 1:
-        return Estimate(float(np.mean(values)), None, None, ONE_PARTICIPANT)
-    return t_interval(float(np.mean(values)), float(stats.sem(values)), len(values) - 1, low, high)

@@ -119,11 +119,7 @@ def contrasts_table(
     needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
     number_tested = tested_round(decisions, declared)
     for round_number, in_round in decisions.groupby("round_number")[needed]:
-        present = set(in_round["condition"])
-        against_none = [Pair(c, BASELINE) for c in in_round["condition"].unique() if c != BASELINE]
-        for pair in dict.fromkeys([*declared.family, *against_none]):
-            if not set(pair) <= present:
-                continue
+        for pair in compared_pairs(in_round, declared):
             both = in_round[in_round["condition"].isin(pair)]
             result = contrast(both, (both["condition"] == pair.condition).to_numpy())
             is_tested = corrected and round_number == number_tested and pair in declared.family
@@ -150,6 +146,23 @@ def contrasts_table(
         {"is_declared": bool, **dict.fromkeys(_FIGURES, float)}
     )
     return table.assign(p_holm=holm(table["p_holm"].to_numpy()))
+
+
+def compared_pairs(in_round: pd.DataFrame, declared: DeclaredAnalysis) -> list[Pair]:
+    """What is compared in a round: the declared family, and every other condition that is there against no advice."""
+    present = in_round["condition"].unique()
+    pairs = dict.fromkeys([*declared.family, *(Pair(c, BASELINE) for c in present if c != BASELINE)])
+    return [pair for pair in pairs if set(pair) <= set(present)]
+
+
+def mean_difference(value: np.ndarray, decisions: pd.DataFrame, pair: Pair, nothing: str) -> CrossedMeans:
+    """How the mean of `value` (float [n_decisions], not a number where unknown) differs between two conditions."""
+    condition = decisions["condition"].to_numpy()
+    cells = np.select(
+        [np.isnan(value), condition == pair.condition, condition == pair.against], [-1, 0, 1], -1
+    )
+    people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
+    return crossed_means(value, cells, np.array([1.0, -1.0]), people, applications, nothing)
 
 
 def _tested_p(

@@ -5,10 +5,10 @@ Every function takes one row a decision, with `participant_key`, `round_number`,
 `response_time_ms` too. Which decisions belong into a frame (test applications, main trials, one kind of
 participants) is for the caller to say, see study_results.py.
 
-Intervals of accuracies are over people and applications (advisor/measurement/crossed_means.py), those of d′ and
-c over people only. Where a figure cannot be computed, the result holds None and a sentence that says why.
-Balanced accuracy itself is the advisor's measure too and stands in advisor/measurement/accuracy.py; how
-conditions compare with each other, in contrasts.py.
+Intervals are over people and applications (advisor/measurement/crossed_means.py; those of d′ and c by a two-way
+jackknife, advisor/measurement/jackknife.py). Where a figure cannot be computed, the result holds None and a
+sentence that says why. Balanced accuracy itself is the advisor's measure too and stands in
+advisor/measurement/accuracy.py; how conditions compare in accuracy, in contrasts.py.
 """
 
 import numpy as np
@@ -23,8 +23,9 @@ from advisor.measurement.accuracy import (
     balanced_share,
     decision_counts,
 )
-from advisor.measurement.crossed_means import crossed_means
-from advisor.measurement.estimate import Estimate, mean_estimate
+from advisor.measurement.crossed_means import CrossedMeans, codes, crossed_means
+from advisor.measurement.estimate import Estimate
+from advisor.measurement.jackknife import mean_of_people
 
 _FIGURES = [
     "accuracy", "ci_low", "ci_high", "plain_accuracy", "plain_accuracy_low", "plain_accuracy_high", "d_prime",
@@ -48,19 +49,47 @@ def plain_accuracy(decisions: pd.DataFrame) -> Estimate:
 
 
 def sensitivity_and_criterion(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
-    """Signal detection's d′ (telling good from bad) and c (above 0: inclined to deny).
+    """Signal detection's d′ (telling good from bad) and c (above 0: inclined to deny), means over people.
+
+    See `signal_difference`; here all are in one group.
+    """
+    d_prime, criterion = signal_difference(decisions, np.ones(len(decisions), dtype=bool))
+    return d_prime.estimate(), criterion.estimate()
+
+
+def signal_difference(decisions: pd.DataFrame, is_first: np.ndarray) -> tuple[CrossedMeans, CrossedMeans]:
+    """How d′ and c of those where `is_first` (bool [n_decisions]) differ from those of the others, if there are any.
 
     Each is computed for each participant with the log-linear correction (Hautus 1995), which adds 0.5 to the
-    counts and 1 to the totals, and averaged over those who met both outcomes; t intervals over participants.
+    counts and 1 to the totals, and averaged over those who met both outcomes; the interval is a two-way jackknife's.
     """
-    counts = decision_counts(decisions)
-    counts = counts[(counts["n_positive"] > 0) & (counts["n_negative"] > 0)]
-    hit_z = stats.norm.ppf((counts["n_hits"] + 0.5) / (counts["n_positive"] + 1))
-    n_false_alarms = counts["n_negative"] - counts["n_correct_rejections"]
-    false_alarm_z = stats.norm.ppf((n_false_alarms + 0.5) / (counts["n_negative"] + 1))
     nobody = "no participant has met both outcomes yet"
-    criterion = mean_estimate(-(hit_z + false_alarm_z) / 2, nobody)
-    return mean_estimate(hit_z - false_alarm_z, nobody), criterion
+    outcome, approved = decisions["outcome"].to_numpy(bool), decisions["approved"].to_numpy(bool)
+    person = codes(decisions["participant_key"].to_numpy())
+    n_good, n_bad = np.bincount(person, outcome), np.bincount(person, ~outcome)
+    met_both = (n_good > 0) & (n_bad > 0)
+    kept = met_both[person]
+    place = np.cumsum(met_both) - 1
+    person, outcome, approved, first = place[person][kept], outcome[kept], approved[kept], is_first[kept]
+    n_good, n_bad = n_good[met_both], n_bad[met_both]
+    hits, alarms = np.bincount(person, outcome & approved), np.bincount(person, ~outcome & approved)
+    n_of_first = np.bincount(person, first, len(n_good)) > 0
+    weights = np.where(n_of_first, 1 / max(1, n_of_first.sum()), -1 / max(1, (~n_of_first).sum()))
+    z = _z(hits, n_good), _z(alarms, n_bad)
+    z_without = (
+        _z(hits[person] - (outcome & approved), n_good[person] - outcome),
+        _z(alarms[person] - (~outcome & approved), n_bad[person] - ~outcome),
+    )
+    applications = decisions["application_id"].to_numpy()[kept]
+    d_prime, criterion = (
+        mean_of_people(figure(*z), weights, figure(*z_without), person, applications, nobody)
+        for figure in (np.subtract, lambda of_good, of_bad: -(of_good + of_bad) / 2)
+    )
+    return d_prime, criterion
+
+
+def _z(n_approved: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return stats.norm.ppf((n_approved + 0.5) / (n + 1.0))
 
 
 def accuracy_table(decisions: pd.DataFrame, cells: list[tuple[int, str]]) -> pd.DataFrame:

@@ -3,22 +3,25 @@
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.crossed_means import TOO_FEW_PEOPLE
 from advisor.measurement.estimate import Estimate
 from advisor.measurement.jackknife import jackknife_figure, participant_sums
 
 ALL_ALIKE = "all answers are alike"
 
 
-def cohens_kappa(units: pd.Series, first: np.ndarray, second: np.ndarray, nothing: str) -> Estimate:
+def cohens_kappa(
+    units: pd.Series, first: np.ndarray, second: np.ndarray, nothing: str, few: str = TOO_FEW_PEOPLE
+) -> Estimate:
     """Kappa of two answers each (both bool [N]), pooled; 1: always agree, 0: as often as by chance.
 
     The interval leaves out one of `units` ([N], whose answers depend on each other) at a time. `nothing` is the
-    reason where there are no answers.
+    reason where there are no answers, `few` where there are fewer than five units.
     """
     sums = participant_sums(
         units, agrees=first == second, first=first, second=second, all=np.ones(len(first))
     )
-    return jackknife_figure(sums, _kappa, -1.0, 1.0, nothing if len(first) == 0 else ALL_ALIKE)
+    return jackknife_figure(sums, _kappa, -1.0, 1.0, nothing if len(first) == 0 else ALL_ALIKE, few)
 
 
 def _kappa(s: pd.Series | pd.DataFrame) -> pd.Series:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, registered_bundle
@@ -169,9 +168,7 @@ class StudyResults:
     @cached_property
     def timed_decisions(self) -> pd.DataFrame:
         """The main trials that count whose response time is known and counts by the study's declaration."""
-        policy, times = self.declared.response_times, self.decisions["response_time_ms"]
-        least, most = policy.at_least_ms or 0.0, policy.at_most_ms or np.inf
-        return self.decisions[(times >= least) & (times <= most)]
+        return self.decisions[self.declared.response_times.counts(self.decisions["response_time_ms"])]
 
     @cached_property
     def readings(self) -> pd.Series:

@@ -7,8 +7,9 @@ scale is read as a probability of being right from 50 % to 100 % (`probability_o
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.estimate import Estimate, mean_estimate
-from advisor.measurement.jackknife import jackknife_figure, participant_sums
+from advisor.measurement.crossed_means import codes, mean_among
+from advisor.measurement.estimate import Estimate
+from advisor.measurement.jackknife import mean_of_people
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
     ROUND,
@@ -33,37 +34,50 @@ def probability_of_being_right(confidence: pd.Series) -> pd.Series:
 
 
 def overconfidence(decisions: pd.DataFrame) -> Estimate:
-    """Mean confidence less the share correct (-1 to 1; above 0: surer than right), jackknife interval.
+    """Mean confidence less the share correct (-1 to 1; above 0: surer than right), over people and applications.
 
-    `decisions` need participant_key, approved, outcome and confidence as a probability of being right; those
-    without confidence are left out.
+    `decisions` need participant_key, application_id, approved, outcome and confidence as a probability of being
+    right; those without confidence are left out.
     """
     stated = decisions.dropna(subset=["confidence"])
     correct = stated["approved"].to_numpy(bool) == stated["outcome"].to_numpy(bool)
-    sums = participant_sums(
-        stated["participant_key"],
-        gap=stated["confidence"].to_numpy(float) - correct,
-        all=np.ones(len(stated)),
-    )
-    return jackknife_figure(sums, lambda s: s["gap"] / s["all"], -1.0, 1.0, NO_CONFIDENCE)
+    gap = stated["confidence"].to_numpy(float) - correct
+    return _mean(stated, gap, np.ones(len(stated), dtype=bool), -1.0)
+
+
+def _mean(stated: pd.DataFrame, value: np.ndarray, among: np.ndarray, low: float) -> Estimate:
+    people, applications = stated["participant_key"].to_numpy(), stated["application_id"].to_numpy()
+    return mean_among(value, among, people, applications, NO_CONFIDENCE).estimate(low, 1.0)
 
 
 def discrimination(decisions: pd.DataFrame) -> Estimate:
     """How well confidence tells right from wrong decisions: area under the type-2 ROC curve.
 
-    0.5 is not at all. Computed for each participant who was right and wrong at least once each, and averaged;
-    t interval over participants.
+    0.5 is not at all. Computed for each participant who was right and wrong at least once each, and averaged; the
+    interval is a jackknife's over people and applications.
     """
     stated = decisions.dropna(subset=["confidence"])
     correct = (stated["approved"] == stated["outcome"]).to_numpy(bool)
-    ranks = stated.groupby("participant_key")["confidence"].rank().to_numpy()
-    sums = participant_sums(stated["participant_key"], ranks=ranks * correct, right=correct, wrong=~correct)
-    both = sums[(sums["right"] > 0) & (sums["wrong"] > 0)]
-    n_right, n_wrong = both["right"].to_numpy(), both["wrong"].to_numpy()
-    # Mann and Whitney's U of the right decisions, as a share of all pairs of a right and a wrong one.
-    areas = (both["ranks"].to_numpy() - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
     nothing = NO_CONFIDENCE if stated.empty else "nobody with a stated confidence was both right and wrong"
-    return mean_estimate(areas, nothing, low=0.0, high=1.0)
+    right_share = (
+        pd.Series(correct).groupby(stated["participant_key"].to_numpy()).transform("mean").to_numpy(float)
+    )
+    both = (right_share > 0) & (right_share < 1)
+    stated, correct = stated[both], correct[both]
+    person, confidence = codes(stated["participant_key"].to_numpy()), stated["confidence"]
+    n_right, n_wrong = np.bincount(person, correct), np.bincount(person, ~correct)
+    right, wrong = n_right[person], n_wrong[person]
+    # Of how many pairs with a decision of the other kind the right one was stated more surely (Mann and Whitney's U).
+    above = (confidence.groupby(person).rank() - confidence.groupby([person, correct]).rank()).to_numpy()
+    surer = np.where(correct, above, right - above)
+    n_surer = np.bincount(person, surer * correct)
+    areas = n_surer / (n_right * n_wrong)
+    n_left = np.where(correct, (right - 1) * wrong, right * (wrong - 1))
+    # Without the only right or wrong decision there would be no area: the person's is kept.
+    without = np.where(n_left > 0, (n_surer[person] - surer) / np.maximum(n_left, 1), areas[person])
+    weights = np.full(len(areas), 1 / max(1, len(areas)))
+    applications = stated["application_id"].to_numpy()
+    return mean_of_people(areas, weights, without, person, applications, nothing).estimate(0.0, 1.0)
 
 
 def calibration_table(decisions: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +91,7 @@ def calibration_table(decisions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for k in np.unique(place):
         in_bin = place == k
-        sums = participant_sums(
-            stated["participant_key"][in_bin], correct=correct[in_bin], all=np.ones(in_bin.sum())
-        )
-        share = jackknife_figure(sums, lambda s: s["correct"] / s["all"], 0.0, 1.0)
+        share = _mean(stated, correct, in_bin, 0.0)
         rows.append(
             {
                 "bin_low": k / N_BINS,
@@ -132,7 +143,10 @@ def confidence_findings(results: StudyResults) -> Finding:
         Column("calibration_error", "Calibration error", "percent"),
     )
     table = FindingTable(
-        "confidence", "Confidence on test applications, with 95% intervals.", pd.DataFrame(rows), columns
+        "confidence",
+        "Confidence on test applications, with 95% intervals over people and applications.",
+        pd.DataFrame(rows),
+        columns,
     )
     bins = calibration_table(decisions)
     chart = FindingChart(

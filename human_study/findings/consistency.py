@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.crossed_means import mean_among
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.jackknife import pooled_share
 from human_study.analysis.kappa import cohens_kappa
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
@@ -60,11 +60,15 @@ def repeated_pairs(decisions: pd.DataFrame) -> pd.DataFrame:
 
 
 def retest_agreement(pairs: pd.DataFrame) -> Consistency:
-    """Agreement of `pairs` (columns participant_key, first, second), intervals over participants."""
+    """Agreement of `pairs` (participant_key, application_id, first, second).
+
+    Its interval is over people and applications, that of kappa over people only.
+    """
     first, second = pairs["first"].to_numpy(bool), pairs["second"].to_numpy(bool)
     agrees = first == second
     everywhere = np.ones(len(pairs), dtype=bool)
-    agreement = pooled_share(pairs["participant_key"], agrees, everywhere, NO_PAIRS)
+    people, applications = pairs["participant_key"].to_numpy(), pairs["application_id"].to_numpy()
+    agreement = mean_among(agrees, everywhere, people, applications, NO_PAIRS).estimate(0.0, 1.0)
     kappa = cohens_kappa(pairs["participant_key"], first, second, NO_PAIRS)
     if agreement.value is None:
         return Consistency(0, agreement, kappa, None, None)
@@ -97,7 +101,9 @@ def consistency_findings(results: StudyResults) -> Finding:
         f"of {overall.n_pairs:,} pairs. No model can predict single decisions of these people better than "
         f"{percent(overall.ceiling_high)}.",
     )
-    caption = "Answers of one person on one application, twice, with 95% intervals."
+    caption = (
+        "Answers of one person on one application, twice, with 95% intervals (that of κ over people only)."
+    )
     return Finding(name, title, sentences, (FindingTable(name, caption, pd.DataFrame(rows), columns),))
 
 

@@ -1,10 +1,22 @@
 """The main results as findings: accuracy, gain over no advice, signal detection, response times, rounds, flow."""
 
+import numpy as np
 import pandas as pd
 
+from human_study.analysis.contrasts import compared_pairs, mean_difference
+from human_study.analysis.decision_statistics import signal_difference
 from human_study.analysis.study_results import STATUSES, StudyResults
 from human_study.findings import headline
-from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.confidence import NO_CONFIDENCE, probability_of_being_right
+from human_study.findings.finding import (
+    ROUND,
+    Column,
+    Finding,
+    FindingChart,
+    FindingTable,
+    estimate_cells,
+    not_computed,
+)
 from human_study.presentation import charts
 from human_study.presentation.labels import (
     ADVISOR_WORDS,
@@ -15,6 +27,10 @@ from human_study.presentation.labels import (
 
 _CONDITION = Column("label", "Condition")
 NO_CELLS = "no round has a condition yet that its study file declares or that somebody was in"
+
+
+NOTHING_COMPARED = "no round has decisions on test applications in two conditions that are compared"
+_NO_TIME = "no decision came with a response time that counts"
 
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -62,8 +78,7 @@ def contrast_findings(results: StudyResults) -> Finding:
     """The declared contrasts, and each condition against no advice, in every round."""
     title = "Differences between conditions"
     if results.contrasts.empty:
-        reason = "no round has decisions on test applications in two conditions that are compared"
-        return not_computed("contrasts", title, reason)
+        return not_computed("contrasts", title, NOTHING_COMPARED)
     table = _labelled(results.contrasts).rename(
         columns={"ci_low": "difference_low", "ci_high": "difference_high"}
     )
@@ -106,10 +121,67 @@ def signal_findings(results: StudyResults) -> Finding:
     )
     caption = (
         "Signal detection on test applications: d′ is telling good from bad ones, c above 0 an inclination to "
-        "deny; means of participants with 95% intervals."
+        "deny; means of participants with 95% intervals over people and applications."
     )
     shown = FindingTable("signal_detection", caption, table, columns)
     return Finding("signal_detection", "Sensitivity and inclination", tables=(shown,))
+
+
+def measures_table(results: StudyResults) -> pd.DataFrame:
+    """How d′, c, response times and confidence differ between the conditions that are compared: a row a round and pair.
+
+    Columns round_number, condition, against; d_prime and criterion (test applications); time_ratio, of geometric
+    means (all main trials whose response time counts by the study's declaration); and confidence, as a probability
+    of being right, -0.5 to 0.5; each with its interval columns.
+    """
+    rows = []
+    decisions, timed = results.test_decisions, results.timed_decisions
+    stated = decisions.assign(confidence=probability_of_being_right(decisions["confidence"]))
+    for number, in_round in stated.groupby("round_number"):
+        with_time = timed[timed["round_number"] == number]
+        log_time = np.log(with_time["response_time_ms"].to_numpy(float))
+        for pair in compared_pairs(in_round, results.declared):
+            both = in_round[in_round["condition"].isin(pair)]
+            d_prime, criterion = signal_difference(both, (both["condition"] == pair.condition).to_numpy())
+            surer = mean_difference(both["confidence"].to_numpy(float), both, pair, NO_CONFIDENCE)
+            slower = mean_difference(log_time, with_time, pair, _NO_TIME).estimate()
+            rows.append(
+                {
+                    "round_number": number,
+                    "condition": pair.condition,
+                    "against": pair.against,
+                    **estimate_cells("d_prime", d_prime.estimate()),
+                    **estimate_cells("criterion", criterion.estimate()),
+                    **estimate_cells("time_ratio", slower.exponential()),
+                    **estimate_cells("confidence", surer.estimate()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def measure_findings(results: StudyResults) -> Finding:
+    """What else differs between conditions: sensitivity, inclination, response time and confidence."""
+    name, title = "measures", "Other differences between conditions"
+    table = measures_table(results)
+    if table.empty:
+        return not_computed(name, title, NOTHING_COMPARED)
+    table = _labelled(table).assign(against_label=table["against"].map(condition_label))
+    columns = (
+        ROUND,
+        _CONDITION,
+        Column("against_label", "Against"),
+        Column("d_prime", "d′", "two_decimals"),
+        Column("criterion", "c", "two_decimals"),
+        Column("time_ratio", "Response time, ratio", "two_decimals"),
+        Column("confidence", "Confidence, points", "points"),
+    )
+    caption = (
+        "Differences in d′, c and stated confidence on test applications, and ratios of the geometric means of "
+        "response times on all main trials, with 95% intervals over people and applications. All are exploratory "
+        "and not corrected."
+    )
+    notes = (results.declared.response_times.in_words(),)
+    return Finding(name, title, tables=(FindingTable(name, caption, table, columns),), notes=notes)
 
 
 def response_time_findings(results: StudyResults) -> Finding:

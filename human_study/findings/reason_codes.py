@@ -13,13 +13,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.jackknife import pooled_share
+from advisor.measurement.crossed_means import MIN_PEOPLE, mean_among
 from human_study.analysis.kappa import cohens_kappa
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
 
 NOT_BOTH = "no text was coded by both"
+FEW_TEXTS = f"fewer than {MIN_PEOPLE} texts were coded by both: no interval"
 NO_REASONS = "nobody has given a reason in words yet"
 _KAPPA_COLUMNS = ["code", "coders", "n_texts", "n_first", "n_second", "agreement"]
 
@@ -104,15 +105,16 @@ def coder_agreement(codes: pd.DataFrame) -> pd.DataFrame:
             row = {"code": code, "coders": f"{first} and {second}", "n_texts": len(both)}
             row |= {"n_first": int(one.sum()), "n_second": int(other.sum())}
             row["agreement"] = float((one == other).mean()) if len(both) else np.nan
-            rows.append(row | estimate_cells("kappa", cohens_kappa(both.to_series(), one, other, NOT_BOTH)))
+            kappa = cohens_kappa(both.to_series(), one, other, NOT_BOTH, FEW_TEXTS)
+            rows.append(row | estimate_cells("kappa", kappa))
     return pd.DataFrame(rows, columns=None if rows else [*_KAPPA_COLUMNS, "kappa"])
 
 
 def code_table(decisions: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
     """How often each code was given: by condition and code, n_texts, share with interval, share_correct.
 
-    A text has a code if any coder gave it. `decisions` need trial_key, participant_key, condition, approved,
-    outcome. Intervals are over participants.
+    A text has a code if any coder gave it. `decisions` need trial_key, participant_key, application_id, condition,
+    approved and outcome. Intervals are over people and applications.
     """
     coded = decisions[decisions["trial_key"].isin(codes["trial_key"])]
     rows = []
@@ -120,7 +122,9 @@ def code_table(decisions: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
         correct = (group["approved"] == group["outcome"]).to_numpy()
         for code in sorted(set(codes["code"]) - {""}):
             has = group["trial_key"].isin(codes.loc[codes["code"] == code, "trial_key"]).to_numpy()
-            share = pooled_share(group["participant_key"], has, np.ones(len(group), bool), NO_REASONS)
+            everywhere = np.ones(len(group), dtype=bool)
+            people, applications = group["participant_key"].to_numpy(), group["application_id"].to_numpy()
+            share = mean_among(has, everywhere, people, applications, NO_REASONS).estimate(0.0, 1.0)
             row = {"condition": str(condition), "code": code, "n_texts": len(group)}
             row["share_correct"] = float(correct[has].mean()) if has.any() else np.nan
             rows.append(row | estimate_cells("share", share))

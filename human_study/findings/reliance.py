@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import approves
+from advisor.measurement.crossed_means import mean_among
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.jackknife import pooled_share
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import ROUND, Column, Finding, FindingTable, estimate_cells, not_computed
@@ -24,19 +24,18 @@ _TITLE = "Appropriate reliance"
 
 
 def appropriate_reliance(decisions: pd.DataFrame) -> tuple[Estimate, Estimate]:
-    """RAIR and RSR of two-stage decisions, pooled, with jackknife intervals over participants.
+    """RAIR and RSR of two-stage decisions, pooled, with intervals over people and applications.
 
-    `decisions` need participant_key, initial_approved, approved, outcome (0 or 1) and `advice` (P(approve); 0.5
-    and above advises to approve); rows without advice or first answer are left out.
+    `decisions` need participant_key, application_id, initial_approved, approved, outcome (0 or 1) and `advice`
+    (P(approve); 0.5 and above advises to approve); rows without advice or first answer are left out.
     """
     known = decisions.dropna(subset=["advice", "initial_approved"])
     outcome = known["outcome"].to_numpy(bool)
     first_right = known["initial_approved"].to_numpy(bool) == outcome
     advice_right = approves(known["advice"]) == outcome
     finally_right = known["approved"].to_numpy(bool) == outcome
-    people = known["participant_key"]
-    rair = pooled_share(people, finally_right, ~first_right & advice_right, NOT_WRONG_FIRST)
-    rsr = pooled_share(people, finally_right, first_right & ~advice_right, NOT_RIGHT_FIRST)
+    rair = _share(known, finally_right, ~first_right & advice_right, NOT_WRONG_FIRST)
+    rsr = _share(known, finally_right, first_right & ~advice_right, NOT_RIGHT_FIRST)
     return rair, rsr
 
 
@@ -46,9 +45,12 @@ def switching(decisions: pd.DataFrame) -> Estimate:
     advised = approves(known["advice"])
     disagrees = known["initial_approved"].to_numpy(bool) != advised
     follows = known["approved"].to_numpy(bool) == advised
-    return pooled_share(
-        known["participant_key"], follows, disagrees, "the advice never disagreed with a first answer"
-    )
+    return _share(known, follows, disagrees, "the advice never disagreed with a first answer")
+
+
+def _share(decisions: pd.DataFrame, is_so: np.ndarray, among: np.ndarray, nothing: str) -> Estimate:
+    people, applications = decisions["participant_key"].to_numpy(), decisions["application_id"].to_numpy()
+    return mean_among(is_so, among, people, applications, nothing).estimate(0.0, 1.0)
 
 
 def advice_following(decisions: pd.DataFrame) -> dict[str, Estimate]:
@@ -57,11 +59,11 @@ def advice_following(decisions: pd.DataFrame) -> dict[str, Estimate]:
     advised = approves(known["advice"])
     right = advised == known["outcome"].to_numpy(bool)
     agrees = known["approved"].to_numpy(bool) == advised
-    people, everywhere = known["participant_key"], np.ones(len(known), dtype=bool)
+    everywhere = np.ones(len(known), dtype=bool)
     return {
-        "all": pooled_share(people, agrees, everywhere, "no decision with advice"),
-        "right": pooled_share(people, agrees, right, "the advice was never right"),
-        "wrong": pooled_share(people, agrees, ~right, "the advice was never wrong"),
+        "all": _share(known, agrees, everywhere, "no decision with advice"),
+        "right": _share(known, agrees, right, "the advice was never right"),
+        "wrong": _share(known, agrees, ~right, "the advice was never wrong"),
     }
 
 

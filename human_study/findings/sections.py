@@ -23,6 +23,7 @@ from human_study.findings.main_results import (
     accuracy_findings,
     contrast_findings,
     design_findings,
+    measure_findings,
     response_time_findings,
     signal_findings,
 )
@@ -80,7 +81,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "results",
         "Results",
-        (accuracy_findings, contrast_findings, signal_findings, response_time_findings),
+        (accuracy_findings, contrast_findings, signal_findings, response_time_findings, measure_findings),
     ),
     Section("gains", "Gains", (gain_findings, equivalence_findings)),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),

@@ -20,6 +20,7 @@ from human_study.findings.finding import (
 )
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label
+from human_study.study.analysis_plan import ResponseTimePolicy
 
 PER_TRIALS = 10
 N_BLOCKS = 8
@@ -52,12 +53,15 @@ def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray) -> Estimate:
     return fit.estimate(weights, n_participants - 2)
 
 
-def practice_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Change over ten trials, a row a round and condition: accuracy_change and time_change (of log seconds)."""
+def practice_table(decisions: pd.DataFrame, policy: ResponseTimePolicy) -> pd.DataFrame:
+    """Change over ten trials, a row a round and condition: accuracy_change and time_change (of log seconds).
+
+    `policy` says which response times count.
+    """
     rows = []
     for (number, condition), group in decisions.groupby(["round_number", "condition"]):
         correct = (group["approved"] == group["outcome"]).to_numpy(float)
-        timed = group[group["response_time_ms"] > 0]
+        timed = group[policy.counts(group["response_time_ms"])]
         time_change = (
             trend_over_trials(timed, np.log(timed["response_time_ms"].to_numpy(float)))
             if len(timed)
@@ -126,7 +130,7 @@ def practice_findings(results: StudyResults) -> Finding:
     """Learning and fatigue within a participation."""
     name, title = "practice", "Learning and fatigue over trials"
     decisions = results.test_decisions
-    table = practice_table(decisions)
+    table = practice_table(decisions, results.declared.response_times)
     if table.empty:
         return not_computed(name, title, "no decision on a test application yet")
     table["label"] = table["condition"].map(condition_label)
@@ -157,7 +161,7 @@ def practice_findings(results: StudyResults) -> Finding:
         "Balanced accuracy by block of trials and condition; the table below holds the numbers",
     )
     tables = (
-        FindingTable("practice", "Change over trials, with 95% intervals.", table, columns),
+        FindingTable("practice", "Change over trials, with 95% intervals over people only.", table, columns),
         FindingTable(
             "accuracy_over_trials", "Accuracy by block of trials, all rounds.", blocks, block_columns
         ),

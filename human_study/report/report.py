@@ -64,8 +64,9 @@ _METHODS = (
     "of those with the bad outcome that were denied, so that approving everything scores 50%. It is taken on test "
     "applications only.",
     ESTIMATOR_IN_WORDS,
-    "d′ and c use the log-linear correction (Hautus, 1995) for each participant. Their intervals, and those of "
-    "reliance, confidence and trends, are over people only.",
+    "d′ and c use the log-linear correction (Hautus, 1995) for each participant; their intervals, and that of how well "
+    "confidence tells right from wrong, are those of a two-way jackknife, over people and applications. Trends over "
+    "trials and κ are over people only, and say so.",
     "What cannot be computed is said in place of the number.",
 )
 _LIMITS = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
+import pandas as pd
 from pydantic import Field, model_validator
 
 from advisor.bundles.bundle import CONDITIONS
@@ -44,6 +45,20 @@ class ResponseTimePolicy(Section):
         if self.at_least_ms and self.at_most_ms and self.at_least_ms >= self.at_most_ms:
             raise ValueError("at_least_ms is not below at_most_ms, so that no response time would count")
         return self
+
+    def counts(self, response_time_ms: pd.Series) -> pd.Series:
+        """Which response times count; those that are not known do not."""
+        least, most = self.at_least_ms or 0.0, self.at_most_ms or float("inf")
+        return (response_time_ms > 0) & response_time_ms.between(least, most)
+
+    def in_words(self) -> str:
+        """The policy as one sentence."""
+        bounds = [
+            *([f"below {self.at_least_ms:g} ms"] if self.at_least_ms else []),
+            *([f"above {self.at_most_ms:g} ms"] if self.at_most_ms else []),
+        ]
+        left_out = f"those {' and '.join(bounds)} are left out" if bounds else "all of them count"
+        return f"Response times are compared as logarithms; {left_out}."
 
 
 class AnalysisPlan(Section):
@@ -150,7 +165,7 @@ class DeclaredAnalysis:
             "views are exploratory and are not corrected.",
             self.stopping_rule,
             f"Equivalence margin: {100 * self.equivalence_margin:g} points of balanced accuracy.",
-            _policy_in_words(self.response_times),
+            self.response_times.in_words(),
         ]
 
 
@@ -163,15 +178,6 @@ def _stopping_in_words(looks_at: tuple[int, ...]) -> str:
         "DeMets in the manner of O'Brien and Fleming; p values are adjusted for the looks, then corrected over the "
         "family. Intervals are not adjusted."
     )
-
-
-def _policy_in_words(policy: ResponseTimePolicy) -> str:
-    bounds = [
-        *([f"below {policy.at_least_ms:g} ms"] if policy.at_least_ms else []),
-        *([f"above {policy.at_most_ms:g} ms"] if policy.at_most_ms else []),
-    ]
-    left_out = f"those {' and '.join(bounds)} are left out" if bounds else "all of them count"
-    return f"Response times are compared as logarithms; {left_out}."
 
 
 def declared_analysis(content: Mapping[str, Any], seen: Collection[str] = ()) -> DeclaredAnalysis:

@@ -16,6 +16,7 @@ from scipy.special import expit
 from advisor.measurement.crossed_means import crossed_means
 from human_study.analysis.attrition import attrition_table
 from human_study.analysis.contrasts import balanced_difference
+from human_study.analysis.decision_statistics import signal_difference
 from human_study.analysis.group_harm import harmed, interaction_table
 from human_study.findings.gains import gain_over_machine
 
@@ -94,6 +95,13 @@ def difference_misses(design: Design, rng: np.random.Generator) -> bool | None:
     return None if found.p_value is None else found.p_value < 0.05
 
 
+def d_prime_misses(design: Design, rng: np.random.Generator) -> bool | None:
+    """Whether the 95 % interval of the difference in d′ leaves out 0."""
+    made = design.study(rng)
+    found = signal_difference(made, (made["condition"] == "face").to_numpy())[0]
+    return None if found.p_value is None else found.p_value < 0.05
+
+
 def accuracy_misses(design: Design, rng: np.random.Generator) -> bool | None:
     """Whether the interval of one condition's accuracy leaves out what people reach."""
     made = design.study(rng)
@@ -169,6 +177,8 @@ ROWS: tuple[Row, ...] = (
             Design((300, 2), 20, 196, 0.5, 0.5), Design((8, 8), 10, 40, 0.5, 0.5),
         )
     ),
+    ("difference in d′", "100 v 100 x 20, 196; 1, 0.5", d_prime_misses, _TEMPLATE, N_STUDIES),
+    ("difference in d′", "40 v 40 x 30, 30; 1, 0.5", d_prime_misses, Design((40, 40), 30, 30, 1.0, 0.5), N_STUDIES),
     ("accuracy", "100 x 20, 196; 1", accuracy_misses, _TEMPLATE, N_STUDIES),
     ("over the machine", "100 x 20, 196; 1", machine_misses, _TEMPLATE, N_STUDIES),
     ("any group named, labels at random", "100 v 100 x 20, 196; 1, 0.5", group_warned, _TEMPLATE, N_STUDIES),

@@ -31,7 +31,7 @@ SAYS: dict[str, dict[str, str]] = {
         "Overview": "nobody decided without advice in that round",
         "Accuracy": "fewer than 5 people in a group: no interval",
         "Learning": "fewer than three participants: no trend",
-        "Reliance": "one participant: no interval",
+        "Reliance": "fewer than 5 people in a group: no interval",
         "Audits": "no round has test decisions both with no advice and with advice",
     },
     "one_condition": {

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from advisor.measurement.estimate import Estimate
@@ -24,7 +25,8 @@ from tests.support.analysed_study import decisions_of
 def two_stage(rows: list[tuple[int, int, float, int]], person: str = "a") -> pd.DataFrame:
     """Decisions from (initial, final, advice, outcome)."""
     frame = pd.DataFrame(rows, columns=["initial_approved", "approved", "advice", "outcome"])
-    return frame.assign(participant_key=person, round_number=0, condition="face")
+    application = [f"{person} {number}" for number in range(len(rows))]
+    return frame.assign(participant_key=person, application_id=application, round_number=0, condition="face")
 
 
 def test_rair_and_rsr_are_those_of_their_definition() -> None:
@@ -89,6 +91,7 @@ def test_agreement_with_oneself_equals_scikit_learns_kappa_and_bounds_every_mode
     pairs = pd.DataFrame(
         {
             "participant_key": np.repeat(np.arange(n_people), n_items),
+            "application_id": np.tile(np.arange(n_items), n_people),
             "first": answers[0].ravel(),
             "second": answers[1].ravel(),
         }
@@ -129,6 +132,7 @@ def with_confidence(seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "participant_key": people,
+            "application_id": np.tile(np.arange(30), 12),
             "confidence": confidence,
             "outcome": outcome,
             "approved": np.where(right, outcome, 1 - outcome),
@@ -149,6 +153,24 @@ def test_a_guess_is_right_half_of_the_time_so_honest_people_are_not_overconfiden
     assert overconfidence(honest.assign(confidence=stored)).ci_high < -0.15  # as it was read before
 
 
+def jackknifed_low(decisions: pd.DataFrame) -> float:
+    """Lower end of the interval of the mean AUC, everything left out by itself and computed by scikit-learn."""
+
+    def areas(kept: pd.DataFrame) -> list[float]:
+        correct = kept["approved"] == kept["outcome"]
+        return [roc_auc_score(correct[g.index], g["confidence"]) for _, g in kept.groupby("participant_key")]
+
+    def spread(of: list[pd.Index]) -> float:
+        left_out = [np.mean(areas(decisions.drop(index))) for index in of]
+        return (len(of) - 1) * float(np.var(left_out))
+
+    people = float(np.var(areas(decisions), ddof=1)) / 12
+    applications = spread([g.index for _, g in decisions.groupby("application_id")])
+    variance = max(people, people + applications - spread([pd.Index([i]) for i in decisions.index]))
+    degrees = variance**2 / (people**2 / 11 + applications**2 / 29)
+    return float(np.mean(areas(decisions)) - stats.t.ppf(0.975, degrees) * np.sqrt(variance))
+
+
 def test_confidence_equals_scikit_learn_person_by_person() -> None:
     decisions = with_confidence()
     correct = decisions["approved"] == decisions["outcome"]
@@ -158,6 +180,7 @@ def test_confidence_equals_scikit_learn_person_by_person() -> None:
         for _, group in decisions.groupby("participant_key")
     ]
     assert discrimination(decisions).value == pytest.approx(np.mean(areas))
+    assert discrimination(decisions).ci_low == pytest.approx(jackknifed_low(decisions))
     bins = calibration_table(decisions)
     assert bins["n_decisions"].sum() == len(decisions)
     by_hand = sum(
