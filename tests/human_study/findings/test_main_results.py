@@ -1,6 +1,5 @@
 """What else differs between conditions beside accuracy, against an interval computed from matrices."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
