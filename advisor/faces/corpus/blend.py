@@ -28,8 +28,11 @@ from advisor.faces.corpus.photographs import TEXTURE_SIZE, People
 Image = NDArray[np.float32]
 
 MAX_TILT_DEGREES = 9.0
+N_INVERSION_STEPS = 14
 TILT_PIVOT = (0.5, 0.62)
 BRIGHT_TEETH = 95  # mean grey between the lips, of 255
+JAW_OPENS = 1.2  # how much higher a full drop of the jaw makes the mouth of a smile, in heights of it
+TEETH_EDGE = 0.12  # of the mouth's height, over which teeth fade into the dark
 OPEN_SMILE = 0.05  # inner-lip gap, in pupil distances, from which a smile shows teeth
 MOUTH_DARK = np.array([46, 22, 24], np.float32)
 MOUTH_TONGUE = np.array([112, 58, 58], np.float32)
@@ -107,19 +110,33 @@ class FaceRenderer:
         box = (slice(top, bottom), slice(left, right))
         teeth = self._teeth(identity, box)
         mask = self._mouth[box]
+        depth = self._mouth_depth[box]
+        # Teeth keep their height while a jaw opens the mouth, and what is below them is dark.
+        end = np.float32(1 / (1 + JAW_OPENS * jaw))
         if smile > 0.02:
             strength = min(1.0, smile / 0.3)
-            blend[box] += (teeth - blend[box]) * (mask * strength)
+            blend[box] += (self._shortened(teeth, depth, end) - blend[box]) * (mask * strength)
         if jaw > 0.02:
-            depth = self._mouth_depth[box]
             tongue = np.clip((depth - 0.5) / 0.45, 0, 1) ** 1.2 * 0.75
             # In the light of this face: a tongue as bright as on pale skin would glow on a dark one.
             light = np.float32(np.clip(self.skin_rgb[identity.donor].mean() / 150, 0.5, 1))
             cavity = (MOUTH_DARK + (MOUTH_TONGUE - MOUTH_DARK) * tongue) * light
             hint = np.clip((0.42 - depth) / 0.2, 0, 1) * 0.62
             cavity = cavity + (teeth * 0.86 * light - cavity) * hint
-            strength = min(1.0, jaw * 2.5) * (1 - 0.75 * smile)
-            blend[box] += (cavity - blend[box]) * (mask * np.float32(strength))
+            below = np.clip((depth - end) / TEETH_EDGE + 0.5, 0, 1)
+            strength = min(1.0, jaw * 2.5) * (1 - smile + smile * below)
+            blend[box] += (cavity - blend[box]) * (mask * strength.astype(np.float32))
+
+    def _shortened(self, teeth: Image, depth: Image, end: np.float32) -> Image:
+        """Teeth squeezed into the upper part of the mouth, down to the depth `end`."""
+        if end >= 1:
+            return teeth
+        height, width = depth.shape[:2]
+        left = self._mouth_box[2]
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        source = y + (1 / end - 1) * depth[..., 0] * self._mouth_height[left : left + width]
+        squeezed = cv2.remap(teeth, x, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(squeezed, dtype=np.float32)
 
     def _open_smiles(self) -> NDArray[np.bool_]:
         """Whose smile [N] shows teeth: the lips are apart and what is between them is bright; all, if nobody's."""
@@ -162,10 +179,13 @@ class FaceRenderer:
         target = np.stack([turned_x, turned_y], -1).astype(np.float32)
         found = target.copy()
         scale = np.float32(grid / (1 + 2 * MARGIN))
-        for _ in range(9):
+        # Where a mouth opens to several times its height, a whole step would overshoot for ever.
+        stretch = cv2.dilate(1 + np.maximum(0, np.gradient(field[..., 1], axis=0)) * scale, np.ones((3, 3)))
+        known = np.dstack([field, 1 / stretch]).astype(np.float32)
+        for _ in range(N_INVERSION_STEPS):
             at_grid = (found + np.float32(MARGIN)) * scale - np.float32(0.5)
-            moved = cv2.remap(field, at_grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            found += np.float32(0.8) * (target - found - moved)
+            moved = cv2.remap(known, at_grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            found += np.float32(0.8) * moved[..., 2:] * (target - found - moved[..., :2])
         return found
 
     def _skin_mean(self, texture: Image) -> NDArray[np.float64]:
@@ -192,7 +212,9 @@ class FaceRenderer:
         at = (np.arange(TEXTURE_SIZE) + 0.5) / TEXTURE_SIZE * (1 + 2 * MARGIN) - MARGIN
         upper = np.interp(at, self.shape[UPPER_INNER_LIP, 0], self.shape[UPPER_INNER_LIP, 1])
         lower = np.interp(at, self.shape[LOWER_INNER_LIP, 0], self.shape[LOWER_INNER_LIP, 1])
-        depth = (at[:, None] - upper) / np.maximum(lower - upper, 1e-3)
+        height = np.maximum(lower - upper, 1e-3)
+        self._mouth_height = (height / (1 + 2 * MARGIN) * TEXTURE_SIZE).astype(np.float32)
+        depth = (at[:, None] - upper) / height
         self._mouth_depth = np.clip(depth, 0, 1).astype(np.float32)[..., None]
         self._make_furrows(at)
 

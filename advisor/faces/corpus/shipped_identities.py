@@ -28,6 +28,8 @@ SHIPPED_PARTS = ((2, 3), (3, 2), (2, 2), (1, 2), (2, 1))  # beside the donor: of
 MAX_USES = 3  # shipped identities that one pictured person may be part of
 MANY = 10  # people of a group from which its people may be parts of other groups' identities
 N_BLENDS = 50
+N_GUESSED = 30  # changes of an identity that are guessed for each that is read
+TRIES = 2  # blends that are moved away from everyone pictured, for each identity wanted
 
 
 def given_identities(path: Path, people: People, held_out: list[int]) -> list[dict]:
@@ -89,7 +91,7 @@ def drawn_identities(renderer: FaceRenderer, held_out: list[int], seed: int, kee
             "ethnicity_of_donor": people.ethnicities[one.donor],
             "weights": {people.ids[n]: float(one.weights[n]) for n in np.nonzero(one.weights)[0]},
         }
-        | (distance.facts(one) if distance else {})
+        | (distance.facts(distance.read(one)) if distance else {})
         for one in chosen
     ]
 
@@ -101,12 +103,12 @@ def choose_identities(
     n_each: int,
     rng: np.random.Generator,
     distance: NeighbourDistance | None = None,
-    n_variations: int = 300,
+    n_variations: int = 40,
 ) -> list[Identity]:
     """The identities to ship: `n_each` women and as many men of every reported group, nobody in more than `MAX_USES`.
 
     Groups of few people choose first, and nobody outside them has their people as parts where others are to be had.
-    Where `distance` is given, each identity is varied up to `n_variations` times, away from everyone pictured. Where
+    Where `distance` is given, each identity is varied away from everyone pictured until `n_variations` were read. Where
     too few of a cell come far enough, the furthest of the others make it whole: numbers are kept, and the distance
     gives way. Where people run out there are fewer identities rather than a broken rule.
     """
@@ -119,14 +121,14 @@ def choose_identities(
         chosen.append(one)
         np.add(uses, one.weights > 0, out=uses)
         if distance is not None:
-            distance.accept(one)
+            distance.accept(distance.read(one))
 
     for cell in _cells(people, allowed):
         donors = [n for n in allowed if (people.genders[n], people.ethnicities[n]) == cell]
         donated: Counter[int] = Counter()
         missing = n_each
         near: list[tuple[float, Identity]] = []
-        for _ in range(n_each + len(donors)):
+        for _ in range(TRIES * n_each):
             # Hair that makes a good surround first, nobody's a second time while there is another's.
             order = rng.permutation(donors).tolist()
             order.sort(key=lambda n: (donated[n], people.poor_surround[n]))
@@ -198,12 +200,20 @@ def _vary(
     n_variations: int,
     rng: np.random.Generator,
 ) -> tuple[Identity, float]:
-    """Climb to an identity that is further from everyone, by small changes that are kept if they help."""
-    best, reached = start, distance(start)
+    """Climb to an identity that is further from everyone, by small changes that are kept if they help.
+
+    Of many changes, the one that promises most is read.
+    """
+    best, descriptor = start, distance.read(start)
     for _ in range(n_variations):
-        if reached >= distance.enough:
+        if distance(descriptor) >= distance.enough:
             break
-        other = sampler.varied(best, pool, rng)
-        if other is not None and (value := distance(other)) > reached:
-            best, reached = other, value
-    return best, reached
+        changed = [other for _ in range(N_GUESSED) if (other := sampler.varied(best, pool, rng)) is not None]
+        if not changed:
+            continue
+        promises = [distance(distance.guess(other, best, descriptor)) for other in changed]
+        other = changed[int(np.argmax(promises))]
+        read = distance.read(other)
+        if distance(read) > distance(descriptor):
+            best, descriptor = other, read
+    return best, distance(descriptor)

@@ -137,7 +137,7 @@ def test_identities_keep_away_from_everyone_pictured_as_far_as_they_can(
         for one in chosen:
             assert one.weights[genders != genders[one.donor]].sum() <= MAX_OTHER_GENDER
             assert one.weights.max() <= MAX_WEIGHT
-        return [distance.facts(one)["nearest_picture"] for one in chosen]
+        return [distance.facts(distance.read(one))["nearest_picture"] for one in chosen]
 
     unvaried, varied, never = choose(0.0, 0), choose(0.9), choose(2.0)
     assert len(unvaried) == len(varied) == len(never) == 4  # numbers are kept, and the distance gives way

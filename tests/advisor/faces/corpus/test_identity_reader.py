@@ -43,10 +43,10 @@ def test_a_person_is_no_distance_away_from_their_own_picture_and_blends_keep_awa
     renderer: FaceRenderer,
 ) -> None:
     distance = neighbour_distance(renderer, ColourReader())
-    alone = Identity(np.eye(N_PEOPLE, dtype=np.float32)[0], 0)
+    alone = distance.read(Identity(np.eye(N_PEOPLE, dtype=np.float32)[0], 0))
     assert distance(alone) == pytest.approx(0)
     assert distance.facts(alone) == {"nearest_picture": pytest.approx(0), "least_distance": distance.least}
-    blend = Identity(np.full(N_PEOPLE, 1 / N_PEOPLE, np.float32), 0)
+    blend = distance.read(Identity(np.full(N_PEOPLE, 1 / N_PEOPLE, np.float32), 0))
     before = distance(blend)
     distance.accept(blend)
     assert distance(blend) == pytest.approx(min(before, distance.ACCEPTED_NEARER))
