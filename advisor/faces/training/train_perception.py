@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from advisor.faces.training.run_state import keep_options, load_state, save_stat
 from models.device import best_device, fast_math
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
 from models.face_generator import FaceGenerator
-from models.perception import FacePerception
+from models.perception import INPUT_SIZE, FacePerception
 
 
 class PerceptionTrainingOptions(BaseModel):
@@ -125,17 +126,19 @@ class _Faces:
     def gather(cls, corpus: Path, generator: FaceGenerator, options: PerceptionTrainingOptions) -> "_Faces":
         train = load_corpus(corpus, "train")
         held_out, apart = load_corpus(corpus, "held_out"), load_corpus(corpus, "held_out_people")
-        size = train.images.shape[1]
+        # FacePerception makes larger faces as small itself; noise and blur cost a quarter on small ones.
+        images = at_input_size(train.images)
 
-        def draw(n: int, part: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        def draw(n: int, part: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
             return draw_faces_at_random(generator, n, size, np.random.default_rng([options.seed, part]))
 
+        drawn = draw(options.n_generated, 1, images.shape[1])
         tests = {
             "held_out": (held_out.images, held_out.expressions),
             "held_out_people": (apart.images, apart.expressions),
-            "generated": draw(500, 2),
+            "generated": draw(500, 2, generator.image_size),
         }
-        return cls(train.images, train.expressions, *draw(options.n_generated, 1), tests)
+        return cls(images, train.expressions, *drawn, tests)
 
     def batch(
         self, n: int, drawn_share: float, rng: np.random.Generator
@@ -166,7 +169,9 @@ def draw_faces_at_random(
         part = slice(start, start + 16)
         drawn = generator(identities[part], torch.from_numpy(expressions[part]))
         if drawn.shape[-1] != image_size:
-            drawn = F.interpolate(drawn, size=image_size, mode="bilinear", align_corners=False)
+            drawn = F.interpolate(
+                drawn, size=(image_size, image_size), mode="bilinear", antialias=True, align_corners=False
+            )
         faces[part] = to_pixels(drawn)
     return faces, expressions
 
@@ -208,6 +213,14 @@ def r_squared(
     residual = (readings.cpu().float() - truth).square().sum(0)
     explained = 1 - residual / (truth - truth.mean(0)).square().sum(0)
     return dict(zip(EXPRESSION_AXES, explained.tolist(), strict=True))
+
+
+def at_input_size(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Faces [n, S, S, 3] as they are where S is at most FacePerception's own size, else made that small."""
+    if pixels.shape[1] <= INPUT_SIZE:
+        return pixels
+    size = (INPUT_SIZE, INPUT_SIZE)
+    return np.stack([cv2.resize(face, size, interpolation=cv2.INTER_AREA) for face in pixels])
 
 
 def to_images(pixels: NDArray[np.uint8]) -> Tensor:
