@@ -2,8 +2,8 @@
 
 BUNDLE/manifest.json       what it is, what it was made from, and the checks it passed
 BUNDLE/applications.csv    application_id, split, score (the machine's repayment probability); never an outcome
-BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression; no picture is named
-                           where a simulation dealt the face to nobody
+BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression, and what ĥ reads in
+                           it where there is one; no picture is named where a simulation dealt the face to nobody
 BUNDLE/images/*.jpg        (.png in bundles of 0.1) named by their content
 outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
 """

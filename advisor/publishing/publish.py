@@ -35,9 +35,11 @@ from advisor.publishing.bundle_faces import (
 )
 from advisor.publishing.checks import advisor_checks, face_checks
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
+from advisor.response.learn_response import read_faces
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import read_participants, require_nobody_erased
+from advisor.runs.run_tables import READING_COLUMN
 from data.errors import BundleError, PublicationRefusedError
 from data.records import Study
 from data.store.decision_store import DecisionStore
@@ -46,6 +48,7 @@ from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
+from models.response import ResponseModel
 
 Deals = Callable[[Bundle, pd.Series], Iterable[int]]
 """(a bundle before its faces are drawn, outcomes by application id) → rows of its menu that somebody is dealt."""
@@ -117,7 +120,7 @@ def publish_run(
         "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
     draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
-    return _publish(draft, generator, checks, out, rng, on_progress, earlier, dealt)
+    return _publish(draft, generator, checks, out, rng, on_progress, earlier, dealt, trained.response)
 
 
 def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
@@ -186,10 +189,12 @@ def _publish(
     on_progress: Progress,
     earlier: Bundle | None = None,
     dealt: Deals | None = None,
+    response: ResponseModel | None = None,
 ) -> Bundle:
     """Draw the draft's faces, check them, and write the bundle; `checks` are those that it has passed already.
 
-    What a bundle drawn `earlier` by the same generator holds is taken from there.
+    What a bundle drawn `earlier` by the same generator holds is taken from there. What `response` (ĥ), if there is one,
+    reads in each picture stands beside it, so that following the advice can be counted.
     """
     own, smiles = menu_rows(draft.faces()), menu_rows(draft.smiles(generator.axes))
     menu = pd.concat([own, smiles, shuffle_faces(own, draft.pools, rng)], ignore_index=True)
@@ -214,6 +219,11 @@ def _publish(
     _require(checks)
     drawn |= draw_once(generator, *_as_tensors(menu[shown & of_smiles]), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, shown)
+    if response is not None:
+        sha256 = images.dropna(subset=["image"]).drop_duplicates("image").set_index("image")["image_sha256"]
+        readings = read_faces(response, {str(sha256[path]): content for path, content in pictures.items()})
+        of_picture = readings.set_index("image_sha256")[READING_COLUMN]
+        images[READING_COLUMN] = images["image_sha256"].map(of_picture)
     return write_bundle(
         out, draft.manifest(checks), draft.table(), images, pictures.items(), draft.outcomes()
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from advisor.bundles.bundle import Bundle
 from advisor.drawing.rendering import Progress, read_percepts
 from advisor.response.fit_response import ResponseFit, fit_response, log_loss
 from advisor.response.response_tables import (
@@ -26,11 +29,12 @@ from advisor.runs.run_tables import (
     FIGURES_FILE,
     HELD_OUT_FILE,
     IMPORTANCE_FILE,
+    READING_COLUMN,
     READINGS_FILE,
     RESPONSE_FILE,
     damage_named,
 )
-from data.errors import TrainingError
+from data.errors import BundleError, TrainingError
 from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
 from models.device import threads_worth
@@ -89,11 +93,39 @@ def learn_response(
                 _named_columns(seen),
                 np.random.default_rng([config.seed, 4]),
             ),
-            READINGS_FILE: face_readings(fit.model, percepts, images),
+            READINGS_FILE: pd.concat(
+                [
+                    face_readings(fit.model, percepts, images),
+                    *_unread_test_faces(fit.model, decisions.bundles),
+                ]
+            ),
         }
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)
     run.write_json(FIGURES_FILE, figures)
+
+
+def _unread_test_faces(response: ResponseModel, bundles: Iterable[Bundle]) -> list[pd.DataFrame]:
+    """Readings of the test pictures of which their bundle states none, such as those of an exploratory one.
+
+    Reliance is measured on test applications, so these must be read as well; a picture that is gone stays unread.
+    """
+    contents: dict[str, bytes] = {}
+    for bundle in bundles:
+        images = bundle.images
+        if READING_COLUMN in images:
+            images = images[images[READING_COLUMN].isna()]
+        on_test = images["application_id"].map(bundle.applications["split"]) == "test"
+        for row in images[on_test].drop_duplicates("image_sha256").itertuples():
+            with suppress(BundleError):
+                contents[str(row.image_sha256)] = bundle.image_bytes(str(row.image))
+    return [read_faces(response, contents)] if contents else []
+
+
+def read_faces(response: ResponseModel, contents: Mapping[str, bytes]) -> pd.DataFrame:
+    """What ĥ reads in pictures, given by SHA-256: as `face_readings`."""
+    percepts = read_percepts(FacePerception.load(), list(contents.values()))
+    return face_readings(response, percepts, list(contents))
 
 
 def _figures(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import load_bundle, registered_bundle, require_task
+from advisor.bundles.bundle import Bundle, load_bundle, registered_bundle, require_task
 from advisor.bundles.exchange import read_export, read_exported_decisions
 from advisor.measurement.counted_decisions import counted_decisions
 from data.errors import BundleError, TrainingError, TrialsError
@@ -31,6 +31,7 @@ class TrainingDecisions:
         participants: whose decisions these are.
         source: study or file they come from, for the run's record.
         store: the database of that study, None for a file; a run enters itself there.
+        bundles: those that the decisions were taken on; none for a file.
     """
 
     frame: pd.DataFrame
@@ -38,6 +39,7 @@ class TrainingDecisions:
     participants: ParticipantKind
     source: str
     store: DecisionStore | None = None
+    bundles: tuple[Bundle, ...] = ()
 
 
 def decisions_of_study(
@@ -74,7 +76,14 @@ def decisions_of_study(
 
     frame = frame.rename(columns={"participant_key": "participant"})
     return checked(
-        TrainingDecisions(frame[COLUMNS].reset_index(drop=True), read_image, participants, study_name, store)
+        TrainingDecisions(
+            frame[COLUMNS].reset_index(drop=True),
+            read_image,
+            participants,
+            study_name,
+            store,
+            tuple(bundles.values()),
+        )
     )
 
 

@@ -9,7 +9,8 @@ encoder.safetensors          what turns an application into an expression
 held_out_decisions.csv       single decisions with what ĥ said of them, by members that never saw the person
 response_calibration.csv     predicted, observed, n_decisions: approval on participants that ĥ never saw
 response_importance.csv      name, kind, importance, ci_low, ci_high: what people decide by
-face_readings.csv            image_sha256, approve_probability: each face beside an average application
+face_readings.csv            image_sha256, approve_probability: each face beside an average application; those that were
+                             decided on, and the test faces of bundles that state none
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A score says its own repayment probability. What a face says is in the beholder's eye: here it is how likely an
 average observer, the response model ĥ, is to approve because of it, with every other input at its mean. A
-bundle that was trained on decisions states that beside each picture (`READING_COLUMN` of images.csv); an
-exploratory one has no ĥ and so no reading.
+bundle that was trained on decisions states that beside each picture (`READING_COLUMN` of images.csv); the faces of
+an exploratory one, which has no ĥ, are read by the runs that learn from decisions on them.
 """
 
 from collections.abc import Sequence
@@ -50,11 +50,12 @@ def advice_shown(decisions: pd.DataFrame, bundle: Bundle, readings: pd.Series) -
 
 
 def _by_image(bundle: Bundle, readings: pd.Series) -> pd.Series:
-    """P(approve) by path of the picture: the bundle's own where it has any, else the runs'."""
+    """P(approve) by path of the picture: as its bundle states it, else as the runs read it."""
     images = bundle.images.drop_duplicates("image").set_index("image")
-    if READING_COLUMN in images:
-        return images[READING_COLUMN].astype(float)
-    return images["image_sha256"].map(readings).astype(float) if len(readings) else pd.Series(dtype=float)
+    of_runs = images["image_sha256"].map(readings).astype(float) if len(readings) else pd.Series(dtype=float)
+    if READING_COLUMN not in images:
+        return of_runs
+    return images[READING_COLUMN].astype(float).fillna(of_runs)
 
 
 def advice_for_applications(bundle: Bundle, condition: str, readings: pd.Series) -> pd.Series:

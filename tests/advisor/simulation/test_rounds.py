@@ -30,6 +30,8 @@ from advisor.simulation.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, s
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
+from human_study.analysis.study_results import collect_results
+from human_study.findings.reliance import reliance_findings
 
 pytestmark = pytest.mark.training
 
@@ -101,6 +103,20 @@ def test_a_face_is_drawn_once_and_only_if_somebody_can_be_shown_it(simulation: P
     assert bundles[1].is_whole  # it is the newest, which people may be served
     faces = {key for bundle in bundles for key in keys_of_rows(bundle.images)}
     assert int((simulation / "drawn.txt").read_text()) == len(faces)
+
+
+def test_reliance_on_faces_is_known_in_every_round_that_the_commands_made(simulation: Path) -> None:
+    with DecisionStore.open(f"sqlite:///{simulation / DATABASE_FILE}") as store:
+        results = collect_results(store, STUDY_NAME, "simulated")
+    faces = results.test_decisions[results.test_decisions["condition"].isin(["face", "shuffled"])]
+    assert set(faces["round_number"]) == {0, 1}
+    assert faces["advice"].between(0, 1).all()
+    found = reliance_findings(results)
+    assert not found.reason
+    (table,) = found.tables
+    assert {(0, "Face"), (1, "Face")} <= set(
+        table.frame[["round_number", "condition"]].itertuples(index=False, name=None)
+    )
 
 
 def test_a_bundle_that_lacks_faces_is_neither_exported_nor_served(simulation: Path, tmp_path: Path) -> None:
