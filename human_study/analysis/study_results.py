@@ -38,7 +38,7 @@ _KEPT_COLUMNS = [
 
 @dataclass(frozen=True)
 class StudyResults:
-    """One study and one kind of participant, as analysed. What is below the six frames is derived from them.
+    """One study and one kind of participant, as analysed. What is below the seven frames is derived from them.
 
     Attributes:
         study: as the store holds it, its study file included.
@@ -50,6 +50,7 @@ class StudyResults:
             missing for practice), `machine_score` (the machine's probability of the good outcome), `advice`
             (see advice_shown.py) and `initial_approved` (0 or 1; missing where there was one stage).
         reason_codes: codes that coders gave to reasons (trial_key, coder, code).
+        answers: every answer outside the trials in the order of writing (see `DecisionStore.attempts_frame`).
         runs: the runs that learned from this study and kind, the oldest first.
         events: what happened to the study as a whole: closings, openings, changes, looks while it was open.
         conditions: those that are looked at; None without a filter.
@@ -62,6 +63,7 @@ class StudyResults:
     participants: pd.DataFrame
     all_decisions: pd.DataFrame
     reason_codes: pd.DataFrame
+    answers: pd.DataFrame
     runs: tuple[TrainingRun, ...]
     events: tuple[StudyEvent, ...]
     conditions: tuple[str, ...] | None = None
@@ -276,6 +278,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
             decisions, rounds, advice_shown.face_readings(runs)
         ),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
+        answers=store.attempts_frame(study_name, kind=kind),
         runs=runs,
         events=tuple(store.study_events(study_name)),
     )

@@ -5,15 +5,27 @@ Attention checks and speed are reported of everybody, and exclude nobody unless 
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
+from advisor.measurement.crossed_means import MIN_PEOPLE, TOO_FEW_PEOPLE
+from advisor.measurement.estimate import Estimate
 from advisor.measurement.exclusion_rules import REASONS, failed_checks
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
+from human_study.findings.finding import (
+    Column,
+    Finding,
+    FindingChart,
+    FindingTable,
+    estimate_cells,
+    not_computed,
+)
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label
 
 FAST_MS = 300.0
 NOTHING_DECIDED = "decided nothing"
+INFLUENCE_QUESTION = "advice_use"  # of the shipped questionnaire
+NOBODY_ASKED = "nobody was asked"
 
 
 def flow_table(results: StudyResults) -> pd.DataFrame:
@@ -137,3 +149,95 @@ def exclusion_findings(results: StudyResults) -> Finding:
     )
     table = FindingTable("participant_flow", "Participants by condition, all rounds.", flow, columns)
     return Finding(name, title, (sentence, attention), (table,), (chart,))
+
+
+def checks_table(results: StudyResults) -> pd.DataFrame:
+    """Whether each condition was understood, and how long its advice was looked at: a row a round and condition.
+
+    Of the people who count: n_asked, understood (share who answered every comprehension question rightly at once, with
+    an exact binomial interval) and median_time_ms (of a decision on a main trial with the condition's advice in view).
+    """
+    people = _who_count(results)
+    asked = results.answers[results.answers["kind"] == "comprehension"]
+    first = asked.drop_duplicates(["participant_key", "question"])
+    at_once = first["is_correct"].eq(True).groupby(first["participant_key"]).all()
+    times = results.decisions.groupby(["round_number", "condition"])["response_time_ms"].median()
+    rows = []
+    for (number, condition), group in people.groupby(["round_number", "condition"]):
+        right = at_once.reindex(group["participant_key"]).dropna()
+        rows.append(
+            {
+                "round_number": number,
+                "condition": condition,
+                "n_asked": len(right),
+                **estimate_cells("understood", _exact_share(int(right.sum()), len(right))),
+                "median_time_ms": times.get((number, condition), np.nan),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def influence_table(results: StudyResults) -> pd.DataFrame:
+    """How much people say that the advice influenced them: condition, answer, n_answered, share with its interval."""
+    asked = results.answers[
+        (results.answers["kind"] == "questionnaire") & (results.answers["question"] == INFLUENCE_QUESTION)
+    ]
+    last = asked[asked["value"] != ""].drop_duplicates("participant_key", keep="last")
+    given = last.merge(_who_count(results)[["participant_key", "condition"]], on="participant_key")
+    rows = []
+    for condition, group in given.groupby("condition"):
+        for answer, n in group["value"].value_counts().items():
+            row = {"condition": condition, "answer": answer, "n_answered": len(group)}
+            rows.append(row | estimate_cells("share", _exact_share(int(n), len(group))))
+    return pd.DataFrame(rows)
+
+
+def _who_count(results: StudyResults) -> pd.DataFrame:
+    people = results.participants
+    return people[~people["participant_key"].isin(results.excluded.index)]
+
+
+def _exact_share(n: int, n_people: int) -> Estimate:
+    """A share of people with the exact interval (Clopper and Pearson 1934)."""
+    if n_people == 0:
+        return Estimate(None, None, None, NOBODY_ASKED)
+    if n_people < MIN_PEOPLE:
+        return Estimate(n / n_people, None, None, TOO_FEW_PEOPLE)
+    interval = stats.binomtest(n, n_people).proportion_ci()
+    return Estimate(n / n_people, float(interval.low), float(interval.high))
+
+
+def check_findings(results: StudyResults) -> Finding:
+    """Manipulation checks: whether people understood their condition, felt its advice, and looked at it."""
+    name, title = "manipulation", "Was the advice understood, felt and looked at?"
+    checks = checks_table(results)
+    if checks.empty:
+        return not_computed(name, title, "nobody counts yet")
+    checks["label"] = checks["condition"].map(condition_label)
+    columns = (
+        Column("round_number", "Round", "integer"),
+        Column("label", "Condition"),
+        Column("n_asked", "Asked", "integer"),
+        Column("understood", "Understood at once", "percent"),
+        Column("median_time_ms", "Median time a decision", "seconds"),
+    )
+    caption = (
+        "Those who answered every comprehension question rightly at once, with exact 95% intervals over people, and "
+        "the time from seeing the application, and the condition's advice if there is one, to the decision."
+    )
+    tables = [FindingTable(name, caption, checks, columns)]
+    influence = influence_table(results)
+    sentences: tuple[str, ...] = ()
+    if influence.empty:
+        sentences = ("Nobody was asked, or answered, how much the advice influenced them.",)
+    else:
+        influence["label"] = influence["condition"].map(condition_label)
+        of_influence = (
+            Column("label", "Condition"),
+            Column("answer", "Answer"),
+            Column("n_answered", "Answered", "integer"),
+            Column("share", "Share", "percent"),
+        )
+        said = "How much people say that the advice influenced them, all rounds, with exact 95% intervals."
+        tables.append(FindingTable("felt_influence", said, influence, of_influence))
+    return Finding(name, title, sentences, tuple(tables))

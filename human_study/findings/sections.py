@@ -27,7 +27,7 @@ from human_study.findings.main_results import (
     response_time_findings,
     signal_findings,
 )
-from human_study.findings.participant_flow import exclusion_findings
+from human_study.findings.participant_flow import check_findings, exclusion_findings
 from human_study.findings.reason_codes import reason_findings
 from human_study.findings.reliance import reliance_findings
 from human_study.findings.response_model import calibration_findings, importance_findings
@@ -91,5 +91,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("reasons", "Reasons", (reason_findings,)),
     Section("audits", "Audits", (harm_findings, group_findings, steering_findings, leak_findings)),
     Section("design", "Design", (design_findings,)),
-    Section("people", "People", (exclusion_findings, attrition_findings, consistency_findings)),
+    Section(
+        "people", "People", (exclusion_findings, attrition_findings, check_findings, consistency_findings)
+    ),
 )
