@@ -9,7 +9,7 @@ wait_passively()  # before torch loads
 from advisor import exchange_commands, face_commands, learning_commands  # noqa: E402
 from advisor.freed_memory import keep_freed_memory  # noqa: E402
 from data.command_line import program, run_cli  # noqa: E402
-from models.errors import CheckpointError  # noqa: E402
+from models.errors import CheckpointError, DeviceError  # noqa: E402
 
 app = program("Train, publish and evaluate advisors.")
 for subcommands in (exchange_commands, learning_commands, face_commands):
@@ -19,4 +19,4 @@ for subcommands in (exchange_commands, learning_commands, face_commands):
 def main() -> None:
     """Run the command line; see `run_cli`."""
     keep_freed_memory()
-    run_cli(app, "advisor", mistakes=(CheckpointError,))
+    run_cli(app, "advisor", mistakes=(CheckpointError, DeviceError))

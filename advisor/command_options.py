@@ -22,6 +22,18 @@ SettingsOption = Annotated[
     typer.Option("--set", help="an option by name, such as encoder.n_steps=300; repeatable"),
 ]
 
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="cpu, cuda or mps; default: a GPU where there is one"),
+]
+
+
+def compute_on(device: str | None) -> None:
+    """Have a command compute on the device of its --device. Raises models.errors.DeviceError where it is not there."""
+    from models.device import use_device
+
+    use_device(device)
+
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressReport]:

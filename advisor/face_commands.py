@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.command_options import OutOption, SeedOption, SettingsOption
+from advisor.command_options import DeviceOption, OutOption, SeedOption, SettingsOption, compute_on
 from advisor.runs.config import parse_config
 
 commands = typer.Typer()
@@ -21,8 +21,10 @@ def faces(
     out: OutOption,
     identities: Annotated[int, typer.Option(min=1, help="how many identities")] = 6,
     weights: Annotated[Path | None, typer.Option(help="weights other than the shipped ones")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Draw a PNG per identity, axis and value, with a manifest and a contact sheet."""
+    compute_on(device)
     from advisor.faces.draw import draw_faces
     from models.face_generator import FaceGenerator
 
@@ -68,8 +70,10 @@ def train_faces(
         bool, typer.Option("--plain", help="learn from any folder of pictures, without expressions")
     ] = False,
     settings: SettingsOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Train a generator on a corpus, or with --plain on a folder of pictures; under torchrun on several processes."""
+    compute_on(device)
     from advisor.faces.training.train_generator import FaceTrainingOptions
     from advisor.faces.training.train_generator import train_faces as train
     from advisor.faces.training.train_plain import PlainTrainingOptions, train_plain
@@ -91,8 +95,10 @@ def train_perception(
         Path | None, typer.Option(help="generator's weights other than the shipped ones")
     ] = None,
     settings: SettingsOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Train FacePerception on corpus faces and on a generator's."""
+    compute_on(device)
     from advisor.faces.training.train_perception import PerceptionTrainingOptions
     from advisor.faces.training.train_perception import train_perception as train
     from models.face_generator import FaceGenerator
@@ -112,10 +118,12 @@ def adopt_faces(
     identities: Annotated[int, typer.Option(min=1, help="how many identities to draw")] = 24,
     samples: Annotated[int, typer.Option(min=100, help="faces to read in looking for expressions")] = 2000,
     seed: SeedOption = 0,
+    device: DeviceOption = None,
 ) -> None:
     """Make a generator of a StyleGAN2 trained elsewhere: find the directions that move what can be read.
 
     COUNTENANCE_WEIGHTS=FOLDER makes every command use it."""
+    compute_on(device)
     from advisor.encoder.composition import USABLE_AXIS_R2
     from advisor.faces.training.adopt import adopt_generator
 
@@ -143,8 +151,10 @@ def train_observer(
     corpus: CorpusArgument,
     out: Annotated[Path, typer.Option("--out", help="weights file to write")],
     seed: SeedOption = 1,
+    device: DeviceOption = None,
 ) -> None:
     """Train the eyes of simulated participants, apart from FacePerception."""
+    compute_on(device)
     from advisor.faces.training.train_observer import train_observer as train
 
     print(train(corpus, out, seed=seed))
@@ -156,8 +166,10 @@ def train_observer(
 def distil_percepts(
     out: Annotated[Path, typer.Option("--out", help="weights file to write")],
     samples: Annotated[int, typer.Option(min=100, help="faces to render and read")] = 6000,
+    device: DeviceOption = None,
 ) -> None:
     """Fit the fast path from expressions to percepts to the shipped generator and perception."""
+    compute_on(device)
     from rich.progress import Progress
 
     from advisor.encoder.distillation import save_distilled

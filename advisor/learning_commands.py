@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.command_options import (
+    DeviceOption,
     OutOption,
     SeedOption,
     SettingsOption,
     TaskOption,
+    compute_on,
     progress_bars,
 )
 from data.command_line import DatabaseOption, KindOption, OldKindOption, one_spelling
@@ -44,9 +46,11 @@ def train(
     ] = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
+    device: DeviceOption = None,
     participants: OldKindOption = None,
 ) -> None:
     """Refit ĥ to decisions and retrain the encoder; interrupted, the same command goes on."""
+    compute_on(device)
     from advisor.encoder.learning_step import next_run_of_all_processes, train_advisor
     from advisor.encoder.train_encoder import training_processes
     from advisor.response.training_decisions import decisions_of_files, decisions_of_study
@@ -115,10 +119,12 @@ def sweep(
     kind: KindOption = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
+    device: DeviceOption = None,
     participants: OldKindOption = None,
     decisions: Annotated[str | None, typer.Option("--decisions", hidden=True)] = None,
 ) -> None:
     """Search for training options; any number of workers join by giving the same command."""
+    compute_on(device)
     from advisor.encoder.sweep import sweep as take_part
     from advisor.response.training_decisions import decisions_of_study
     from data.store.decision_store import DecisionStore
@@ -149,8 +155,10 @@ def publish(
     db: DatabaseOption = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Run the checks, render the faces and write a bundle."""
+    compute_on(device)
     from advisor.publishing.publish import publish_explore, publish_run, require_allowed
     from advisor.runs.config import PublishConfig, parse_config
     from data.store.decision_store import DecisionStore
@@ -195,8 +203,10 @@ def simulate(
     seed: SeedOption = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
     settings: SettingsOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Run rounds with simulated participants and write OUT/results.json."""
+    compute_on(device)
     from advisor.runs.config import TrainConfig, parse_config
     from advisor.simulation.populations import population as population_named
     from advisor.simulation.rounds import simulate_rounds
@@ -236,9 +246,11 @@ def evaluate(
     ] = None,
     kind: KindOption = None,
     db: DatabaseOption = None,
+    device: DeviceOption = None,
     participants: OldKindOption = None,
 ) -> None:
     """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
+    compute_on(device)
     from advisor.encoder.trained_run import TrainedRun
     from advisor.measurement.withheld import WITHHELD, is_withheld
     from advisor.publishing.evaluate import (

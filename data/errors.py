@@ -15,7 +15,8 @@
     └── UsageError                   options of a command that do not go together
 
 The command lines catch the root, print its message, and exit with status 2. `models` imports nothing
-of `data`; a bad weights file raises its `models.errors.CheckpointError`, which they catch alike.
+of `data`; a bad weights file raises its `models.errors.CheckpointError`, a device that is not there its `DeviceError`,
+and they catch both alike.
 Our own mistakes are assertions and are never caught.
 """
 

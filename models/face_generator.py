@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
-from models.device import fast_dtype
+from models.device import best_device, fast_dtype
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
 
@@ -145,6 +145,11 @@ class FaceGenerator(nn.Module):
         return len(self.identity_codes)
 
     @property
+    def device(self) -> torch.device:
+        """Where it draws."""
+        return self.identity_codes.device
+
+    @property
     def image_size(self) -> int:
         """Width and height of a face in pixels."""
         return int(self.network.shape["image_size"])
@@ -156,7 +161,8 @@ class FaceGenerator(nn.Module):
     def forward(self, identities: Tensor, expressions: Tensor) -> Tensor:
         """Faces float32 [B, 3, S, S] in [0, 1] of identities (long [B]) at expressions (float [B, 9]).
 
-        Differentiable in the expressions, which must lie within `axis_bounds`.
+        The faces lie on the generator's device, wherever the inputs do. Differentiable in the expressions, which must
+        lie within `axis_bounds`.
         """
         n_axes = len(self.axes)
         assert identities.ndim == 1 and not identities.is_floating_point(), (
@@ -168,10 +174,15 @@ class FaceGenerator(nn.Module):
         assert (
             not len(identities) or 0 <= int(identities.min()) <= int(identities.max()) < self.n_identities
         ), f"identities must lie in 0..{self.n_identities - 1}"
-        low, high = self.axis_bounds.T
+        low, high = self.axis_bounds.to(expressions.device).T
         inside = (expressions >= low - 1e-4) & (expressions <= high + 1e-4)
         assert bool(inside.all()), "an expression lies outside axis_bounds"
-        images: Tensor = self.network(self.identity_codes[identities], expressions.float())
+        return self.draw(identities, expressions)
+
+    def draw(self, identities: Tensor, expressions: Tensor) -> Tensor:
+        """`forward` without looking at the values of its inputs."""
+        codes = self.identity_codes[identities.to(self.device)]
+        images: Tensor = self.network(codes, expressions.to(self.device).float())
         return images.float().clamp(0, 1)
 
     def save(self, path: Path, facts: dict[str, object]) -> None:
@@ -190,7 +201,7 @@ class FaceGenerator(nn.Module):
     def load(cls, path: Path | None = None, dtype: torch.dtype | None = None) -> "FaceGenerator":
         """The shipped generator (see `shipped_weights`), or one from a file that `save` wrote.
 
-        It draws on the processor. `dtype` is what the synthesis network computes in: bfloat16 where the processor
+        It draws on `best_device`. `dtype` is what the synthesis network computes in: bfloat16 where that device
         multiplies it in hardware, otherwise float32.
 
         Raises:
@@ -201,5 +212,6 @@ class FaceGenerator(nn.Module):
         network = NETWORKS[facts["network"]](**facts["shape"])
         codes = tensors.pop("identity_codes")
         load_into(network, {name.removeprefix("network."): t.float() for name, t in tensors.items()}, path)
-        freeze(network.synthesis.to(dtype or fast_dtype(codes.device)))
-        return cls(network, codes)
+        device = best_device()
+        freeze(network.synthesis.to(dtype or fast_dtype(device)))
+        return cls(network, codes).to(device)

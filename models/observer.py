@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.device import best_device
 from models.expression import EXPRESSION_AXES
 
 WEIGHTS_KIND = "simulated observer"
@@ -39,11 +40,11 @@ class SimulatedObserver(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Readings [B, 9] of images [B, 3, S, S] in [0, 1]."""
+        """Readings [B, 9] of images [B, 3, S, S] in [0, 1], on this network's device."""
         assert images.ndim == 4 and images.shape[1] == 3, (
             f"images are {tuple(images.shape)}, expected [B, 3, S, S]"
         )
-        grey = images.mean(1, keepdim=True)
+        grey = images.to(next(self.parameters()).device).mean(1, keepdim=True)
         if grey.shape[-1] != INPUT_SIZE:
             grey = F.interpolate(grey, size=(INPUT_SIZE, INPUT_SIZE), mode="area")
         grey = grey - grey.mean((1, 2, 3), keepdim=True)
@@ -65,4 +66,4 @@ class SimulatedObserver(nn.Module):
         tensors, _ = load_checkpoint(path, WEIGHTS_KIND)
         observer = cls()
         load_into(observer, tensors, path)
-        return observer.requires_grad_(False).eval()
+        return observer.requires_grad_(False).eval().to(best_device())

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.device import best_device
 from models.expression import EXPRESSION_AXES
 
 WEIGHTS_KIND = "face perception"
@@ -43,10 +44,11 @@ class FacePerception(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Readings [B, 9] of images [B, 3, S, S] in [0, 1]."""
+        """Readings [B, 9] of images [B, 3, S, S] in [0, 1], on this network's device."""
         assert images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3], (
             f"images must be [B, 3, S, S], found {tuple(images.shape)}"
         )
+        images = images.to(next(self.parameters()).device)
         if images.shape[-1] != INPUT_SIZE:
             images = F.interpolate(
                 images, size=(INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True, align_corners=False
@@ -74,4 +76,4 @@ class FacePerception(nn.Module):
         tensors, _ = load_checkpoint(path, WEIGHTS_KIND)
         perception = cls()
         load_into(perception, tensors, path)
-        return perception.requires_grad_(False).eval()
+        return perception.requires_grad_(False).eval().to(best_device())

@@ -221,7 +221,9 @@ class ResponseModel(nn.Module):
         per_person = log_p.new_zeros(self.n_members, n_participants, *log_p.shape[2:])
         per_person = per_person.index_add(1, participant, log_p)
         weights = self.heed()[1][:, None, :, None] + self.log_weights
-        n_decisions = torch.bincount(participant, minlength=n_participants)
+        n_decisions = log_p.new_zeros(n_participants).index_add(
+            0, participant, log_p.new_ones(len(participant))
+        )
         return torch.logaddexp(
             F.logsigmoid(-self.raw_careless)[:, None] + torch.logsumexp(per_person + weights, dim=(2, 3)),
             F.logsigmoid(self.raw_careless)[:, None] - n_decisions * math.log(2),

@@ -27,10 +27,9 @@ def sheet_expressions() -> torch.Tensor:
 def write_sheet(generator: FaceGenerator, path: Path, n_identities: int) -> None:
     """Draw the first identities at every column of `sheet_expressions` into one PNG."""
     columns = sheet_expressions()
-    device = generator.identity_codes.device
     rows = []
     for identity in range(min(n_identities, generator.n_identities)):
-        faces = generator(torch.full((len(columns),), identity, device=device), columns.to(device))
+        faces = generator(torch.full((len(columns),), identity), columns)
         rows.append(np.hstack(list(to_pixels(faces))))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, np.vstack(rows))

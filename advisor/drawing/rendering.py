@@ -108,6 +108,6 @@ def read_percepts(
     with torch.no_grad():
         for k in range(0, len(contents), READ_BATCH):
             batch = np.stack([decode_face(content) for content in contents[k : k + READ_BATCH]])
-            percepts.append(perception(as_images(batch)).numpy())
+            percepts.append(perception(as_images(batch)).cpu().numpy())
             on_progress(len(batch))
     return np.concatenate(percepts)

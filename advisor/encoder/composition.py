@@ -25,7 +25,7 @@ from models.perception import FacePerception
 from models.response import ResponseModel
 
 PerceptPath = Callable[[Tensor, Tensor], Tensor]
-"""(identities long [B], expressions float [B, K]) → percepts float [B, K]."""
+"""(identities long [B], expressions float [B, K]) → percepts float [B, K], where the expressions lie."""
 
 USABLE_AXIS_R2 = 0.91  # a little above what publication asks for, since bundles are small samples
 
@@ -81,13 +81,14 @@ def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptP
 
     def path(identities: Tensor, expressions: Tensor) -> Tensor:
         if not len(identities):  # no face, no reading
-            return torch.zeros(0, len(generator.axes))
-        return torch.cat(
+            return torch.zeros(0, len(generator.axes), device=expressions.device)
+        readings = torch.cat(
             [
                 perception(generator(identities[k : k + RENDER_BATCH], expressions[k : k + RENDER_BATCH]))
                 for k in range(0, len(identities), RENDER_BATCH)
             ]
         )
+        return readings.to(expressions.device)
 
     return path
 
@@ -127,4 +128,4 @@ def usable_bounds(generator: FaceGenerator) -> Tensor:
             f"no expression can be read in the faces of {path}: the best, {best}, has R² {r2[best]:.2f} of "
             f"{USABLE_AXIS_R2}; train the generator longer or on clearer faces"
         )
-    return generator.axis_bounds * readable[:, None]
+    return generator.axis_bounds.cpu() * readable[:, None]

@@ -37,7 +37,7 @@ def distil(
     """
     exact = pixel_path(generator, perception)
     identities = torch.tensor(rng.integers(generator.n_identities, size=n_samples))
-    expressions = random_expressions(n_samples, generator.axis_bounds, rng)
+    expressions = random_expressions(n_samples, generator.axis_bounds.cpu(), rng)
     with torch.no_grad():
         percepts = []
         for k in range(0, n_samples, RENDER_BATCH):

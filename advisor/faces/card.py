@@ -50,7 +50,7 @@ def measure_generator(generator: FaceGenerator, corpus: Path) -> dict[str, float
     expressions = torch.from_numpy(held_out.expressions)
     drawn = torch.cat(
         [
-            generator.network(*known).float().clamp(0, 1)
+            generator.network(*(part.to(generator.device) for part in known)).float().clamp(0, 1).cpu()
             for known in zip(codes.split(20), expressions.split(20), strict=True)
         ]
     )

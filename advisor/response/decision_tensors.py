@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +62,10 @@ class FittedDecisions:
             torch.tensor(participant, dtype=torch.long),
             torch.tensor(participant_folds(len(codes), n_members, rng)),
         )
+
+    def to(self, device: torch.device) -> FittedDecisions:
+        """The same on another device."""
+        return FittedDecisions(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     @cached_property  # asked for at every step
     def held_rows(self) -> Tensor:

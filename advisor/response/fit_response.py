@@ -16,7 +16,7 @@ from torch import Tensor
 from advisor.response.decision_tensors import FittedDecisions
 from advisor.response.linear_start import linear_start
 from advisor.runs.config import ResponseConfig
-from models.device import threads_worth
+from models.device import best_device, threads_worth
 from models.response import RAW_CARELESS_PRIOR, ResponseModel
 
 EVALUATION_STEPS = 10
@@ -56,7 +56,7 @@ class ResponseFit:
 
 def _by_who_held_out(members: Tensor, held: Tensor) -> np.ndarray:
     """Mean of what the members [M, X] say, each only where it held out (bool [M, X]); float [X]."""
-    return ((members * held).sum(0) / held.sum(0)).double().numpy()
+    return ((members * held).sum(0) / held.sum(0)).cpu().double().numpy()
 
 
 def log_loss(probabilities: np.ndarray, approved: np.ndarray) -> float:
@@ -100,13 +100,16 @@ def fit_response(
         config: options.
         rng: decides folds and initial weights.
         monotone_signs: see ResponseModel.
+
+    It is fitted on `models.device.best_device`; what is returned lies on the processor.
     """
-    decisions = FittedDecisions.of(advice, features, approved, participants, config.n_members, rng)
+    device = best_device()
+    decisions = FittedDecisions.of(advice, features, approved, participants, config.n_members, rng).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         model = ResponseModel(
             advice.shape[1], features.shape[1], config.n_members, config.hidden, monotone_signs
-        )
+        ).to(device)
     with threads_worth(len(approved)):
         config = _start(model, decisions, config)
         best, stopped_at = _train(model, decisions, config)
@@ -130,11 +133,11 @@ def fit_response(
         "feature_prior_sd": config.feature_prior_sd,
     }
     return ResponseFit(
-        model.eval().requires_grad_(False),
+        model.eval().requires_grad_(False).cpu(),
         held_out_p,
         loss,
         metrics,
-        decisions.held_rows.numpy(),
+        decisions.held_rows.cpu().numpy(),
         together,
         unadvised,
     )
@@ -156,15 +159,15 @@ def _start(model: ResponseModel, decisions: FittedDecisions, config: ResponseCon
         model.input_mean.copy_(inputs.mean(0))
         model.input_scale.copy_(inputs.std(0, correction=0).clamp(min=1e-6))
     start = linear_start(
-        ((inputs - model.input_mean) / model.input_scale).double().numpy(),
-        decisions.approved.numpy(),
-        decisions.person.numpy(),
-        decisions.held_rows.numpy(),
+        ((inputs - model.input_mean) / model.input_scale).cpu().double().numpy(),
+        decisions.approved.cpu().numpy(),
+        decisions.person.cpu().numpy(),
+        decisions.held_rows.cpu().numpy(),
         model.n_advice,
         config,
     )
     weights, biases, variance = (
-        torch.tensor(part, dtype=torch.float32)
+        torch.tensor(part, dtype=torch.float32, device=inputs.device)
         for part in (start.weights, start.biases, start.slope_variance)
     )
     model.start_from(weights, biases, variance)
@@ -190,7 +193,7 @@ def _learn_how_people_differ(
     with torch.no_grad():
         own, advised = model.parts(decisions.inputs)
         own = own - model.bias[:, None]
-    log_gains = torch.zeros(2, M, requires_grad=True)
+    log_gains = torch.zeros(2, M, device=own.device, requires_grad=True)
     biases = model.bias.detach().clone().requires_grad_()
     differing = [model.heed_logits, model.raw_careless, model.raw_lapse, model.log_offset_sd]
     optimizer = torch.optim.Adam([log_gains, biases, *differing], lr=POPULATION_RATE)
@@ -229,7 +232,7 @@ def _train(
     """Train all members together; leave each at its own best step. Returns best losses [M] and steps [M]."""
     optimizer = torch.optim.Adam(_at_the_pace_of_their_priors(model, config))
     M, held_rows = model.n_members, decisions.held_rows
-    best = torch.full((M,), float("inf"))
+    best = torch.full((M,), float("inf"), device=decisions.inputs.device)
     best_step = np.zeros(M, dtype=int)
     best_weights = {name: p.detach().clone() for name, p in model.named_parameters()}
     n_held = held_rows.sum(1).clamp(min=1)
@@ -241,7 +244,7 @@ def _train(
                 held = (nll * held_rows).sum(1) / n_held
             better = held < best - 1e-5
             best = torch.where(better, held, best)
-            best_step[better.numpy()] = step
+            best_step[better.cpu().numpy()] = step
             for name, parameter in model.named_parameters():
                 best_weights[name][better] = parameter.detach()[better]
             if step - best_step.max() >= config.patience_steps:

@@ -178,6 +178,6 @@ def load_simulated_observer() -> tuple[tuple[str, ...], FaceReader]:
                 observer(torch.from_numpy(np.ascontiguousarray(images[k : k + READ_BATCH])))
                 for k in range(0, len(images), READ_BATCH)
             ]
-        return torch.cat(parts).numpy()
+        return torch.cat(parts).cpu().numpy()
 
     return EXPRESSION_AXES, read

@@ -41,7 +41,7 @@ def observer_path(cache: Path) -> tuple[DistilledPercept, list[float]]:
     generator, observer = FaceGenerator.load(), SimulatedObserver.load()
     rng = np.random.default_rng(1)
     identities = torch.tensor(rng.integers(generator.n_identities, size=N_DISTILLED_FACES))
-    expressions = random_expressions(N_DISTILLED_FACES, generator.axis_bounds, rng)
+    expressions = random_expressions(N_DISTILLED_FACES, generator.axis_bounds.cpu(), rng)
     with torch.no_grad():
         readings = torch.cat(
             [

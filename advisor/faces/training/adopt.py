@@ -125,5 +125,5 @@ def _styles(mapping: torch.nn.Module, n: int, generator: torch.Generator) -> Ten
 @torch.no_grad()
 def _read(network: LatentNetwork, perception: FacePerception, styles: Tensor) -> Tensor:
     faces = network(styles, torch.zeros(len(styles), len(EXPRESSION_AXES))).clamp(0, 1)
-    readings: Tensor = perception(faces)
+    readings: Tensor = perception(faces).cpu()
     return readings

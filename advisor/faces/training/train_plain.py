@@ -23,6 +23,7 @@ from advisor.drawing.rendering import to_pixels
 from advisor.faces.training.adversary import Adversary
 from advisor.faces.training.run_state import keep_options, load_state, save_state
 from data.errors import FacesError
+from models.device import best_device
 from models.stylegan2 import FastGenerator, StyleVectorizer, lay_out
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -59,7 +60,7 @@ def train_plain(pictures: Path, out: Path, options: PlainTrainingOptions | None 
         raise FacesError(f"image_size is {options.image_size} and must be a power of two, such as 128")
     images, skipped = read_pictures(pictures, options.image_size)
     keep_options(out, options)
-    accelerator = Accelerator()
+    accelerator = Accelerator(cpu=best_device().type == "cpu")
     torch.manual_seed(options.seed)
 
     # --- networks, each with its average, and the discriminator
