@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TaskOption = Annotated[str, typer.Option("--task", help="a shipped task's name or the path of a task.yaml")]
 OutOption = Annotated[Path, typer.Option("--out", help="folder to write")]
-SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything random")]
+SeedOption = Annotated[int, typer.Option("--seed", help="random seed")]
 SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="an option by name, such as encoder.n_steps=300; repeatable"),

@@ -17,7 +17,7 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: advisor check-task my_loans/task.yaml")
 def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipped task's name")]) -> None:
-    """Say everything that is wrong with a task and its table at once."""
+    """Report everything that is wrong with a task and its table, all at once."""
     from data.errors import TaskError
     from data.tasks.decision_task import checked_table
 
@@ -34,9 +34,9 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
 @commands.command(epilog="Example: advisor draft-task my_loans/loans.csv --outcome repaid")
 def draft_task(
     table: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file")],
-    outcome: Annotated[str, typer.Option(help="the column that says how a case ended")],
+    outcome: Annotated[str, typer.Option(help="the column that records how each case turned out")],
 ) -> None:
-    """Write a first task.yaml beside a table, with questions where you must decide."""
+    """Draft a task.yaml next to a table, with questions where you need to decide."""
     from data.tasks.decision_task import check_task as problems_of
     from data.tasks.draft_task import draft_task as draft
 
@@ -53,7 +53,7 @@ def export_trials(
     bundle: Annotated[Path, typer.Argument(help="folder of a published bundle")],
     out: OutOption,
     participants: Annotated[int, typer.Option(min=1, help="how many participants")] = 40,
-    trials: Annotated[int, typer.Option(min=1, help="trials each")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="trials per participant")] = 30,
     conditions: Annotated[str, typer.Option(help="conditions, separated by commas")] = "face,none",
     split: Annotated[
         Literal["train", "test"], typer.Option(help="train to learn from, test to measure")
@@ -79,14 +79,14 @@ def export_trials(
 def import_decisions(
     file: Annotated[Path, typer.Argument(help="CSV with participant,trial,choice")],
     trials: Annotated[Path, typer.Option(help="folder that export-trials wrote")],
-    study: Annotated[str, typer.Option(help="study to store them under; made if new")],
+    study: Annotated[str, typer.Option(help="study to store them under; created if it does not exist")],
     kind: Annotated[
         ParticipantKind | None, typer.Option("--kind", help="whose decisions; default: people")
     ] = None,
     db: DatabaseOption = None,
     simulated: Annotated[bool, typer.Option("--simulated", hidden=True)] = False,
 ) -> None:
-    """Read back the decisions of an exported round; a file that is partly bad is rejected whole."""
+    """Read back the decisions of an exported round; a file with any bad line is rejected as a whole."""
     from advisor.bundles.import_decisions import import_decisions as import_answered
     from advisor.bundles.import_decisions import read_answered
     from data.store.decision_store import DecisionStore

@@ -13,7 +13,7 @@ from advisor.runs.config import parse_config
 commands = typer.Typer()
 
 CorpusArgument = Annotated[Path, typer.Argument(help="folder that `advisor build-corpus` made")]
-RunOption = Annotated[Path, typer.Option("--out", help="folder of the run; an interrupted one goes on")]
+RunOption = Annotated[Path, typer.Option("--out", help="folder of the run; run again to resume an interrupted one")]
 
 
 @commands.command(epilog="Example: advisor faces --identities 6 --out var/faces")
@@ -35,7 +35,7 @@ def faces(
 @commands.command(epilog="Example: advisor build-corpus pictures --images 20000 --out var/corpus")
 def build_corpus(
     pictures: Annotated[Path, typer.Argument(help="folder of neutral and smiling pictures with landmarks")],
-    out: Annotated[Path, typer.Option("--out", help="folder of the corpus; an interrupted one goes on")],
+    out: Annotated[Path, typer.Option("--out", help="folder of the corpus; run again to resume an interrupted build")],
     images: Annotated[int, typer.Option(min=1, help="training images")] = 20_000,
     size: Annotated[int, typer.Option(help="pixels, width and height")] = 128,
     seed: SeedOption = 0,
@@ -43,7 +43,7 @@ def build_corpus(
         bool,
         typer.Option(
             "--keep-apart",
-            help="keep identities that are drawn away from everyone pictured; needs the extra `faces`",
+            help="keep drawn identities distant from everyone pictured; needs the extra `faces`",
         ),
     ] = False,
     identities: Annotated[
@@ -72,7 +72,7 @@ def train_faces(
     settings: SettingsOption = None,
     device: DeviceOption = None,
 ) -> None:
-    """Train a generator on a corpus, or with --plain on a folder of pictures; under torchrun on several processes."""
+    """Train a generator on a corpus, or with --plain on a folder of pictures; use torchrun for several processes."""
     compute_on(device)
     from advisor.faces.training.train_generator import FaceTrainingOptions
     from advisor.faces.training.train_generator import train_faces as train
@@ -153,7 +153,7 @@ def train_observer(
     seed: SeedOption = 1,
     device: DeviceOption = None,
 ) -> None:
-    """Train the eyes of simulated participants, apart from FacePerception."""
+    """Train the eyes of simulated participants, separately from FacePerception."""
     compute_on(device)
     from advisor.faces.training.train_observer import train_observer as train
 

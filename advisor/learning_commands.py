@@ -49,7 +49,7 @@ def train(
     device: DeviceOption = None,
     participants: OldKindOption = None,
 ) -> None:
-    """Refit ĥ to decisions and retrain the encoder; interrupted, the same command goes on."""
+    """Refit ĥ to decisions and retrain the encoder; run the same command again to resume."""
     compute_on(device)
     from advisor.encoder.learning_step import next_run_of_all_processes, train_advisor
     from advisor.encoder.train_encoder import training_processes
@@ -115,7 +115,7 @@ def sweep(
     name: Annotated[str, typer.Option("--name", help="name of the sweep; workers join it by this name")],
     out: OutOption,
     db: DatabaseOption = None,
-    trials: Annotated[int, typer.Option(min=1, help="finished trials, of all workers together")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="number of finished trials, across all workers")] = 20,
     kind: KindOption = None,
     seed: SeedOption = 0,
     settings: SettingsOption = None,
@@ -123,7 +123,7 @@ def sweep(
     participants: OldKindOption = None,
     decisions: Annotated[str | None, typer.Option("--decisions", hidden=True)] = None,
 ) -> None:
-    """Search for training options; any number of workers join by giving the same command."""
+    """Search for training options; run the same command in several processes to share the work."""
     compute_on(device)
     from advisor.encoder.sweep import sweep as take_part
     from advisor.response.training_decisions import decisions_of_study
@@ -198,8 +198,8 @@ def simulate(
     task: TaskOption,
     out: OutOption,
     rounds: Annotated[int, typer.Option(min=0, help="learning rounds after round 0")] = 2,
-    participants: Annotated[int, typer.Option(min=2, help="simulated participants a block")] = 40,
-    trials: Annotated[int, typer.Option(min=1, help="trials each")] = 30,
+    participants: Annotated[int, typer.Option(min=2, help="simulated participants per block")] = 40,
+    trials: Annotated[int, typer.Option(min=1, help="trials per participant")] = 30,
     seed: SeedOption = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
     settings: SettingsOption = None,
@@ -242,14 +242,14 @@ def _print_round(outcome: RoundOutcome) -> None:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="folder of a run that `advisor train` made")],
     study: Annotated[
-        str | None, typer.Option("--study", help="also what this study's participants reached")
+        str | None, typer.Option("--study", help="also report what this study's participants achieved")
     ] = None,
     kind: KindOption = None,
     db: DatabaseOption = None,
     device: DeviceOption = None,
     participants: OldKindOption = None,
 ) -> None:
-    """Accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
+    """Report accuracy on test applications: the machine's, people's as ĥ predicts it, and people's as measured."""
     compute_on(device)
     from advisor.encoder.trained_run import TrainedRun
     from advisor.measurement.withheld import WITHHELD, is_withheld

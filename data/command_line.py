@@ -21,7 +21,7 @@ DatabaseOption = Annotated[
 ]
 KindOption = Annotated[
     ParticipantKind | None,
-    typer.Option("--kind", help="whose decisions; default: those that the study recruits"),
+    typer.Option("--kind", help="whose decisions; default: the kind the study recruits"),
 ]
 # Spellings of before, for one release more.
 OldKindOption = Annotated[ParticipantKind | None, typer.Option("--participants", hidden=True)]

@@ -29,7 +29,7 @@ def report(
         ),
     ] = False,
     preregistration: Annotated[
-        Path | None, typer.Option(help="the .json that --preregister wrote, to hold the report against")
+        Path | None, typer.Option(help="the .json that --preregister wrote, to compare the report with")
     ] = None,
     db: DatabaseOption = None,
 ) -> None:
@@ -51,24 +51,24 @@ def power(
     study: StudyPath,
     effect: Annotated[
         float | None,
-        typer.Option(help="the primary contrast in balanced accuracy, 0-1; a pilot has its own if left out"),
+        typer.Option(help="the primary contrast in balanced accuracy, 0-1; with --pilot, the pilot's own by default"),
     ] = None,
     population: Annotated[str, typer.Option(help="simulated people to draw from")] = "realistic",
     pilot: Annotated[
         Path | None,
         typer.Option(help="a run of `advisor train`: draw from what its ĥ learned of people instead"),
     ] = None,
-    target: Annotated[float, typer.Option(help="power to reach", min=0.05, max=0.99)] = 0.8,
+    target: Annotated[float, typer.Option(help="target power", min=0.05, max=0.99)] = 0.8,
     participants: Annotated[
         str | None,
-        typer.Option(help="participants a condition to try, such as 20,40,80; looked for if left out"),
+        typer.Option(help="sample sizes per condition to try, such as 20,40,80; default: searched for"),
     ] = None,
-    simulations: Annotated[int, typer.Option(help="simulated studies a sample size", min=50)] = 500,
-    minutes: Annotated[float | None, typer.Option(help="that a participation takes", min=0.1)] = None,
-    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
-    out: Annotated[Path | None, typer.Option(help="folder for table, picture and text")] = None,
+    simulations: Annotated[int, typer.Option(help="simulated studies per sample size", min=50)] = 500,
+    minutes: Annotated[float | None, typer.Option(help="minutes one participation takes", min=0.1)] = None,
+    seed: Annotated[int, typer.Option(help="random seed")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder for the table, figure and text")] = None,
 ) -> None:
-    """Say how many participants a study needs, by simulating its planned analysis."""
+    """Estimate how many participants a study needs by simulating its planned analysis."""
     from human_study.planning.power_report import power_of_study, write_power
 
     found = power_of_study(
@@ -104,7 +104,7 @@ def export(
     kind: KindOption = None,
     db: DatabaseOption = None,
 ) -> None:
-    """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces. No ids from elsewhere."""
+    """Write the study's data as a Psych-DS data set: CSV, Parquet, codebook, faces; no platform ids."""
     from data.store.decision_store import DecisionStore
     from human_study.dataset.export import export_study
 
@@ -117,10 +117,10 @@ def export(
 @commands.command("import", epilog="Example: human-study import var/pilot_data --db sqlite:///var/again.db")
 def import_(
     folder: Annotated[Path, typer.Argument(help="a data set that `human-study export` wrote")],
-    db: Annotated[str, typer.Option("--db", help="SQLAlchemy URL of a database without that study")],
+    db: Annotated[str, typer.Option("--db", help="SQLAlchemy URL of a database that does not hold that study")],
     bundles: Annotated[Path, typer.Option(help="where to put its bundles")] = Path("var/imported"),
 ) -> None:
-    """Put an exported data set back into a database."""
+    """Load an exported data set into a database."""
     from data.store.decision_store import DecisionStore
     from human_study.dataset.import_data_set import import_data_set
 
@@ -132,14 +132,14 @@ def import_(
 def erase(
     study: StudyOrName,
     participant: Annotated[
-        str | None, typer.Option("--participant", help="the participant's random key, as on the page People")
+        str | None, typer.Option("--participant", help="the participant's random key, as shown on the People page")
     ] = None,
     external_id: Annotated[
-        str | None, typer.Option("--external-id", help="the id under which the platform sent the person")
+        str | None, typer.Option("--external-id", help="the id the platform gave the participant")
     ] = None,
     db: DatabaseOption = None,
 ) -> None:
-    """Delete a person for good: rows, exports, places in runs. Says what it cannot reach."""
+    """Permanently delete a participant from database, exports and runs; reports what it cannot reach."""
     from data.store.decision_store import DecisionStore
     from human_study.dataset.erase import erase_participant
 
@@ -151,7 +151,7 @@ def erase(
 
 @commands.command(epilog="Example: human-study retain --db sqlite:///var/countenance.db")
 def retain(db: DatabaseOption = None) -> None:
-    """Delete recruitment ids whose time is over (retention_days after closing), as `serve` does daily."""
+    """Delete recruitment ids past their retention period (retention_days after closing), as `serve` does daily."""
     from data.default_database import DEFAULT_DATABASE_URL
     from data.store.decision_store import DecisionStore
     from human_study.dataset.retention import delete_due

@@ -32,18 +32,18 @@ def init(
         ParticipantKind | None,
         typer.Option(
             "--kind",
-            help="who takes part; simulated to try a study out: nothing then counts as people's; default: people",
+            help="who takes part; simulated is for trying a study out, and never counts as people's data; default: people",
         ),
     ] = None,
     db: Annotated[str | None, typer.Option("--db", help="SQLAlchemy URL for the study file")] = None,
     allow_simulated_advisor: Annotated[
         bool,
-        typer.Option("--allow-simulated-advisor", help="people may meet advice learned from simulated ones"),
+        typer.Option("--allow-simulated-advisor", help="people may be shown advice learned from simulated participants"),
     ] = False,
     language: Annotated[
         str,
         typer.Option(
-            help="code of what participants read; of a language that is not shipped, texts to translate are written too"
+            help="code of the language participants read; for one that is not shipped, texts to translate are written too"
         ),
     ] = "en",
     participants: OldKindOption = None,
@@ -107,13 +107,13 @@ def serve(
         bool, typer.Option("--replica", help="one of several behind a load balancer, on PostgreSQL")
     ] = False,
     access_log: Annotated[
-        Path | None, typer.Option(help="a file for a line a request: path only, nothing that names anybody")
+        Path | None, typer.Option(help="file to log one line per request to: path only, nothing that identifies anyone")
     ] = None,
     analyst_key_file: Annotated[
-        Path, typer.Option(help="keeps the analysts' key; made with a random one, readable by you only")
+        Path, typer.Option(help="file with the analysts' key; created with a random key, readable only by you")
     ] = Path("var/analyst_key"),
     analyst_host: Annotated[
-        str | None, typer.Option(help="the host name for which a proxy with TLS passes analysts on")
+        str | None, typer.Option(help="host name under which a TLS proxy forwards analysts")
     ] = None,
 ) -> None:
     """Serve a study until Ctrl-C: the participant app, and the analyst app beside it."""
@@ -140,7 +140,7 @@ def preview(
     host: Annotated[str, typer.Option(help="address to listen on; see serve")] = "127.0.0.1",
     hours: Annotated[float, typer.Option(help="how long the link works", min=0.0001, max=24 * 90)] = 72,
 ) -> None:
-    """Show a condition as participants see it, as to an ethics board; nothing is kept."""
+    """Show a condition as participants see it, e.g. to an ethics board; nothing is stored."""
     from human_study import server
 
     server.serve_preview(study, condition, port=port, host=host, hours=hours)
@@ -148,7 +148,7 @@ def preview(
 
 @commands.command(epilog="Example: human-study status study.yaml")
 def status(study: StudyOrName, db: DatabaseOption = None) -> None:
-    """Show how many participants are where, by round and condition."""
+    """Show how far participants have got, by round and condition."""
     from rich.console import Console
     from rich.table import Table
 
@@ -192,10 +192,10 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
 def close(
     study: StudyOrName,
     condition: Annotated[str | None, typer.Option(help="close this condition only")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
     db: DatabaseOption = None,
 ) -> None:
-    """Take no more participants, into the study or into one condition; `human-study open` undoes it."""
+    """Stop admitting participants, to the study or to one condition; `human-study open` reverses it."""
     from data.store.decision_store import DecisionStore
 
     name, url = study_and_database(study, db)
@@ -248,7 +248,7 @@ def materials(
     study: StudyPath,
     out: Annotated[Path, typer.Option(help="the folder to write: materials.LANGUAGE.md and .html")],
 ) -> None:
-    """Write every text that participants may read, by condition and language, as for an ethics board."""
+    """Write every text that participants may read, by condition and language, e.g. for an ethics board."""
     from human_study.participants.materials import write_materials
     from human_study.study.study_file import load_study_file
 
@@ -259,16 +259,16 @@ def materials(
 @commands.command("completions", epilog="Example: human-study completions study.yaml --out completions.csv")
 def list_completions(
     study: StudyOrName,
-    out: Annotated[Path, typer.Option(help="the CSV file to write; it names people as their platform does")],
+    out: Annotated[Path, typer.Option(help="the CSV file to write; it contains the platforms' participant ids")],
     form: Annotated[
         Literal["table", "prolific", "mturk"],
         typer.Option(
-            "--format", help="everything, or what a platform takes: Prolific's id,amount, MTurk's review file"
+            "--format", help="everything, or the format a platform accepts: Prolific's id,amount, MTurk's review file"
         ),
     ] = "table",
     db: DatabaseOption = None,
 ) -> None:
-    """List everybody's id, status, completion code, failed checks, minutes, pay and bonus."""
+    """List everyone's id, status, completion code, failed checks, minutes, pay and bonus."""
     from data.store.decision_store import DecisionStore
     from human_study.dataset.completions import write_completions
 
@@ -282,10 +282,10 @@ def list_completions(
 def bonuses(
     study: StudyOrName,
     out: Annotated[Path, typer.Option(help="the CSV file to write: external_id,amount,currency,session_id")],
-    again: Annotated[bool, typer.Option("--again", help="also those who were listed before")] = False,
+    again: Annotated[bool, typer.Option("--again", help="include people who were listed before")] = False,
     db: DatabaseOption = None,
 ) -> None:
-    """List what everybody who completed a closed study is to be paid beyond the base, each person once."""
+    """List the bonus of everyone who completed a closed study; nobody is listed twice."""
     from data.store.decision_store import DecisionStore
     from human_study.dataset.bonus_list import list_bonuses
 

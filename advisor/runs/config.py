@@ -101,7 +101,7 @@ class PublishConfig(BaseModel):
     )
     min_decisions: int = Field(60, ge=2, description="that ĥ learned from; with fewer, its gains are luck")
     min_response_gain: float = Field(
-        0.0, description="nats a decision, held-out participants; what is sure of it"
+        0.0, description="nats per decision on held-out participants; lower bound"
     )
 
 

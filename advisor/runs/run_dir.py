@@ -75,7 +75,7 @@ class RunDirectory:
             )
         if not run.has(SUMMARY_FILE):
             raise TrainingError(
-                f"The run {path} was not finished; give the same `advisor train` again to go on."
+                f"The run {path} did not finish; run the same `advisor train` command again to resume."
             )
         return run
 

@@ -93,7 +93,7 @@ class Inattentive(Population):
 
 @dataclass(frozen=True)
 class Mixed(Population):
-    """Half realistic people; the rest distrust smiles, hang on the income, or do not look."""
+    """Half realistic people; the rest distrust smiles, fixate on income, or do not look."""
 
     name: str = "mixed"
 

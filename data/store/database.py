@@ -40,7 +40,7 @@ def open_engine(url: str, *, create: bool = True) -> Engine:
     location = _location(url)
     if not create and location.get_backend_name() == "sqlite" and not Path(str(location.database)).exists():
         raise StoreError(
-            f"there is no database at {location.database}; mend the URL, or collect decisions first"
+            f"there is no database at {location.database}; correct the URL, or collect decisions first"
         )
     is_server = location.get_backend_name() == "postgresql"
     engine = create_engine(
@@ -74,7 +74,7 @@ def _not_opened(engine: Engine, error: DBAPIError) -> StoreError:
         )
     if isinstance(error, OperationalError) or engine.dialect.name == "postgresql":
         return StoreError(
-            f"{shown_url(engine)} cannot be opened ({_reason(error)}); mend the URL or start it"
+            f"{shown_url(engine)} cannot be opened ({_reason(error)}); correct the URL, or start the server"
         )
     return StoreError(f"{shown_url(engine)} is no database of Countenance ({_reason(error)}); name another")
 

@@ -53,7 +53,7 @@ def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
     if r"'\t'" in said:
         return f"{path.name} is indented with a tab at {where}; use spaces"
     return (
-        f'{path.name} is not valid YAML at {where} ({said}); mend that line, putting text like "%" in quotes'
+        f'{path.name} is not valid YAML at {where} ({said}); fix that line, putting text like "%" in quotes'
     )
 
 

@@ -60,12 +60,12 @@ class ErasureOutcome:
         lines += [f"Cleaned the export {folder}." for folder in self.cleaned]
         lines += [f"Not cleaned: {sentence}." for sentence in self.missed]
         lines += [
-            f"The run {path} learned from somebody erased; it is not published again: train anew, which leaves"
+            f"The run {path} learned from somebody erased; it cannot be published again: train again, which leaves"
             " them out."
             for path in self.runs
         ]
         lines += [
-            f"The run {path} cannot be read; it is not published again: train anew."
+            f"The run {path} cannot be read; it cannot be published again: train again."
             for path in self.unreadable_runs
         ]
         lines += [

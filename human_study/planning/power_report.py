@@ -50,7 +50,7 @@ class PowerReport:
         )
         analysis = (
             f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
-            f"{self.n_simulations} simulated studies a sample size. Power is that to find the primary contrast in one "
+            f"{self.n_simulations} simulated studies per sample size. Power is that to find the primary contrast in one "
             f"round, where {self.plan.effective} has the effect and people decide as without advice in every other "
             f"condition. {' '.join(self.plan.declared.sentences())}"
         )

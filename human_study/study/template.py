@@ -68,7 +68,7 @@ time_limits:
 
 # Whose decisions stay out of the results. Declared here, before there are any.
 exclusions:
-  failed_attention: 2         # so many failed attention checks, or more
+  failed_attention: 2         # leave out who failed at least this many attention checks
   # median_response_time_ms: 400        # faster than that in the median of the main trials
   # one_choice_only: true     # the same choice on every main trial
 

@@ -13,7 +13,7 @@ from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 NewVisitor = Callable[..., BrowserContext]
-GO_ON = "Go on where you stopped"  # what the welcome page offers whom the platform sends again
+GO_ON = "Continue where you left off"  # what the welcome page offers whom the platform sends again
 TOLD = "This page is no longer the one in use."
 
 
@@ -187,7 +187,7 @@ def test_on_a_shared_computer_nobody_meets_what_somebody_else_left(
     assert len(queues(first)) == 1
     second = context.new_page()
     second.goto(served.url + "/welcome")
-    second.get_by_role("button", name="Begin as another person").click()
+    second.get_by_role("button", name="Begin as a different person").click()
     second.get_by_role("button", name="I agree").wait_for()
     wait_until(lambda: queues(second) == [], "the other's decisions to be removed")
     first.unroute("**/api/decisions")

@@ -143,7 +143,7 @@ def _open_landmarks(folder: Path) -> dict[str, NDArray[np.float64]] | LandmarkRe
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key].astype(np.float64) for key in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile) as problem:
-        raise FacesError(f"{path} cannot be read as landmarks ({problem}); write it anew") from None
+        raise FacesError(f"{path} cannot be read as landmarks ({problem}); write it again") from None
 
 
 def _mediapipe_reader(folder: Path) -> LandmarkReader:

@@ -44,7 +44,7 @@ def given_identities(path: Path, people: People, held_out: list[int]) -> list[di
             uses.update(list(row["weights"]))
             rule = _broken_rule(row["weights"], row["donor"], known, group_of, uses)
             if rule:
-                raise FacesError(f"{path}: identity {k} breaks a rule: {rule}; mend or remove it")
+                raise FacesError(f"{path}: identity {k} breaks a rule: {rule}; fix or remove it")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise FacesError(
             f"{path} is no list of identities; each is {{donor, gender, ethnicity_of_donor, weights by person}}"

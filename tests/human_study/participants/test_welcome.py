@@ -250,7 +250,7 @@ def test_a_closed_study_lets_who_is_under_way_go_on_from_another_device(door: Ma
     live.store.close_study("tiny_study")
     client.cookies.clear()
     page = client.get("/welcome?PROLIFIC_PID=known&SESSION_ID=s").text
-    assert "Go on where you stopped" in page
+    assert "Continue where you left off" in page
     page = client.get("/welcome?PROLIFIC_PID=new&SESSION_ID=s").text
     assert "not taking any more" in page
     assert "<button" not in page
@@ -263,5 +263,5 @@ def test_somebody_under_way_is_offered_to_go_on(door: MakeDoor) -> None:
     _, client = door()
     client.post("/begin", data={"entry": entry(client)})
     page = client.get("/welcome").text
-    assert "Go on where you stopped" in page
-    assert "Begin as another person" in page
+    assert "Continue where you left off" in page
+    assert "Begin as a different person" in page
