@@ -13,7 +13,9 @@ from advisor.runs.config import parse_config
 commands = typer.Typer()
 
 CorpusArgument = Annotated[Path, typer.Argument(help="folder that `advisor build-corpus` made")]
-RunOption = Annotated[Path, typer.Option("--out", help="folder of the run; run again to resume an interrupted one")]
+RunOption = Annotated[
+    Path, typer.Option("--out", help="folder of the run; run again to resume an interrupted one")
+]
 
 
 @commands.command(epilog="Example: advisor faces --identities 6 --out var/faces")
@@ -35,7 +37,9 @@ def faces(
 @commands.command(epilog="Example: advisor build-corpus pictures --images 20000 --out var/corpus")
 def build_corpus(
     pictures: Annotated[Path, typer.Argument(help="folder of neutral and smiling pictures with landmarks")],
-    out: Annotated[Path, typer.Option("--out", help="folder of the corpus; run again to resume an interrupted build")],
+    out: Annotated[
+        Path, typer.Option("--out", help="folder of the corpus; run again to resume an interrupted build")
+    ],
     images: Annotated[int, typer.Option(min=1, help="training images")] = 20_000,
     size: Annotated[int, typer.Option(help="pixels, width and height")] = 128,
     seed: SeedOption = 0,

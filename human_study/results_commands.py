@@ -51,7 +51,9 @@ def power(
     study: StudyPath,
     effect: Annotated[
         float | None,
-        typer.Option(help="the primary contrast in balanced accuracy, 0-1; with --pilot, the pilot's own by default"),
+        typer.Option(
+            help="the primary contrast in balanced accuracy, 0-1; with --pilot, the pilot's own by default"
+        ),
     ] = None,
     population: Annotated[str, typer.Option(help="simulated people to draw from")] = "realistic",
     pilot: Annotated[
@@ -117,7 +119,9 @@ def export(
 @commands.command("import", epilog="Example: human-study import var/pilot_data --db sqlite:///var/again.db")
 def import_(
     folder: Annotated[Path, typer.Argument(help="a data set that `human-study export` wrote")],
-    db: Annotated[str, typer.Option("--db", help="SQLAlchemy URL of a database that does not hold that study")],
+    db: Annotated[
+        str, typer.Option("--db", help="SQLAlchemy URL of a database that does not hold that study")
+    ],
     bundles: Annotated[Path, typer.Option(help="where to put its bundles")] = Path("var/imported"),
 ) -> None:
     """Load an exported data set into a database."""
@@ -132,7 +136,8 @@ def import_(
 def erase(
     study: StudyOrName,
     participant: Annotated[
-        str | None, typer.Option("--participant", help="the participant's random key, as shown on the People page")
+        str | None,
+        typer.Option("--participant", help="the participant's random key, as shown on the People page"),
     ] = None,
     external_id: Annotated[
         str | None, typer.Option("--external-id", help="the id the platform gave the participant")

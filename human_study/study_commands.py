@@ -32,18 +32,20 @@ def init(
         ParticipantKind | None,
         typer.Option(
             "--kind",
-            help="who takes part; simulated is for trying a study out, and never counts as people's data; default: people",
+            help="who takes part; simulated is for trying a study out, and never counts as people; default: people",
         ),
     ] = None,
     db: Annotated[str | None, typer.Option("--db", help="SQLAlchemy URL for the study file")] = None,
     allow_simulated_advisor: Annotated[
         bool,
-        typer.Option("--allow-simulated-advisor", help="people may be shown advice learned from simulated participants"),
+        typer.Option(
+            "--allow-simulated-advisor", help="people may be shown advice learned from simulated participants"
+        ),
     ] = False,
     language: Annotated[
         str,
         typer.Option(
-            help="code of the language participants read; for one that is not shipped, texts to translate are written too"
+            help="language code of what participants read; if not shipped, texts to translate are written too"
         ),
     ] = "en",
     participants: OldKindOption = None,
@@ -107,10 +109,12 @@ def serve(
         bool, typer.Option("--replica", help="one of several behind a load balancer, on PostgreSQL")
     ] = False,
     access_log: Annotated[
-        Path | None, typer.Option(help="file to log one line per request to: path only, nothing that identifies anyone")
+        Path | None,
+        typer.Option(help="file to log one line per request to: path only, nothing that identifies anyone"),
     ] = None,
     analyst_key_file: Annotated[
-        Path, typer.Option(help="file with the analysts' key; created with a random key, readable only by you")
+        Path,
+        typer.Option(help="file with the analysts' key; created with a random key, readable only by you"),
     ] = Path("var/analyst_key"),
     analyst_host: Annotated[
         str | None, typer.Option(help="host name under which a TLS proxy forwards analysts")
@@ -259,11 +263,14 @@ def materials(
 @commands.command("completions", epilog="Example: human-study completions study.yaml --out completions.csv")
 def list_completions(
     study: StudyOrName,
-    out: Annotated[Path, typer.Option(help="the CSV file to write; it contains the platforms' participant ids")],
+    out: Annotated[
+        Path, typer.Option(help="the CSV file to write; it contains the platforms' participant ids")
+    ],
     form: Annotated[
         Literal["table", "prolific", "mturk"],
         typer.Option(
-            "--format", help="everything, or the format a platform accepts: Prolific's id,amount, MTurk's review file"
+            "--format",
+            help="everything, or the format a platform accepts: Prolific's id,amount, MTurk's review file",
         ),
     ] = "table",
     db: DatabaseOption = None,

@@ -31,7 +31,9 @@ def merge_outcomes(path: Path, outcomes: pd.Series) -> None:
         known = read_outcomes(path)
         both = known.index.intersection(outcomes.index)
         if not known.loc[both].eq(outcomes.loc[both]).all():
-            raise BundleError(f"{path} records different outcomes for some applications; publish into another folder.")
+            raise BundleError(
+                f"{path} records different outcomes for some applications; publish into another folder."
+            )
         outcomes = pd.concat([known, outcomes.drop(both)])
     table = outcomes.sort_index().rename_axis("application_id").rename("outcome").reset_index()
     with replaced_whole(path) as partial:

@@ -50,8 +50,8 @@ class PowerReport:
         )
         analysis = (
             f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
-            f"{self.n_simulations} simulated studies per sample size. Power is that to find the primary contrast in one "
-            f"round, where {self.plan.effective} has the effect and people decide as without advice in every other "
+            f"{self.n_simulations} simulated studies per sample size. Power is that to find the primary contrast in "
+            f"one round, where {self.plan.effective} has the effect and people decide as without advice in every other "
             f"condition. {' '.join(self.plan.declared.sentences())}"
         )
         if self.needed is None:
