@@ -19,6 +19,7 @@ from human_study.analysis.contrasts import balanced_difference
 from human_study.analysis.decision_statistics import signal_difference
 from human_study.analysis.group_harm import harmed, interaction_table
 from human_study.findings.gains import gain_over_machine
+from human_study.findings.harm_warnings import over_reliance
 
 N_STUDIES = 2000
 SKILL, PERSON_SD, MACHINE = 0.6, 0.5, 0.65
@@ -163,6 +164,22 @@ def attrition_warned(design: Design, rng: np.random.Generator, planted: bool = F
     return bool((attrition_table(people, made)["p_holm"] < 0.05).any())
 
 
+def follow_a_machine(design: Design, rng: np.random.Generator, follows: float) -> pd.DataFrame:
+    """Decisions without an effect of the face, but that it follows a machine, wrong on a third, with that chance."""
+    made = design.study(rng).assign(round_number=0)
+    machine_wrong = made["application_id"].map(pd.Series(rng.random(design.pool) < 1 / 3))
+    advised = np.where(machine_wrong, 1 - made["outcome"], made["outcome"])
+    heeds = (made["condition"] == "face") & (rng.random(len(made)) < follows)
+    return made.assign(
+        machine_score=np.where(advised == 1, 0.8, 0.2), approved=np.where(heeds, advised, made["approved"])
+    )
+
+
+def over_reliance_warned(design: Design, rng: np.random.Generator, follows: float = 0.0) -> bool:
+    """Whether over-reliance is named where the face follows a wrong machine with that chance."""
+    return len(over_reliance(follow_a_machine(design, rng, follows))) > 0
+
+
 Row = tuple[str, str, Callable[[Design, np.random.Generator], bool | None], Design, int]
 _TEMPLATE = Design((100, 100), 20, 196, 1.0, 0.5)
 ROWS: tuple[Row, ...] = (
@@ -182,12 +199,16 @@ ROWS: tuple[Row, ...] = (
     ("accuracy", "100 x 20, 196; 1", accuracy_misses, _TEMPLATE, N_STUDIES),
     ("over the machine", "100 x 20, 196; 1", machine_misses, _TEMPLATE, N_STUDIES),
     ("any group named, labels at random", "100 v 100 x 20, 196; 1, 0.5", group_warned, _TEMPLATE, N_STUDIES),
+    ("over-reliance named", "40 v 40 x 20, 120; 0.5, 0.5", over_reliance_warned,
+     Design((40, 40), 20, 120, 0.5, 0.5), N_STUDIES),
     ("attrition named, 15 % leave either", "60 v 60 x 20, 196; 0.5, 0.5", attrition_warned,
      Design((60, 60), 20, 196, 0.5, 0.5), N_STUDIES),
 )  # fmt: skip
 PLANTED: tuple[Row, ...] = (
     ("30 points of harm in 60 applications", "100 v 100 x 20, 196; 0.5, 0.5", planted_group_warned,
      Design((100, 100), 20, 196, 0.5, 0.5), N_STUDIES),
+    ("half of the decisions follow a machine", "40 v 40 x 20, 120; 0.5, 0.5",
+     lambda design, rng: over_reliance_warned(design, rng, 0.5), Design((40, 40), 20, 120, 0.5, 0.5), N_STUDIES),
     ("the 20 worst of 60 leave", "60 v 60 x 20, 196; 0.5, 0.5",
      lambda design, rng: attrition_warned(design, rng, planted=True), Design((60, 60), 20, 196, 0.5, 0.5), N_STUDIES),
 )  # fmt: skip

@@ -1,34 +1,29 @@
 """Planted harm is named in the warnings of a study, and studies without any are not accused of it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pytest
 
 from data.store.decision_store import DecisionStore
-from human_study.analysis.study_results import collect_results
+from human_study.analysis.application_groups import groups_or_reason
+from human_study.analysis.study_results import StudyResults, collect_results
+from human_study.findings.answer import answer_findings
 from human_study.findings.harm_warnings import over_reliance, warning_sentences
-from tests.benchmarks.bench_inference import Design
+from tests.benchmarks.bench_inference import Design, follow_a_machine
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 DESIGN = Design((40, 40), 20, 120, 0.5, 0.5)
 
 
-def study_with_a_machine(seed: int, follows: float) -> pd.DataFrame:
-    """Decisions without an effect of the face, but that it follows a machine, wrong on a third, with that chance."""
-    rng = np.random.default_rng(seed)
-    made = DESIGN.study(rng).assign(round_number=0)
-    machine_wrong = made["application_id"].map(pd.Series(rng.random(DESIGN.pool) < 1 / 3))
-    advised = np.where(machine_wrong, 1 - made["outcome"], made["outcome"])
-    heeds = (made["condition"] == "face") & (rng.random(len(made)) < follows)
-    return made.assign(
-        machine_score=np.where(advised == 1, 0.8, 0.2), approved=np.where(heeds, advised, made["approved"])
-    )
-
-
 def test_planted_over_reliance_is_named_and_none_is_named_without_it() -> None:
-    planted = sum(len(over_reliance(study_with_a_machine(seed, 0.5))) for seed in range(20))
-    without = sum(len(over_reliance(study_with_a_machine(seed, 0.0))) for seed in range(40))
+    planted = sum(
+        len(over_reliance(follow_a_machine(DESIGN, np.random.default_rng(seed), 0.5))) for seed in range(20)
+    )
+    without = sum(
+        len(over_reliance(follow_a_machine(DESIGN, np.random.default_rng(seed), 0.0))) for seed in range(40)
+    )
     assert planted >= 18 and without <= 3
 
 
@@ -43,3 +38,44 @@ def test_over_reliance_stands_among_the_warnings_of_a_study(tmp_path: Path) -> N
     (said,) = [one for one in warning_sentences(results) if one.startswith("Over-reliance")]
     assert row["condition"] == "score" and row["difference"] < -0.2
     assert f"with the score were {-100 * row['difference']:.1f} points less accurate" in said
+
+
+@pytest.fixture(scope="module")
+def without_a_plant(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+    """Thirty people without advice and thirty with a face that they do not heed."""
+    folder = tmp_path_factory.mktemp("harm")
+    bundle = write_reviewed_bundle(folder)
+    with DecisionStore.open(f"sqlite:///{folder / 'harm.db'}") as store:
+        open_reviewed_study(store, bundle)
+        add_people(store, bundle, ("none", "face"), np.random.default_rng(3), n_each=30, n_main=40, heed=0.0)
+        store.close_study(STUDY)
+        return collect_results(store, STUDY, "people")
+
+
+def test_harm_to_one_group_is_named_on_overview_with_group_and_interval(
+    without_a_plant: StudyResults,
+) -> None:
+    groups = groups_or_reason(without_a_plant.applications, without_a_plant.study.task_name)
+    assert not isinstance(groups, str)
+    attribute, of_application = next(iter(groups.items()))
+    tested = of_application.reindex(without_a_plant.test_decisions["application_id"].unique())
+    group = tested.value_counts().index[0]
+    taken = without_a_plant.all_decisions
+    inside = taken["application_id"].map(of_application == group) & (taken["condition"] == "face")
+    misled = inside & (np.random.default_rng(0).random(len(taken)) < 0.6)
+    approved = taken["approved"].where(~misled, 1 - taken["outcome"])
+    planted = dataclasses.replace(without_a_plant, all_decisions=taken.assign(approved=approved))
+    (said,) = [
+        one
+        for one in answer_findings(planted).warnings
+        if f"{attribute}, {group}: " in one and " right " in one
+    ]
+    assert (
+        "Face moved one group otherwise than the others" in said
+        and "(less)" in said
+        and "95% interval" in said
+    )
+
+
+def test_a_study_without_a_plant_is_warned_of_nothing(without_a_plant: StudyResults) -> None:
+    assert warning_sentences(without_a_plant) == []
