@@ -1,4 +1,4 @@
-"""FeatureEncoder: an application's features to the expression of a face; FeatureDecoder: back again."""
+"""FeatureEncoder: an application's features to the expression of a face."""
 
 from __future__ import annotations
 
@@ -67,20 +67,3 @@ class FeatureEncoder(nn.Module):
         start = torch.where(self.low < 0, -self.low / reach, STARTING_SHARE)
         expression = self.low + (self.high - self.low) * torch.sigmoid(2 * raw + torch.logit(start, eps=1e-3))
         return within_couplings(expression, self.couplings)
-
-
-class FeatureDecoder(nn.Module):
-    """Recovers standardised features from what can be read off the face.
-
-    It is not shown to anybody: it keeps the face about the application while the encoder is trained, so
-    that the face does not collapse into two masks.
-    """
-
-    def __init__(self, n_axes: int, n_features: int, hidden: int = 64) -> None:
-        super().__init__()
-        self.config = {"n_axes": n_axes, "n_features": n_features, "hidden": hidden}
-        self.net = nn.Sequential(nn.Linear(n_axes, hidden), nn.SiLU(), nn.Linear(hidden, n_features))
-
-    def forward(self, percepts: Tensor) -> Tensor:
-        """float [B, K] as read from the image → float [B, F]."""
-        return self.net(percepts)

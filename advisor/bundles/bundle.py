@@ -45,6 +45,7 @@ class Check(BaseModel):
     value: float
     threshold: float
     at_least: bool = Field(description="True: the value must reach the threshold; False: must not exceed it")
+    mended_by: str = Field("", exclude=True, description="what to do where it fails; not stored")
 
     @property
     def passed(self) -> bool:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from advisor.drawing.rendering import RENDER_BATCH
+from advisor.encoder.advice_swing import AdviceSwing, advice_swing
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint, shipped_weights
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.expression import coupling_matrix, within_couplings
 from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
@@ -38,29 +39,39 @@ class Composed:
         expression: float [B, K].
         percept: what FacePerception reads in the face, float [B, K].
         member_probabilities: P(approve) by ĥ's members, float [M, B].
-        reconstruction: features recovered from the percept, float [B, F].
+        strength: log odds of approval that the face adds, as a share of what ĥ's strongest faces add, float [B].
     """
 
     expression: Tensor
     percept: Tensor
     member_probabilities: Tensor
-    reconstruction: Tensor
+    strength: Tensor
 
 
 class AdviceComposition(nn.Module):
-    """The trainable encoder and decoder around the frozen path to a percept and the frozen ĥ."""
+    """The trainable encoder before the frozen path to a percept and the frozen ĥ.
+
+    `swing` says how far faces can move the people that ĥ describes; `seen_features` [N, G] are what they see of some
+    applications, whose mean it is measured at.
+    """
 
     def __init__(
         self,
         encoder: FeatureEncoder,
-        decoder: FeatureDecoder,
         response: ResponseModel,
         percept_path: PerceptPath,
+        seen_features: Tensor,
+        axis_bounds: Tensor,
     ) -> None:
         super().__init__()
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder = encoder
         self.response = response.requires_grad_(False)
         self._percept_path = percept_path
+        average = seen_features.mean(0)
+        self.swing: AdviceSwing = advice_swing(
+            lambda percepts: self._added(torch.cat([percepts, average.expand(len(percepts), -1)], 1)),
+            axis_bounds,
+        )
 
     def forward(self, features: Tensor, seen_features: Tensor, identities: Tensor) -> Composed:
         """Compose a batch.
@@ -72,8 +83,14 @@ class AdviceComposition(nn.Module):
         """
         expression = self.encoder(features)
         percept = self._percept_path(identities, expression)
-        probabilities = self.response.member_probabilities(torch.cat([percept, seen_features], 1))
-        return Composed(expression, percept, probabilities, self.decoder(percept))
+        inputs = torch.cat([percept, seen_features], 1)
+        probabilities = self.response.member_probabilities(inputs)
+        return Composed(expression, percept, probabilities, self.swing.strength(self._added(inputs)))
+
+    def _added(self, inputs: Tensor) -> Tensor:
+        """Log odds of approval that the faces of `inputs` add for average people, mean of ĥ's members, float [B]."""
+        added: Tensor = self.response.parts(inputs)[1].mean(0)
+        return added
 
 
 def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptPath:

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from advisor.drawing.rendering import Progress, no_progress
+from advisor.encoder.beyond_risk import beyond_risk
 from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path, usable_bounds
 from advisor.encoder.distillation import DISTILLED_KIND, N_DISTILLED_FACES, distilled_path
 from advisor.encoder.off_policy import PredictedAccuracy
@@ -46,7 +47,7 @@ from data.tasks.applications import Applications, Split, Standardiser, read_appl
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from models.device import threads_worth
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.expression import coupling_matrix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -138,7 +139,8 @@ class _Known:
 
     def encoder_data(self, config: TrainConfig) -> EncoderData:
         """What the encoder learns from; its soft targets leave room for what only people see, where asked to."""
-        data = encoder_data(self.applications.select("train"), self.risk_model, self.seen)
+        train = self.applications.select("train")
+        data = encoder_data(train, self.risk_model, self.seen, config.encoder.n_things)
         if config.side_information and self.has_side_information:
             return data.with_scores(scores_of_all_that_is_known(self.applications))
         return data
@@ -250,13 +252,19 @@ def _percept_path(
     return distilled_path(cache, lambda n: on_progress("distilling the face path", n, N_DISTILLED_FACES))
 
 
-def encoder_data(train: Applications, risk_model: RiskModel, seen: Standardiser) -> EncoderData:
+def encoder_data(
+    train: Applications, risk_model: RiskModel, seen: Standardiser, n_things: int
+) -> EncoderData:
     """What the encoder learns from, of training applications."""
+    beyond = beyond_risk(train, risk_model, n_things)
     return EncoderData(
         torch.from_numpy(encoder_features(risk_model, train.frame)),
         torch.from_numpy(seen.transform(train.frame)),
         torch.tensor(train.outcomes.to_numpy(), dtype=torch.float32),
         torch.tensor(risk_model.score(train.frame), dtype=torch.float32),
+        torch.tensor(risk_model.logits(train.frame), dtype=torch.float32),
+        torch.from_numpy(beyond.things),
+        torch.from_numpy(beyond.protected),
     )
 
 
@@ -268,18 +276,18 @@ def _train_encoder(
     run: RunDirectory,
     on_progress: Progress,
 ) -> dict[str, float]:
-    """Train encoder and decoder, save the encoder, and return the last step's metrics."""
+    """Train the encoder, save it, and return the last step's metrics."""
     data, generator = known.encoder_data(config), known.generator
+    bounds = usable_bounds(generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder = FeatureEncoder(
-            data.features.shape[1], usable_bounds(generator), config.encoder.hidden, coupling_matrix()
+            data.features.shape[1], bounds * config.encoder.reach, config.encoder.hidden, coupling_matrix()
         )
-        decoder = FeatureDecoder(len(generator.axes), data.features.shape[1])
     # The exact path draws faces, which threads share well.
     with threads_worth(config.encoder.batch_size) if config.encoder.path == "distilled" else nullcontext():
         metrics = train_encoder(
-            AdviceComposition(encoder, decoder, response, path),
+            AdviceComposition(encoder, response, path, data.seen_features, bounds),
             data,
             generator.n_identities,
             config.encoder,

@@ -1,15 +1,43 @@
-"""Losses of the encoder; each returns `(loss, metrics)`."""
+"""Losses of the encoder; each returns `(loss, metrics)`.
+
+People look with noise: what they read in an axis is its percept plus normal noise. How much one such look tells is a
+share of variance in closed form, since the noise adds to the variance of what is read and to nothing else (errors in
+variables; Fuller 1987, Measurement Error Models, section 1.1). No look is drawn, and no decoder is learned.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from advisor.encoder.composition import Composed
 from advisor.runs.config import EncoderConfig
 
 Loss = tuple[Tensor, dict[str, float]]
+
+STEEPNESS, GRADED_SHARE = 4.0, 0.15  # of `allowed_strength`
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a batch of B faces is about.
+
+    Attributes:
+        target: float [B]; 1 should be approved, 0 denied, or a probability in between.
+        log_odds: the machine's, float [B].
+        things: beyond the risk, float [B, J]; `axes` long [J] tell them, rising with them where `signs` [J] are 1 and
+            falling where they are -1.
+        protected: what must not be told beyond the risk, float [B, P].
+    """
+
+    target: Tensor
+    log_odds: Tensor
+    things: Tensor
+    axes: Tensor
+    signs: Tensor
+    protected: Tensor
 
 
 def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:
@@ -28,27 +56,84 @@ def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:
     return loss, {"expected_error": loss.item()}
 
 
-def reconstruction_loss(reconstruction: Tensor, features: Tensor) -> Loss:
-    """Mean squared error of the features recovered from the image, in standard deviations squared."""
-    loss = F.mse_loss(reconstruction, features)
-    return loss, {"reconstruction_loss": loss.item()}
-
-
 def expression_prior(expression: Tensor) -> Loss:
     """Mean square of the expression: how far faces are from neutral."""
     loss = expression.square().mean()
     return loss, {"expression_energy": loss.item()}
 
 
-def encoder_loss(composed: Composed, features: Tensor, target: Tensor, config: EncoderConfig) -> Loss:
+def things_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
+    """By how much one look at each thing's own axis falls short of telling it with an R² of `config.thing_r2`.
+
+    An axis that moves against its sign counts as telling nothing, so that the axis means the thing itself.
+    """
+    axes = percept[:, told.axes]
+    axes, things = axes - axes.mean(0), told.things - told.things.mean(0)
+    covariance = (axes * things).mean(0)
+    noisy = axes.square().mean(0) + config.looking_noise_sd**2
+    r2 = covariance.square() / (things.square().mean(0) * noisy).clamp(min=1e-8)
+    r2 = r2 * torch.sign(covariance.detach()) * told.signs
+    loss = (config.thing_r2 - r2).clamp(min=0).sum()
+    return loss, {"thing_r2": r2.mean().item() if r2.numel() else 0.0}
+
+
+def doubt_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
+    """By how much one look falls short of telling the log odds with an R² of `config.doubt_r2`, in either half."""
+    halves = [
+        _told_r2(percept[half], told.log_odds[half], config.looking_noise_sd**2)
+        for half in (told.log_odds > 0, told.log_odds <= 0)
+    ]
+    found = torch.stack([r2 for r2 in halves if r2 is not None] or [percept.new_tensor(config.doubt_r2)])
+    return (config.doubt_r2 - found).clamp(min=0).sum(), {"doubt_r2": found.min().item()}
+
+
+def protected_loss(expression: Tensor, told: Told, config: EncoderConfig) -> Loss:
+    """By how much expressions tell protected columns beyond the risk better than with an R² of `config.protected_r2`."""
+    found = [_told_r2(expression, column, 1e-4) for column in told.protected.T]
+    r2 = torch.stack([one for one in found if one is not None] or [expression.new_zeros(())])
+    return (r2 - config.protected_r2).clamp(min=0).sum(), {"protected_r2": r2.max().item()}
+
+
+def allowed_strength(log_odds: Tensor) -> Tensor:
+    """How strong advice may be, 0 to 1, of the machine's (calibrated) log odds: the same in every task.
+
+    A coin's toss is a neutral face, 55 % allow .57, 60 % .79, 80 % .94, and full strength is for what is certain.
+    """
+    certainty = (2 * torch.sigmoid(log_odds) - 1).abs()
+    return torch.tanh(STEEPNESS * log_odds.abs()) * (1 - GRADED_SHARE + GRADED_SHARE * certainty)
+
+
+def strength_loss(strength: Tensor, log_odds: Tensor) -> Loss:
+    """Mean square by which the strength of the advice [B] exceeds what the machine's certainty allows."""
+    excess = (strength.abs() - allowed_strength(log_odds)).clamp(min=0)
+    return excess.square().mean(), {"strength_excess": excess.mean().item()}
+
+
+def encoder_loss(composed: Composed, told: Told, config: EncoderConfig) -> Loss:
     """The weighted sum that the encoder is trained on."""
-    decision, metrics = decision_loss(composed.member_probabilities, target)
-    reconstruction, more = reconstruction_loss(composed.reconstruction, features)
-    prior, yet_more = expression_prior(composed.expression)
-    loss = (
-        config.decision_weight * decision
-        + config.reconstruction_weight * reconstruction
-        + config.prior_weight * prior
-    )
+    loss = composed.expression.new_zeros(())
+    metrics: dict[str, float] = {}
+    for weight, (part, of_part) in (
+        (config.decision_weight, decision_loss(composed.member_probabilities, told.target)),
+        (config.prior_weight, expression_prior(composed.expression)),
+        (config.thing_weight, things_loss(composed.percept, told, config)),
+        (config.doubt_weight, doubt_loss(composed.percept, told, config)),
+        (config.strength_weight, strength_loss(composed.strength, told.log_odds)),
+        (config.protected_weight, protected_loss(composed.expression, told, config)),
+    ):
+        loss = loss + weight * part
+        metrics |= of_part
     assert torch.isfinite(loss), f"loss is {loss.item()}"
-    return loss, {"loss": loss.item(), **metrics, **more, **yet_more}
+    return loss, {"loss": loss.item(), **metrics}
+
+
+def _told_r2(read: Tensor, target: Tensor, noise_variance: float) -> Tensor | None:
+    """Adjusted R² of a target [n] by linear regression on readings [n, K] with noise; None for too few or one value."""
+    n, k = read.shape
+    if n <= 2 * k or target.std() < 1e-6:
+        return None
+    read, target = read - read.mean(0), target - target.mean()
+    gram = read.T @ read / n + noise_variance * torch.eye(k, device=read.device)
+    covariance = read.T @ target / n
+    r2 = covariance @ torch.linalg.solve(gram, covariance) / target.square().mean()
+    return 1 - (1 - r2) * (n - 1) / (n - k - 1)

@@ -72,9 +72,6 @@ def suggested_settings(trial: optuna.Trial) -> list[str]:
         ),
         "encoder.soft_target_weight": trial.suggest_float("encoder.soft_target_weight", 0, 1),
         "encoder.prior_weight": trial.suggest_float("encoder.prior_weight", 1e-3, 0.05, log=True),
-        "encoder.reconstruction_weight": trial.suggest_float(
-            "encoder.reconstruction_weight", 1e-4, 0.03, log=True
-        ),
     }
     return [f"{name}={value!r}" for name, value in suggestions.items()]
 

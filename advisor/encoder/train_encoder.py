@@ -14,7 +14,7 @@ from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
 from advisor.encoder.composition import AdviceComposition
-from advisor.encoder.losses import encoder_loss
+from advisor.encoder.losses import Told, encoder_loss
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
@@ -34,13 +34,19 @@ class EncoderData:
         features: encoder inputs, float [N, F].
         seen_features: what ĥ knows of the application, float [N, G].
         outcomes: 1 = repaid, float [N].
-        risk_scores: the machine's repayment probability at even odds, float [N].
+        risk_scores: repayment probability at even odds, float [N]: the machine's, or of all that is known.
+        log_odds: the machine's own, float [N].
+        things: beyond the risk that faces are to tell, most important first, float [N, J].
+        protected: what faces must not tell beyond the risk, float [N, P].
     """
 
     features: Tensor
     seen_features: Tensor
     outcomes: Tensor
     risk_scores: Tensor
+    log_odds: Tensor
+    things: Tensor
+    protected: Tensor
 
     def to(self, device: torch.device) -> EncoderData:
         """The same on another device."""
@@ -105,7 +111,7 @@ def train_encoder(
     run: RunDirectory,
     on_progress: Callable[[int], object] = lambda n: None,
 ) -> Mapping[str, float]:
-    """Train encoder and decoder in place; goes on from the run's last checkpoint after an interrupt.
+    """Train the encoder in place; goes on from the run's last checkpoint after an interrupt.
 
     Every step draws from its own random stream (seed, step), so that an interrupted run ends with the same
     weights. Under torchrun each process takes its share of every batch. The composition is back on the processor
@@ -123,6 +129,8 @@ def train_encoder(
     model = accelerator.prepare_model(composition)
     rank, world = accelerator.process_index, accelerator.num_processes
     target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
+    axes = composition.swing.cheapest_axes(data.things.shape[1], torch.stack([composition.encoder.low, composition.encoder.high], 1).cpu()).to(data.things.device)
+    signs = composition.swing.direction.to(axes.device)[axes]
     metrics: dict[str, float] = {}
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
@@ -131,7 +139,15 @@ def train_encoder(
 
         # gradients
         composed = model(data.features[index], data.seen_features[index], identities)
-        loss, metrics = encoder_loss(composed, data.features[index], target[index], config)
+        told = Told(
+            target[index],
+            data.log_odds[index],
+            data.things[index][:, : len(axes)],
+            axes,
+            signs,
+            data.protected[index],
+        )
+        loss, metrics = encoder_loss(composed, told, config)
         optimizer.zero_grad()
         accelerator.backward(loss)
 

@@ -21,6 +21,7 @@ LOOKING_NOISE_SD = (
 )
 READABLE_R2 = 0.3
 OUTER_SHARE = 0.9  # of the way from rest to an axis's end; what lies further is the outer tenth
+ROUNDING = 1e-6
 LEAST_BEYOND = 0.05  # share of a thing's variance that must be left for it to be a thing of its own
 LEAST_FACES = 30
 N_FOLDS, RIDGE = 10, 1.0
@@ -184,7 +185,7 @@ def outer_tenth(expressions: pd.DataFrame, axis_bounds: np.ndarray) -> dict[str,
     for k, axis in enumerate(expressions):
         low, high = axis_bounds[k]
         value = expressions[axis].to_numpy()
-        outer = (value > OUTER_SHARE * high) | ((low < 0) & (value < OUTER_SHARE * low))
+        outer = (value > OUTER_SHARE * high + ROUNDING) | ((low < 0) & (value < OUTER_SHARE * low - ROUNDING))
         share[str(axis)] = float(outer.mean())
     return share
 

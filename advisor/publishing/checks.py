@@ -10,8 +10,10 @@ from torch import Tensor
 from advisor.bundles.bundle import Check
 from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
-from advisor.encoder.trained_run import TrainedRun
+from advisor.encoder.trained_run import TrainedRun, readability_of_faces
 from advisor.measurement.estimate import t_quantile
+from advisor.measurement.readability import Readability
+from advisor.publishing.readability_checks import readability_checks
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig
 from data.errors import BundleError
@@ -133,8 +135,8 @@ def advisor_checks(
     applications: Applications,
     generator: FaceGenerator,
     config: PublishConfig,
-) -> list[Check]:
-    """Checks that need ĥ, by the exact path through pixels, on validation applications."""
+) -> tuple[list[Check], Readability]:
+    """Checks that need ĥ, by the exact path through pixels, on validation applications; and what can be read there."""
     response, perception = trained.response, FacePerception.load()
     validation = applications.select("validation")
     rng = np.random.default_rng([config.seed, 2])
@@ -150,7 +152,10 @@ def advisor_checks(
         everybody = torch.arange(generator.n_identities)
         neutral = path(everybody, torch.zeros(len(everybody), expressions.shape[1]))[identities]
         approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
-    return [
+    readable = readability_of_faces(
+        applications.task, frame, trained.risk_model, expressions, percepts, rng
+    )
+    checks = [
         Check(
             name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",
             value=float(roc_auc_score(outcomes, approval)),
@@ -170,7 +175,9 @@ def advisor_checks(
             at_least=False,
         ),
         *response_checks(trained.figure("response"), config),
+        *readability_checks(readable, trained.risk_model.calibration, config),
     ]
+    return checks, readable
 
 
 def response_checks(figures: dict[str, float], config: PublishConfig) -> list[Check]:

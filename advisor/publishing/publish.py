@@ -52,6 +52,7 @@ from models.response import ResponseModel
 
 Deals = Callable[[Bundle, pd.Series], Iterable[int]]
 """(a bundle before its faces are drawn, outcomes by application id) → rows of its menu that somebody is dealt."""
+MORE_DECISIONS = "collect more decisions and train again"
 
 
 def publish_explore(
@@ -109,7 +110,7 @@ def publish_run(
     applications = read_applications(trained.task())
     weights = _unchanged_weights(trained)
     generator = FaceGenerator.load()
-    checks = advisor_checks(trained, applications, generator, config)
+    checks, readable = advisor_checks(trained, applications, generator, config)
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
     pools, identities = draw_pools(applications, generator.n_identities, config, rng)
@@ -166,10 +167,11 @@ def require_allowed(study: Study, run_path: Path | None) -> None:
 
 
 def _require(checks: Iterable[Check]) -> None:
-    failed = [check.sentence() for check in checks if not check.passed]
+    failed = [check for check in checks if not check.passed]
     if failed:
+        remedies = dict.fromkeys(check.mended_by or MORE_DECISIONS for check in failed)
         raise PublicationRefusedError(
-            f"Not published, since {'; '.join(failed)}; collect more decisions and train again."
+            f"Not published, since {'; '.join(check.sentence() for check in failed)}. To mend it: {'; '.join(remedies)}."
         )
 
 

@@ -1,13 +1,18 @@
-"""What the faces of a bundle say: which axis of the expression carries which feature, in words and as a picture.
+"""What the faces of a bundle say, in words and as a picture: which axis tells which feature beyond the machine's score.
 
-The strength is Spearman's rank correlation over the applications of the bundle's pools; it says what goes together,
+That is measured as `advisor train` does, by one look with noise at one axis. Beside it a table shows which axis goes
+with which feature, the score's part included. Its strength is Spearman's rank correlation over the applications of the bundle's pools; it says what goes together,
 not what the encoder computes. An exploratory bundle's expressions are drawn at random and say nothing.
 """
 
+from dataclasses import dataclass
+
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
+from advisor.measurement.readability import LOOKING_NOISE_SD, ReadThing, doubt_r2, things_beyond_risk
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
@@ -19,6 +24,25 @@ WORTH_SAYING = 0.2
 MIN_SPREAD = 1e-3
 SCORE_LABEL = "The machine's score"
 N_PICTURED = 14
+AXES_IN_WORDS = {
+    "smile": "A broader smile",
+    "inner_brow_raise": "Raised inner brows",
+    "outer_brow_raise": "Raised outer brows",
+    "brow_lower": "Lowered brows",
+    "lid_raise": "Wide open eyes",
+    "lid_tighten": "Tightened lids",
+    "lip_corner_depress": "Lip corners pulled down",
+    "jaw_drop": "An open mouth",
+    "head_tilt": "A head tilted further",
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one look at a bundle's faces tells: things beyond the risk, and the machine's log odds (R² by half)."""
+
+    things: tuple[ReadThing, ...]
+    doubt_r2: dict[str, float | None]
 
 
 def expressions_of(bundle: Bundle, condition: str = "face") -> pd.DataFrame:
@@ -51,25 +75,70 @@ def meaning_table(expressions: pd.DataFrame, features: pd.DataFrame) -> pd.DataF
     return long.assign(spread=long["axis"].map(expressions.std()))
 
 
-def meaning_sentences(table: pd.DataFrame) -> list[str]:
-    """One sentence an axis that moves: what it rises and falls with, the strongest three."""
-    sentences = []
-    for axis, rows in table.groupby("axis", sort=False):
-        known = rows.dropna(subset=["correlation"])
-        if known.empty:
-            continue
-        strong = known[known["correlation"].abs() >= WORTH_SAYING]
-        strong = strong.reindex(strong["correlation"].abs().sort_values(ascending=False).index).head(3)
-        parts = [
-            f"{'rises' if rho > 0 else 'falls'} with {feature} ({two_decimals(rho)})"
-            for feature, rho in zip(strong["feature"], strong["correlation"], strict=True)
+def read_beyond_risk(bundle: Bundle, expressions: pd.DataFrame, features: pd.DataFrame, shown: set[str]) -> Read:
+    """What one look at one axis tells of each feature beyond the machine's score, best first; see `readability`.
+
+    `features` are ranks, by label, and `shown` the labels that people see among the facts; all by application id.
+    """
+    rng = np.random.default_rng(0)
+    look = expressions + rng.normal(0, LOOKING_NOISE_SD, expressions.shape)
+    score = bundle.applications["score"].reindex(expressions.index).clip(1e-3, 1 - 1e-3).to_numpy(float)
+    log_odds = np.log(score / (1 - score))
+    return Read(things_beyond_risk(look, log_odds, features, shown)[0], doubt_r2(look.to_numpy(), log_odds, rng))
+
+
+def reading_sentences(read: Read) -> list[str]:
+    """What faces say, in words: why, and how sure."""
+    sentences = [f"{_in_words(thing)}, R² {two_decimals(thing.r2)}." for thing in read.things]
+    if not sentences:
+        sentences = [
+            "No axis tells anything beyond the machine's score: these faces say how safe an application looks, not why."
         ]
-        name = str(axis).replace("_", " ")
-        sentences.append(f"{name.capitalize()}: {', '.join(parts) or 'moves, but with no single feature'}.")
-    still = table.loc[table["correlation"].isna(), "axis"].drop_duplicates().str.replace("_", " ")
-    if len(still):
-        sentences.append(f"The same on every face: {', '.join(still)}.")
+    halves = [
+        f"{two_decimals(r2)} among {half} ones" for half, r2 in read.doubt_r2.items() if half != "all" and r2 is not None
+    ]
+    if halves:
+        sentences.append(f"How sure the machine is can be seen with R² {' and '.join(halves)}.")
     return sentences
+
+
+def _in_words(thing: ReadThing) -> str:
+    """Such as "Raised inner brows: Debt higher than usual (not among the facts shown)"."""
+    label, _, category = thing.column.partition(": ")
+    way = (
+        f"{label} more often {category} than usual"
+        if category and thing.rises
+        else f"{label} less often {category} than usual"
+        if category
+        else f"{label} {'higher' if thing.rises else 'lower'} than usual"
+    )
+    unseen = "" if thing.is_shown else " (not among the facts shown)"
+    return f"{AXES_IN_WORDS.get(thing.axis, thing.axis.replace('_', ' '))}: {way}{unseen}"
+
+
+def still_sentences(table: pd.DataFrame) -> list[str]:
+    """Which axes are the same on every face."""
+    still = table.loc[table["correlation"].isna(), "axis"].drop_duplicates().str.replace("_", " ")
+    return [f"The same on every face: {', '.join(still)}."] if len(still) else []
+
+
+def reading_chart(read: Read, *, simulated: bool) -> alt.LayerChart:
+    """A bar for each thing beyond the risk: how well one look at its axis tells it."""
+    rows = pd.DataFrame(
+        {
+            "said": [_in_words(thing) for thing in read.things],
+            "r2": [thing.r2 for thing in read.things],
+            "text": [two_decimals(thing.r2) for thing in read.things],
+        }
+    )
+    y = alt.Y("said:N", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=480))
+    x = alt.X("r2:Q", title="R² of one look", scale=alt.Scale(domain=[0, 1]))
+    base = alt.Chart(rows)
+    layers = [
+        base.mark_bar(color=palette.BLUE).encode(x=x, y=y),
+        base.mark_text(align="left", dx=4, fontSize=11, color=palette.INK).encode(x=x, y=y, text="text:N"),
+    ]
+    return finished(layers, 260, 26 * len(rows), simulated)
 
 
 def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
@@ -117,6 +186,9 @@ def meaning_findings(results: StudyResults) -> Finding:
     features = features_of(results.applications).reindex(expressions.index)
     if features.isna().all(axis=None):
         return not_computed(name, title, "the task's table holds none of the bundle's applications")
+    shown_labels = {results.applications.task.label(c) for c in results.applications.task.shown_columns}
+    shown = {name for name in features if str(name).partition(": ")[0] in shown_labels}
+    read = read_beyond_risk(bundle, expressions, features, shown)
     features.insert(0, SCORE_LABEL, bundle.applications["score"].reindex(expressions.index))
     table = meaning_table(expressions, features)
     columns = (
@@ -133,7 +205,15 @@ def meaning_findings(results: StudyResults) -> Finding:
         lambda: meaning_chart(table, simulated=simulated or results.simulated),
         "Axes of the expression by features, coloured by correlation; the table holds the numbers",
     )
+    said = FindingChart(
+        "face_reading",
+        f"What one look at one axis tells beyond the machine's score (looking noise {LOOKING_NOISE_SD:g}); each is"
+        " counted after those above it are taken out.",
+        lambda: reading_chart(read, simulated=simulated or results.simulated),
+        "A bar for each thing that faces say; the sentences above hold the numbers",
+    )
     charts = (chart,) if table["correlation"].notna().any() else ()
+    charts = (said, *charts) if read.things else charts
     caption = f"What goes together at {WORTH_SAYING:.1f} and above, newest faces."
-    shown = FindingTable(name, caption, carried, columns)
-    return Finding(name, title, tuple(meaning_sentences(table)), (shown,), charts)
+    listed = FindingTable(name, caption, carried, columns)
+    return Finding(name, title, (*reading_sentences(read), *still_sentences(table)), (listed,), charts)

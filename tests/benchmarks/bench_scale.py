@@ -23,7 +23,7 @@ from advisor.encoder.distillation import distilled_path
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from advisor.encoder.train_encoder import EncoderData, train_encoder, training_processes
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.face_generator import FaceGenerator
 from models.response import ResponseModel
 
@@ -32,12 +32,18 @@ rng = np.random.default_rng(0)
 n = 4000
 features = torch.tensor(rng.normal(size=(n, 30)), dtype=torch.float32)
 outcomes = torch.tensor(rng.integers(2, size=n), dtype=torch.float32)
-data = EncoderData(features, features, outcomes, outcomes)
+log_odds = features.sum(1)
+things = features[:, :5]
+data = EncoderData(features, features, outcomes, outcomes, log_odds, things, features[:, :0])
 generator = FaceGenerator.load()
 path, _ = distilled_path(Path(sys.argv[1]) / "distilled.safetensors", lambda k: None)
 torch.manual_seed(0)
 composition = AdviceComposition(
-    FeatureEncoder(30, usable_bounds(generator)), FeatureDecoder(9, 30), ResponseModel(9, 30), path
+    FeatureEncoder(30, usable_bounds(generator)),
+    ResponseModel(9, 30),
+    path,
+    features,
+    usable_bounds(generator),
 )
 config = EncoderConfig(n_steps=60, batch_size=4096)
 start = time.perf_counter()

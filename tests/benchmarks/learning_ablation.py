@@ -26,8 +26,11 @@ DEFAULT = EncoderConfig()
 CONFIGURED = "as configured"
 CHANGES: dict[str, dict[str, float]] = {
     CONFIGURED: {},
-    "no reconstruction": {"reconstruction_weight": 0.0},
-    "reconstruction × 10": {"reconstruction_weight": DEFAULT.reconstruction_weight * 10},
+    "no things beyond the risk": {"thing_weight": 0.0},
+    "no doubt": {"doubt_weight": 0.0},
+    "strength not bound": {"strength_weight": 0.0},
+    "full reach": {"reach": 1.0},
+    "none of these": {"thing_weight": 0.0, "doubt_weight": 0.0, "strength_weight": 0.0, "reach": 1.0},
     "no prior on expression": {"prior_weight": 0.0},
     "prior on expression × 10": {"prior_weight": DEFAULT.prior_weight * 10},
     "targets: a fifth outcomes, the rest risk": {"soft_target_weight": 0.8},
@@ -80,8 +83,8 @@ def ablated(cell: Cell) -> list[str]:
         f"## {cell.table} ({unaided * 100:.1f} % without advice)",
         "",
         "| variant | accuracy, % | against as configured, points | expected error in training |"
-        " features recovered from the face, MSE | spread |",
-        "|---|---|---|---|---|---|",
+        " R² of the worse half's log odds in training | R² of things in training | spread |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in CHANGES:
         accuracy = balanced(chances[name], cell.outcomes)
@@ -90,7 +93,7 @@ def ablated(cell: Cell) -> list[str]:
         compared = "-" if name == CONFIGURED else f"{more:+.1f} ({low:+.1f}, {high:+.1f})"
         lines.append(
             f"| {name} | {accuracy * 100:.1f} | {compared} | {metrics[name]['expected_error']:.3f} |"
-            f" {metrics[name]['reconstruction_loss']:.2f} | {spreads[name]:.2f} |"
+            f" {metrics[name]['doubt_r2']:.2f} | {metrics[name]['thing_r2']:.2f} | {spreads[name]:.2f} |"
         )
     return lines
 

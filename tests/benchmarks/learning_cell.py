@@ -53,7 +53,7 @@ def learn(cell: Cell, decisions: pd.DataFrame, name: str) -> tuple[RunDirectory,
 
 def refusal(cell: Cell, run: RunDirectory) -> str:
     """Why the advisor would not be published, or ""."""
-    checks = advisor_checks(
+    checks, _ = advisor_checks(
         TrainedRun.load(run.path),
         cell.applications,
         cell.generator,

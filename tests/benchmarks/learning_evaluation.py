@@ -17,7 +17,7 @@ from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import HELD_OUT_FILE
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.expression import coupling_matrix
 from models.perception import FacePerception
 from tests.benchmarks.learning_people import SimulatedPopulation, expected_correct
@@ -35,7 +35,7 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
     """
     population_seen = SimulatedPopulation(cell.people(N_ORACLE_PEOPLE, 800))
     train, validation = cell.applications.select("train"), cell.applications.select("validation")
-    data = encoder_data(train, cell.risk_model, cell.seen)
+    data = encoder_data(train, cell.risk_model, cell.seen, cell.config.encoder.n_things)
     held = even_sample(validation.outcomes.to_numpy(), N_EVALUATED, np.random.default_rng(6))
     frame, outcomes = validation.frame.iloc[held], validation.outcomes.to_numpy()[held]
     identities = torch.tensor(np.arange(len(held)) % cell.generator.n_identities)
@@ -44,9 +44,16 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
         config = cell.config.encoder.model_copy(update={"n_steps": ORACLE_STEPS})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cell.seed * 100 + k)
-            encoder = FeatureEncoder(data.features.shape[1], cell.bounds, config.hidden, coupling_matrix())
-            decoder = FeatureDecoder(len(cell.generator.axes), data.features.shape[1])
-        composition = AdviceComposition(encoder, decoder, population_seen, cell.observer_path)
+            encoder = FeatureEncoder(
+                data.features.shape[1], cell.bounds * config.reach, config.hidden, coupling_matrix()
+            )
+        composition = AdviceComposition(
+            encoder,
+            population_seen,
+            cell.observer_path,
+            data.seen_features,
+            cell.bounds,
+        )
         run = RunDirectory.start(cell.folder / f"oracle_{k}", {"oracle": k})
         train_encoder(composition, data, cell.generator.n_identities, config, cell.seed, run)
         with torch.no_grad():

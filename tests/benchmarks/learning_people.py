@@ -77,11 +77,15 @@ class SimulatedPopulation(nn.Module):
     lapse: Tensor
     noise_sd: Tensor
 
+    def parts(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What the people make of the applications and what the faces add, log odds float [P, B] each."""
+        n_axes = self.face.shape[1]
+        return self.own @ inputs[:, n_axes:].T + self.bias[:, None], self.face @ inputs[:, :n_axes].T
+
     def member_probabilities(self, inputs: Tensor) -> Tensor:
         """P(approve) averaged over the people, float [1, B], of inputs [B, K + F]: readings, then features."""
-        n_axes = self.face.shape[1]
-        readings, features = inputs[:, :n_axes], inputs[:, n_axes:]
-        log_odds = self.own @ features.T + self.face @ readings.T + self.bias[:, None]
+        own, added = self.parts(inputs)
+        log_odds = own + added
         variance = (self.noise_sd**2 * self.face.square().sum(1))[:, None]
         p = torch.sigmoid(log_odds / torch.sqrt(1 + torch.pi / 8 * variance))
         return (self.lapse[:, None] / 2 + (1 - self.lapse[:, None]) * p).mean(0, keepdim=True)

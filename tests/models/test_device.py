@@ -26,7 +26,7 @@ from models.device import (
     threads_worth,
 )
 from models.distilled_percept import DistilledPercept
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_BOUNDS, coupling_matrix
 from models.face_generator import BlendNetwork, FaceGenerator
 from models.observer import SimulatedObserver
@@ -116,17 +116,26 @@ def test_an_encoder_learns_on_the_gpu_with_data_from_the_processor(
         DistilledPercept(N_PEOPLE, 9),
     )
     encoder = FeatureEncoder(N_FEATURES, torch.tensor(EXPRESSION_BOUNDS), 8, coupling_matrix())
-    decoder, response = FeatureDecoder(9, N_FEATURES), ResponseModel(9, 2, 2)
+    composition = AdviceComposition(
+        encoder,
+        ResponseModel(9, 2, 2),
+        lambda identities, expressions: along(identities, expressions),
+        torch.zeros(B, 2),
+        torch.tensor(EXPRESSION_BOUNDS),
+    )
     with FakeTensorMode() as mode:
         exact = pixel_path(on_gpu(generator, mode), on_gpu(perception, mode))
-        along = exact if path == "pixels" else distilled
-        composition = on_gpu(AdviceComposition(encoder, decoder, response, along), mode)
+        along = exact if path == "pixels" else on_gpu(distilled, mode)
+        composition = on_gpu(composition, mode)
         part = torch.zeros(B)
-        data = EncoderData(torch.zeros(B, N_FEATURES), torch.zeros(B, 2), part, part).to(CUDA)
+        things = torch.zeros(B, 0)
+        data = EncoderData(
+            torch.zeros(B, N_FEATURES), torch.zeros(B, 2), part, part, part, things, things
+        ).to(CUDA)
         composed = composition(
             data.features, data.seen_features, torch.zeros(B, dtype=torch.long, device=CUDA)
         )
-        missed = composed.reconstruction - data.features, composed.member_probabilities - data.risk_scores
+        missed = composed.strength - data.log_odds, composed.member_probabilities - data.risk_scores
         assert devices(composed.expression, composed.percept, *missed) == {"cuda"}
 
 

@@ -18,7 +18,7 @@ from advisor.encoder.train_encoder import EncoderData, train_encoder
 from advisor.runs.config import EncoderConfig, TrainConfig, parse_config
 from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
-from models.encoder import FeatureDecoder, FeatureEncoder
+from models.encoder import FeatureEncoder
 from models.response import ResponseModel
 from tests.support.decided_round import DecidedRound
 
@@ -41,7 +41,8 @@ def data() -> EncoderData:
     features = torch.tensor(rng.normal(size=(600, N_FEATURES)), dtype=torch.float32)
     risk = torch.sigmoid(2 * features[:, 0])
     outcomes = (torch.tensor(rng.random(600)) < risk).float()
-    return EncoderData(features, features, outcomes, risk)
+    nothing = torch.zeros(600, 0)
+    return EncoderData(features, features, outcomes, risk, torch.logit(risk), nothing, nothing)
 
 
 def composition(response: ResponseModel) -> AdviceComposition:
@@ -51,8 +52,8 @@ def composition(response: ResponseModel) -> AdviceComposition:
         return expressions
 
     torch.manual_seed(0)
-    encoder, decoder = FeatureEncoder(N_FEATURES, BOUNDS, hidden=8), FeatureDecoder(2, N_FEATURES)
-    return AdviceComposition(encoder, decoder, response, seen_as_meant)
+    encoder = FeatureEncoder(N_FEATURES, BOUNDS, hidden=8)
+    return AdviceComposition(encoder, response, seen_as_meant, torch.zeros(1, N_FEATURES), BOUNDS)
 
 
 CONFIG = EncoderConfig(n_steps=150, batch_size=64, learning_rate=0.02, checkpoint_steps=50)

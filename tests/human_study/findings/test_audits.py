@@ -14,9 +14,10 @@ from fairlearn.metrics import (
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 
+from advisor.measurement.readability import ReadThing
 from advisor.measurement.crossed_means import TOO_FEW_PEOPLE
 from human_study.findings.face_leaks import areas_under_curve, probe
-from human_study.findings.face_meaning import meaning_sentences, meaning_table
+from human_study.findings.face_meaning import Read, meaning_table, reading_sentences, still_sentences
 from human_study.findings.group_audits import (
     disparity_table,
     group_estimates,
@@ -132,10 +133,20 @@ def test_axes_say_which_features_they_carry() -> None:
     pairs = table.set_index(["axis", "feature"])["correlation"]
     assert pairs["smile", "Annual income"] == pytest.approx(1)
     assert pairs["jaw_drop", "Debt ratio"] == pytest.approx(stats.spearmanr(-debt + 0.5 * income, debt)[0])
-    sentences = meaning_sentences(table)
-    assert sentences[0].startswith("Smile: rises with Annual income (1.00)")
-    assert sentences[1].startswith("Jaw drop: falls with Debt ratio")
-    assert sentences[-1] == "The same on every face: head tilt."
+    assert still_sentences(table) == ["The same on every face: head tilt."]
+
+
+def test_what_a_look_at_one_axis_tells_beyond_the_score_is_said_in_words() -> None:
+    things = (
+        ReadThing("Debt", "inner_brow_raise", 0.583, True, False),
+        ReadThing("Term: 60 months", "jaw_drop", 0.41, False, True),
+    )
+    assert reading_sentences(Read(things, {"all": 0.8, "safe": 0.62, "risky": None})) == [
+        "Raised inner brows: Debt higher than usual (not among the facts shown), R² 0.58.",
+        "An open mouth: Term less often 60 months than usual, R² 0.41.",
+        "How sure the machine is can be seen with R² 0.62 among safe ones.",
+    ]
+    assert "not why" in reading_sentences(Read((), {"all": None, "safe": None, "risky": None}))[0]
 
 
 def likeness_of(seed: int, from_face: float, from_feature: float):

@@ -1,0 +1,68 @@
+"""What the encoder is asked for beside good decisions: doubt, things, bound strength, and silence on proxies."""
+
+import pytest
+import torch
+
+from advisor.encoder.losses import Told, allowed_strength, doubt_loss, protected_loss, strength_loss, things_loss
+from advisor.runs.config import EncoderConfig
+
+N, NOISE_SD = 4000, 0.2
+CONFIG = EncoderConfig(looking_noise_sd=NOISE_SD, thing_r2=1, doubt_r2=1, protected_r2=0)
+
+
+def told(log_odds: torch.Tensor, things: torch.Tensor, sign: float = 1.0) -> Told:
+    """Faces about one thing each, told by the second axis; the thing is protected as well."""
+    return Told(torch.sigmoid(log_odds), log_odds, things, torch.tensor([1]), torch.tensor([sign]), things)
+
+
+def drawn() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(N, generator=generator), torch.randn(N, 1, generator=generator)
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
+def test_a_thing_is_told_as_well_as_a_look_with_noise_at_its_axis_finds(spread: float) -> None:
+    log_odds, things = drawn()
+    percept = torch.cat([log_odds[:, None], 0.5 + spread * things], 1)
+    _, metrics = things_loss(percept, told(log_odds, things), CONFIG)
+    look = percept[:, 1] + NOISE_SD * torch.randn(N, generator=torch.Generator().manual_seed(1))
+    measured = float(torch.corrcoef(torch.stack([look, things[:, 0]]))[0, 1] ** 2)
+    assert metrics["thing_r2"] == pytest.approx(measured, abs=0.03)
+
+
+def test_an_axis_that_falls_with_its_thing_does_not_tell_it_where_it_should_rise() -> None:
+    log_odds, things = drawn()
+    percept = torch.cat([log_odds[:, None], -0.3 * things], 1)
+    rising, _ = things_loss(percept, told(log_odds, things), CONFIG)
+    falling, _ = things_loss(percept, told(log_odds, things, sign=-1.0), CONFIG)
+    assert falling < 1 < rising
+
+
+def test_two_masks_show_no_doubt_and_a_graded_axis_does() -> None:
+    log_odds, things = drawn()
+    about = told(log_odds, things)
+    masks, of_masks = doubt_loss(torch.sign(log_odds)[:, None].repeat(1, 2), about, CONFIG)
+    graded, of_graded = doubt_loss(torch.tanh(log_odds)[:, None].repeat(1, 2), about, CONFIG)
+    assert of_masks["doubt_r2"] < 0.02
+    assert of_graded["doubt_r2"] > 0.6
+    assert graded < masks
+
+
+def test_a_proxy_is_punished_and_silence_is_not() -> None:
+    log_odds, things = drawn()
+    proxy, _ = protected_loss(torch.cat([log_odds[:, None], 0.3 * things], 1), told(log_odds, things), CONFIG)
+    silent, _ = protected_loss(log_odds[:, None].repeat(1, 2), told(log_odds, things), CONFIG)
+    assert proxy > 0.9
+    assert silent < 0.01
+
+
+def test_strength_may_rise_with_certainty_only_and_is_free_below() -> None:
+    log_odds = torch.tensor([-6.0, -1.0, 0.0, 0.2, 1.0, 6.0])
+    allowed = allowed_strength(log_odds)
+    assert (allowed[2:].diff() > 0).all()
+    assert torch.allclose(allowed[:2], allowed[[5, 4]])
+    assert allowed[2] == 0
+    assert allowed[-1] > 0.99
+    assert strength_loss(allowed, log_odds)[0] == 0
+    assert strength_loss(allowed / 2, log_odds)[0] == 0
+    assert strength_loss(torch.ones(6), log_odds)[0] > 0.1
