@@ -12,7 +12,6 @@ from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.trained_run import TrainedRun, readability_of_faces
 from advisor.measurement.estimate import t_quantile
-from advisor.measurement.readability import Readability
 from advisor.publishing.readability_checks import readability_checks
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig
@@ -135,8 +134,8 @@ def advisor_checks(
     applications: Applications,
     generator: FaceGenerator,
     config: PublishConfig,
-) -> tuple[list[Check], Readability]:
-    """Checks that need ĥ, by the exact path through pixels, on validation applications; and what can be read there."""
+) -> list[Check]:
+    """Checks that need ĥ, by the exact path through pixels, on validation applications."""
     response, perception = trained.response, FacePerception.load()
     validation = applications.select("validation")
     rng = np.random.default_rng([config.seed, 2])
@@ -155,7 +154,7 @@ def advisor_checks(
     readable = readability_of_faces(
         applications.task, frame, trained.risk_model, expressions, percepts, rng
     )
-    checks = [
+    return [
         Check(
             name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",
             value=float(roc_auc_score(outcomes, approval)),
@@ -177,7 +176,6 @@ def advisor_checks(
         *response_checks(trained.figure("response"), config),
         *readability_checks(readable, trained.risk_model.calibration, config),
     ]
-    return checks, readable
 
 
 def response_checks(figures: dict[str, float], config: PublishConfig) -> list[Check]:

@@ -52,6 +52,7 @@ from models.response import ResponseModel
 
 Deals = Callable[[Bundle, pd.Series], Iterable[int]]
 """(a bundle before its faces are drawn, outcomes by application id) → rows of its menu that somebody is dealt."""
+
 MORE_DECISIONS = "collect more decisions and train again"
 
 
@@ -110,7 +111,7 @@ def publish_run(
     applications = read_applications(trained.task())
     weights = _unchanged_weights(trained)
     generator = FaceGenerator.load()
-    checks, readable = advisor_checks(trained, applications, generator, config)
+    checks = advisor_checks(trained, applications, generator, config)
     _require(checks)
     rng = np.random.default_rng([config.seed, 0])
     pools, identities = draw_pools(applications, generator.n_identities, config, rng)

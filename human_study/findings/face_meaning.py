@@ -187,7 +187,7 @@ def meaning_findings(results: StudyResults) -> Finding:
     if features.isna().all(axis=None):
         return not_computed(name, title, "the task's table holds none of the bundle's applications")
     shown_labels = {results.applications.task.label(c) for c in results.applications.task.shown_columns}
-    shown = {name for name in features if str(name).partition(": ")[0] in shown_labels}
+    shown = {str(name) for name in features if str(name).partition(": ")[0] in shown_labels}
     read = read_beyond_risk(bundle, expressions, features, shown)
     features.insert(0, SCORE_LABEL, bundle.applications["score"].reindex(expressions.index))
     table = meaning_table(expressions, features)

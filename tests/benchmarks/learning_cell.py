@@ -53,7 +53,7 @@ def learn(cell: Cell, decisions: pd.DataFrame, name: str) -> tuple[RunDirectory,
 
 def refusal(cell: Cell, run: RunDirectory) -> str:
     """Why the advisor would not be published, or ""."""
-    checks, _ = advisor_checks(
+    checks = advisor_checks(
         TrainedRun.load(run.path),
         cell.applications,
         cell.generator,
