@@ -21,7 +21,9 @@ from data.tasks.decision_task import DecisionTask
 
 UNSEEN_COUNTS = 4.0  # times the variance, for a column that people do not see among the facts
 MOST_PROXY_R2 = 0.05  # of a protected column beyond the risk with a thing that a face may tell
-LEAST_LEAK_R2 = 0.1  # of a protected column beyond the risk with all of the machine's features; less cannot leak much
+LEAST_LEAK_R2 = (
+    0.1  # of a protected column beyond the risk with all of the machine's features; less cannot leak much
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,7 @@ def _rest(values: np.ndarray, known: np.ndarray, weights: np.ndarray) -> np.ndar
     """Values [N] less their weighted linear relation to what is known, [N, …]."""
     design = np.column_stack([np.ones(len(values)), known])
     root = np.sqrt(weights)
-    rest: np.ndarray = (
-        values - design @ np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
-    )
+    rest: np.ndarray = values - design @ np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
     return rest
 
 

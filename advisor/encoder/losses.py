@@ -88,7 +88,7 @@ def doubt_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
 
 
 def protected_loss(expression: Tensor, told: Told, config: EncoderConfig) -> Loss:
-    """By how much expressions tell protected columns beyond the risk better than with an R² of `config.protected_r2`."""
+    """By how much expressions tell protected columns beyond the risk above an R² of `config.protected_r2`."""
     found = [_told_r2(expression, column, 1e-4) for column in told.protected.T]
     r2 = torch.stack([one for one in found if one is not None] or [expression.new_zeros(())])
     return (r2 - config.protected_r2).clamp(min=0).sum(), {"protected_r2": r2.max().item()}

@@ -129,7 +129,9 @@ def train_encoder(
     model = accelerator.prepare_model(composition)
     rank, world = accelerator.process_index, accelerator.num_processes
     target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
-    axes = composition.swing.cheapest_axes(data.things.shape[1], torch.stack([composition.encoder.low, composition.encoder.high], 1).cpu()).to(data.things.device)
+    axes = composition.swing.cheapest_axes(
+        data.things.shape[1], torch.stack([composition.encoder.low, composition.encoder.high], 1).cpu()
+    ).to(data.things.device)
     signs = composition.swing.direction.to(axes.device)[axes]
     metrics: dict[str, float] = {}
     while step < config.n_steps:

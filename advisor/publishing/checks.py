@@ -151,9 +151,7 @@ def advisor_checks(
         everybody = torch.arange(generator.n_identities)
         neutral = path(everybody, torch.zeros(len(everybody), expressions.shape[1]))[identities]
         approval_of_neutral = response(torch.cat([neutral, features], 1)).double().numpy()
-    readable = readability_of_faces(
-        applications.task, frame, trained.risk_model, expressions, percepts, rng
-    )
+    readable = readability_of_faces(applications.task, frame, trained.risk_model, expressions, percepts, rng)
     return [
         Check(
             name="chance that ĥ approves a repaid application rather than a defaulted one (AUC, validation split)",

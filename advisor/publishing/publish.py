@@ -171,9 +171,8 @@ def _require(checks: Iterable[Check]) -> None:
     failed = [check for check in checks if not check.passed]
     if failed:
         remedies = dict.fromkeys(check.mended_by or MORE_DECISIONS for check in failed)
-        raise PublicationRefusedError(
-            f"Not published, since {'; '.join(check.sentence() for check in failed)}. To mend it: {'; '.join(remedies)}."
-        )
+        said = "; ".join(check.sentence() for check in failed)
+        raise PublicationRefusedError(f"Not published, since {said}. To mend it: {'; '.join(remedies)}.")
 
 
 def _drawn_alike(earlier: Bundle | None, weights: dict[str, str]) -> dict[PictureKey, bytes]:

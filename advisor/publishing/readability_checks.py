@@ -32,7 +32,12 @@ def readability_checks(
                 at_least=True,
             ),
         ]
-    return [*calibrated, *_doubt_checks(found, config), *_thing_checks(found, config), *_limits(found, config)]
+    return [
+        *calibrated,
+        *_doubt_checks(found, config),
+        *_thing_checks(found, config),
+        *_limits(found, config),
+    ]
 
 
 def _calibration_check(calibration: Calibration, config: PublishConfig) -> Check:
@@ -41,7 +46,7 @@ def _calibration_check(calibration: Calibration, config: PublishConfig) -> Check
         value=calibration.scaled_by,
         threshold=config.min_calibration,
         at_least=True,
-        mended_by="faces as sure as this machine would be sure of nothing: give the task columns that tell of its outcome",
+        mended_by="nothing that faces could be sure of: give the task columns that tell of its outcome",
     )
 
 
@@ -81,7 +86,7 @@ def _thing_checks(found: Readability, config: PublishConfig) -> list[Check]:
             value=len(found.unseen_things),
             threshold=config.min_unseen_things,
             at_least=True,
-            mended_by="only `min_unseen_things` asks for this; lower it, or let the machine have columns that are not shown",
+            mended_by="lower `min_unseen_things`, or let the machine have columns that are not shown",
         ),
     ]
 
@@ -94,7 +99,7 @@ def _limits(found: Readability, config: PublishConfig) -> list[Check]:
             value=share,
             threshold=config.max_outer_tenth,
             at_least=False,
-            mended_by="the faces are at full strength for what is not certain: train again with encoder.reach=0.9 or less",
+            mended_by="faces are at full strength for what is not certain: train again with encoder.reach=0.9 or less",
         ),
         *(
             Check(

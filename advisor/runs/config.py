@@ -42,13 +42,24 @@ class EncoderConfig(BaseModel):
     decision_weight: float = Field(1.0, description="people's expected decision loss; negative is refused")
     prior_weight: float = Field(0.01, ge=0, description="pull of the expression towards neutral")
     reach: float = Field(
-        0.9, gt=0, le=1, description="share of each axis's range that the advisor uses; the rest only explores"
+        0.9,
+        gt=0,
+        le=1,
+        description="share of each axis's range that the advisor uses; the rest only explores",
     )
-    looking_noise_sd: float = Field(0.2, ge=0, description="of one look at one axis, as people are taken to see")
-    n_things: int = Field(5, ge=0, description="things beyond the risk that faces tell, an axis each, at most")
+    looking_noise_sd: float = Field(
+        0.2, ge=0, description="of one look at one axis, as people are taken to see"
+    )
+    n_things: int = Field(
+        5, ge=0, description="things beyond the risk that faces tell, an axis each, at most"
+    )
     thing_weight: float = Field(0.1, ge=0, description="of what is short of `thing_r2`, summed over things")
-    thing_r2: float = Field(0.37, ge=0, le=1, description="R² that one look at its axis is to tell a thing with")
-    doubt_weight: float = Field(0.05, ge=0, description="of what is short of `doubt_r2`, summed over the halves")
+    thing_r2: float = Field(
+        0.37, ge=0, le=1, description="R² that one look at its axis is to tell a thing with"
+    )
+    doubt_weight: float = Field(
+        0.05, ge=0, description="of what is short of `doubt_r2`, summed over the halves"
+    )
     doubt_r2: float = Field(
         0.55,
         ge=0,
@@ -56,8 +67,12 @@ class EncoderConfig(BaseModel):
         description="R² that one look is to tell the machine's log odds with, among the applications that it"
         " believes safe and among those that it believes risky",
     )
-    strength_weight: float = Field(1.0, ge=0, description="of advice that is stronger than the machine is sure")
-    protected_weight: float = Field(0.1, ge=0, description="of what exceeds `protected_r2`, summed over columns")
+    strength_weight: float = Field(
+        1.0, ge=0, description="of advice that is stronger than the machine is sure"
+    )
+    protected_weight: float = Field(
+        0.1, ge=0, description="of what exceeds `protected_r2`, summed over columns"
+    )
     protected_r2: float = Field(
         0.07, ge=0, le=1, description="R² that expressions may tell a protected column with, beyond the risk"
     )
@@ -122,12 +137,19 @@ class PublishConfig(BaseModel):
         0.4, description="one look against the machine's log odds, among safe and among risky applications"
     )
     min_things: int = Field(
-        3, ge=0, description="things beyond the risk that one axis tells with one look, as far as there are any"
+        3,
+        ge=0,
+        description="things beyond the risk that one axis tells with one look, as far as there are any",
     )
-    min_unseen_things: int = Field(0, ge=0, description="of these, columns that are not among the facts shown")
-    max_outer_tenth: float = Field(0.25, description="share of faces in the outer tenth of the worst axis's range")
+    min_unseen_things: int = Field(
+        0, ge=0, description="of these, columns that are not among the facts shown"
+    )
+    max_outer_tenth: float = Field(
+        0.25, description="share of faces in the outer tenth of the worst axis's range"
+    )
     max_protected_r2: float = Field(
-        0.1, description="expressions against each protected column, beyond the risk; a proxy if it is told better"
+        0.1,
+        description="expressions against each protected column, beyond the risk; a proxy if it is told better",
     )
     min_calibration: float = Field(
         0.05, description="factor that calibrates the machine's log odds; 0: its features tell nothing"

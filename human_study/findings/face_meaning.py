@@ -1,8 +1,9 @@
 """What the faces of a bundle say, in words and as a picture: which axis tells which feature beyond the machine's score.
 
 That is measured as `advisor train` does, by one look with noise at one axis. Beside it a table shows which axis goes
-with which feature, the score's part included. Its strength is Spearman's rank correlation over the applications of the bundle's pools; it says what goes together,
-not what the encoder computes. An exploratory bundle's expressions are drawn at random and say nothing.
+with which feature, the score's part included. Its strength is Spearman's rank correlation over the applications of the
+bundle's pools; it says what goes together, not what the encoder computes. An exploratory bundle's expressions are drawn
+at random and say nothing.
 """
 
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def meaning_table(expressions: pd.DataFrame, features: pd.DataFrame) -> pd.DataF
     return long.assign(spread=long["axis"].map(expressions.std()))
 
 
-def read_beyond_risk(bundle: Bundle, expressions: pd.DataFrame, features: pd.DataFrame, shown: set[str]) -> Read:
+def read_beyond_risk(
+    bundle: Bundle, expressions: pd.DataFrame, features: pd.DataFrame, shown: set[str]
+) -> Read:
     """What one look at one axis tells of each feature beyond the machine's score, best first; see `readability`.
 
     `features` are ranks, by label, and `shown` the labels that people see among the facts; all by application id.
@@ -84,7 +87,9 @@ def read_beyond_risk(bundle: Bundle, expressions: pd.DataFrame, features: pd.Dat
     look = expressions + rng.normal(0, LOOKING_NOISE_SD, expressions.shape)
     score = bundle.applications["score"].reindex(expressions.index).clip(1e-3, 1 - 1e-3).to_numpy(float)
     log_odds = np.log(score / (1 - score))
-    return Read(things_beyond_risk(look, log_odds, features, shown)[0], doubt_r2(look.to_numpy(), log_odds, rng))
+    return Read(
+        things_beyond_risk(look, log_odds, features, shown)[0], doubt_r2(look.to_numpy(), log_odds, rng)
+    )
 
 
 def reading_sentences(read: Read) -> list[str]:
@@ -95,7 +100,9 @@ def reading_sentences(read: Read) -> list[str]:
             "No axis tells anything beyond the machine's score: these faces say how safe an application looks, not why."
         ]
     halves = [
-        f"{two_decimals(r2)} among {half} ones" for half, r2 in read.doubt_r2.items() if half != "all" and r2 is not None
+        f"{two_decimals(r2)} among {half} ones"
+        for half, r2 in read.doubt_r2.items()
+        if half != "all" and r2 is not None
     ]
     if halves:
         sentences.append(f"How sure the machine is can be seen with R² {' and '.join(halves)}.")

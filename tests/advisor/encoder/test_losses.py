@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from advisor.encoder.losses import Told, allowed_strength, doubt_loss, protected_loss, strength_loss, things_loss
+from advisor.encoder.losses import (
+    Told,
+    allowed_strength,
+    doubt_loss,
+    protected_loss,
+    strength_loss,
+    things_loss,
+)
 from advisor.runs.config import EncoderConfig
 
 N, NOISE_SD = 4000, 0.2

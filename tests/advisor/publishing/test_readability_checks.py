@@ -1,4 +1,4 @@
-"""Publication refuses faces that are two masks, and lets through what the shipped objective makes of the same people."""
+"""Publication refuses faces that are two masks, and passes what the shipped objective makes of the same people."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from advisor.encoder.learning_step import encoder_data
 from advisor.encoder.risk_model import Calibration, RiskModel
 from advisor.encoder.train_encoder import train_encoder
 from advisor.encoder.trained_run import encoder_features, readability_of_faces
-from advisor.measurement.readability import ReadThing, Readability
+from advisor.measurement.readability import Readability, ReadThing
 from advisor.publishing.readability_checks import readability_checks
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import EncoderConfig, PublishConfig
@@ -60,9 +60,7 @@ def read_in_faces(applications: Applications, config: EncoderConfig, folder: Pat
     seen = Standardiser.fit(applications.task, train.frame, columns=applications.task.shown_columns)
     data = encoder_data(train, risk_model, seen, config.n_things)
     torch.manual_seed(0)
-    encoder = FeatureEncoder(
-        data.features.shape[1], BOUNDS * config.reach, config.hidden, coupling_matrix()
-    )
+    encoder = FeatureEncoder(data.features.shape[1], BOUNDS * config.reach, config.hidden, coupling_matrix())
     response = people(data.seen_features.shape[1])
     composition = AdviceComposition(encoder, response, seen_as_meant, data.seen_features, BOUNDS)
     train_encoder(composition, data, N_PEOPLE, config, 0, RunDirectory.start(folder, {}))
@@ -95,7 +93,9 @@ def test_two_masks_are_refused_for_what_they_do_not_say_and_the_shipped_objectiv
 
 def readable(**changes: object) -> Readability:
     """Faces that pass, but for `changes`."""
-    things = tuple(ReadThing(f"column_{k}", axis, 0.4, True, True) for k, axis in enumerate(EXPRESSION_AXES[:5]))
+    things = tuple(
+        ReadThing(f"column_{k}", axis, 0.4, True, True) for k, axis in enumerate(EXPRESSION_AXES[:5])
+    )
     usual = {
         "n_faces": 500,
         "looking_noise_sd": 0.2,

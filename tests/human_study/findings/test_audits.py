@@ -14,8 +14,8 @@ from fairlearn.metrics import (
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 
-from advisor.measurement.readability import ReadThing
 from advisor.measurement.crossed_means import TOO_FEW_PEOPLE
+from advisor.measurement.readability import ReadThing
 from human_study.findings.face_leaks import areas_under_curve, probe
 from human_study.findings.face_meaning import Read, meaning_table, reading_sentences, still_sentences
 from human_study.findings.group_audits import (
