@@ -25,13 +25,13 @@ def faces(
     weights: Annotated[Path | None, typer.Option(help="weights other than the shipped ones")] = None,
     device: DeviceOption = None,
 ) -> None:
-    """Draw a PNG per identity, axis and value, with a manifest and a contact sheet."""
+    """Draw a PNG per identity, axis and value, with a manifest, a contact sheet and a sheet of extreme expressions."""
     compute_on(device)
     from advisor.faces.draw import draw_faces
     from models.face_generator import FaceGenerator
 
     n_faces = draw_faces(identities, out, FaceGenerator.load(weights))
-    print(f"{out}: {n_faces} faces, manifest.csv, contact_sheet.png")
+    print(f"{out}: {n_faces} faces, manifest.csv, contact_sheet.png, extremes.png")
 
 
 @commands.command(epilog="Example: advisor build-corpus pictures --images 20000 --out var/corpus")

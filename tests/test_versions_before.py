@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from advisor.bundles.bundle import load_bundle
 from data.records import Study
@@ -63,6 +64,14 @@ def test_its_run_is_judged_published_from_and_trained_on(call: Call) -> None:
     source = ("--db", "sqlite:///store.db", "--study", STUDY, "--kind", "simulated")
     small = ("--set", "response.n_members=2", "--set", "encoder.n_steps=20", "--set", "encoder.batch_size=32")
     assert run_main(("train", "--task", "task/task.yaml", *source, "--out", "again", *small)) == 0
+
+
+def test_faces_of_128_pixels_are_still_drawn(call: Call, tmp_path: Path) -> None:
+    weights = Path(__file__).parent / "before_rooms" / "generator_of_128_pixels.safetensors"
+    outcome = call("faces", "--identities", 2, "--weights", weights, "--out", tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+    with Image.open(tmp_path / "identity01_smile_4.png") as face:
+        assert face.size == (128, 128)
 
 
 @pytest.mark.usefixtures("before")

@@ -1,6 +1,7 @@
 """The card says what was measured, and leaves nothing out that must be said."""
 
 import json
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -53,4 +54,6 @@ def test_the_shipped_identities_are_those_listed_and_nobody_is_in_more_than_thre
     assert int((weights > 0).sum(0).max()) <= 3
     assert (weights > 0).sum(1).min() >= 3
     assert weights.max() <= 0.45
-    assert sum(row["gender"] == "female" for row in rows) * 2 == len(rows)
+    cells = Counter((row["gender"], row["ethnicity_of_donor"]) for row in rows)
+    groups = ("black", "east_asian", "west_asian", "white")
+    assert cells == {(gender, group): 3 for gender in ("female", "male") for group in groups}

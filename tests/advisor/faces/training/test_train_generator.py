@@ -10,7 +10,7 @@ import torch
 from advisor.faces.corpus.corpus import build_corpus
 from advisor.faces.corpus.landmarks import canonical_shape
 from advisor.faces.corpus.photographs import People
-from advisor.faces.draw import axis_values, draw_faces
+from advisor.faces.draw import axis_values, draw_faces, extreme_expressions
 from advisor.faces.training.image_losses import feature_weights, fidelity, reconstruction_loss
 from advisor.faces.training.train_generator import FaceTrainingOptions, train_faces
 from advisor.faces.training.train_perception import (
@@ -23,7 +23,7 @@ from advisor.faces.training.train_perception import (
 from data.errors import FacesError
 from models.checkpoint import load_checkpoint, shipped_weights
 from models.errors import CheckpointError
-from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS, coupling_matrix, within_couplings
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from tests.support.drawn_people import write_people
@@ -197,5 +197,16 @@ def test_drawn_faces_come_with_their_manifest(generator: FaceGenerator, tmp_path
         with Image.open(tmp_path / row["image"]) as picture:
             assert (picture.size, picture.mode) == ((32, 32), "RGB")
     assert (tmp_path / "contact_sheet.png").is_file()
+    with Image.open(tmp_path / "extremes.png") as sheet:
+        assert sheet.width == 20 * 128
     with pytest.raises(FacesError, match="ask for 1 to"):
         draw_faces(99, tmp_path, generator)
+
+
+def test_extreme_expressions_lie_at_the_ends_and_are_such_as_muscles_can_make() -> None:
+    extremes = extreme_expressions(np.random.default_rng(0))
+    low, high = torch.tensor(EXPRESSION_BOUNDS).T
+    assert ((extremes >= low) & (extremes <= high)).all()
+    torch.testing.assert_close(within_couplings(extremes, coupling_matrix()), extremes)
+    ends = torch.isclose(extremes, low) | torch.isclose(extremes, high)
+    assert ends[60:].any(0).all()  # every axis is at an end in some corner
