@@ -24,6 +24,9 @@ STUDY = "loop"
 SMALL = ["--set", "max_pool_size=40", "--set", "identities_per_application=1"]
 # Twenty decisions cannot pass the checks that guard people; those have tests of their own.
 UNGUARDED = [
+    "min_things=0",
+    "min_doubt_r2=-1",
+    "max_protected_r2=1",
     "min_decisions=2",
     "min_response_gain=-9",
     "min_approval_auc=-9",
