@@ -94,7 +94,10 @@ def read_beyond_risk(
 
 def reading_sentences(read: Read) -> list[str]:
     """What faces say, in words: why, and how sure."""
-    sentences = [f"{_in_words(thing)}, R² {two_decimals(thing.r2)}." for thing in read.things]
+    sentences = [
+        f"{_in_words(thing)}{'' if thing.is_shown else ' (not among the facts shown)'}, R² {two_decimals(thing.r2)}."
+        for thing in read.things
+    ]
     if not sentences:
         sentences = [
             "No axis tells anything beyond the machine's score: these faces say how safe an application looks, not why."
@@ -110,7 +113,7 @@ def reading_sentences(read: Read) -> list[str]:
 
 
 def _in_words(thing: ReadThing) -> str:
-    """Such as "Raised inner brows: Debt higher than usual (not among the facts shown)"."""
+    """Such as "Raised inner brows: Debt higher than usual"."""
     label, _, category = thing.column.partition(": ")
     way = (
         f"{label} more often {category} than usual"
@@ -119,8 +122,7 @@ def _in_words(thing: ReadThing) -> str:
         if category
         else f"{label} {'higher' if thing.rises else 'lower'} than usual"
     )
-    unseen = "" if thing.is_shown else " (not among the facts shown)"
-    return f"{AXES_IN_WORDS.get(thing.axis, thing.axis.replace('_', ' '))}: {way}{unseen}"
+    return f"{AXES_IN_WORDS.get(thing.axis, thing.axis.replace('_', ' '))}: {way}"
 
 
 def still_sentences(table: pd.DataFrame) -> list[str]:
