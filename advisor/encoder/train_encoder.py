@@ -12,8 +12,9 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor
+from torch.distributed.nn.functional import all_gather
 
-from advisor.encoder.composition import AdviceComposition
+from advisor.encoder.composition import AdviceComposition, Composed
 from advisor.encoder.losses import Told, encoder_loss
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
@@ -65,6 +66,21 @@ def _draw(
     halves = [np.flatnonzero(outcomes), np.flatnonzero(~outcomes)]
     index = np.concatenate([rng.choice(half, batch_size // 2) for half in halves])
     return torch.tensor(index), torch.tensor(rng.integers(n_identities, size=len(index)))
+
+
+def _of_all_processes(composed: Composed) -> Composed:
+    """The batch of all processes, by process: what faces tell is a share of variance, which shares do not add up to.
+
+    Its gradient flows back into every process's own part, so that the mean over processes is that of the whole batch.
+    """
+    parts = {
+        field.name: torch.cat(
+            all_gather(getattr(composed, field.name).contiguous()),
+            dim=1 if field.name == "member_probabilities" else 0,
+        )
+        for field in fields(composed)
+    }
+    return Composed(**parts)
 
 
 def _learning_rate_share(step: int, n_steps: int) -> float:
@@ -137,10 +153,14 @@ def train_encoder(
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
         index, identities = _draw(data, config.batch_size, n_identities, rng)
-        index, identities = (part[rank::world].to(accelerator.device) for part in (index, identities))
+        shared = len(index) // world * world
+        own, identities = (part[:shared][rank::world].to(accelerator.device) for part in (index, identities))
 
         # gradients
-        composed = model(data.features[index], data.seen_features[index], identities)
+        composed = model(data.features[own], data.seen_features[own], identities)
+        if world > 1:
+            composed = _of_all_processes(composed)
+        index = torch.cat([index[:shared][k::world] for k in range(world)]).to(accelerator.device)
         told = Told(
             target[index],
             data.log_odds[index],
