@@ -174,7 +174,9 @@ def test_a_run_says_what_it_learned_of_people_in_tables_and_predicts_before_it_i
     assert list(importance.columns) == ["kind", "importance", "ci_low", "ci_high"]
     assert importance.at["smile", "kind"] == "axis"
     of_axes = importance.loc[importance["kind"] == "axis", "importance"]
-    assert of_axes.idxmax() == "smile" and of_axes["smile"] > 0  # what these people go by; few decisions show it
+    assert (
+        of_axes.idxmax() == "smile" and of_axes["smile"] > 0
+    )  # what these people go by; few decisions show it
     assert importance.at["income", "kind"] == "feature"
     faces = pd.read_csv(run / "face_readings.csv")
     assert faces["approve_probability"].between(0, 1).all()
