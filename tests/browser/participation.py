@@ -142,11 +142,11 @@ class Walk:
         page = self.page
         if page.locator(".points").is_visible():
             self.look(
-                f"{block} with reason" if page.locator("textarea").is_visible() else f"{block} confidence"
+                f"{block} with reason" if page.locator(".player textarea").is_visible() else f"{block} confidence"
             )
             self.say_how_sure(3)
-            if page.locator("textarea").is_visible():
-                self.write(page.locator("textarea"), self.reason)
+            if page.locator(".player textarea").is_visible():
+                self.write(page.locator(".player textarea"), self.reason)
                 self.use(page.locator(".go-on"))
         elif page.locator(".go-on").is_visible():
             self.look(f"{block} feedback")

@@ -86,7 +86,7 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
     page.goto(served.url)
     page.get_by_role("button", name="Begin").click()
     with DecisionStore.open(served.database_url) as store:
-        for name in ("I agree", "On to a few questions", "Check"):
+        for name in ("I agree", "Continue to a few questions", "Check"):
             button = page.get_by_role("button", name=name)
             button.wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
