@@ -142,7 +142,9 @@ class Walk:
         page = self.page
         if page.locator(".points").is_visible():
             self.look(
-                f"{block} with reason" if page.locator(".player textarea").is_visible() else f"{block} confidence"
+                f"{block} with reason"
+                if page.locator(".player textarea").is_visible()
+                else f"{block} confidence"
             )
             self.say_how_sure(3)
             if page.locator(".player textarea").is_visible():
