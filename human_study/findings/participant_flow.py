@@ -12,6 +12,7 @@ from advisor.measurement.estimate import Estimate
 from advisor.measurement.exclusion_rules import REASONS, failed_checks
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
+    ROUND,
     Column,
     Finding,
     FindingChart,
@@ -215,7 +216,7 @@ def check_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "nobody counts yet")
     checks["label"] = checks["condition"].map(condition_label)
     columns = (
-        Column("round_number", "Round", "integer"),
+        ROUND,
         Column("label", "Condition"),
         Column("n_asked", "Asked", "integer"),
         Column("understood", "Understood at once", "percent"),
