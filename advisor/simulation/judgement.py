@@ -25,6 +25,7 @@ class Judgement:
         valid: direction of true evidence, float [F]; unit spread over the training split.
         misled: direction that everybody wrongly shares, likewise.
         anchor: direction of the income alone, likewise.
+        known: log odds of repayment by the columns that the machine lacks, for who knows them by heart; float [F].
         validity: weight ρ of `valid`; the rest, sqrt(1 - ρ²), is misjudgement.
         offset: centres evidence, float [F] of feature means.
     """
@@ -33,6 +34,7 @@ class Judgement:
     valid: np.ndarray
     misled: np.ndarray
     anchor: np.ndarray
+    known: np.ndarray
     validity: float
     offset: np.ndarray
     features: np.ndarray  # float [n, F], a sample of the training split to scale directions with
@@ -52,22 +54,27 @@ def calibrated_judgement(
     loans fail. Validity is set by bisection so that the average person, alone, reaches `unaided_accuracy`
     where the table allows it; lapses and an anchor come on top, and make people worse than that.
 
-    Raises TrainingError where an anchored population finds no number to hang on.
+    Raises TrainingError where an anchored population finds no number to hang on, or there is no column to know.
     """
     train, apart = applications.select("train"), applications.select("validation")
     standardiser = Standardiser.fit(applications.task, train.frame, columns=applications.task.shown_columns)
     features, y = _even_draw(train, standardiser, rng)
     offset = features.mean(0)
     features = features - offset
-    valid = _unit(LogisticRegression(C=0.03, max_iter=2000).fit(features, y).coef_[0], features)
-    misled = _unit(rng.normal(size=features.shape[1]), features)
+    apart_known = _known_apart(applications.task, population, standardiser)
+    judged = features * ~apart_known
+    valid = _unit(LogisticRegression(C=0.03, max_iter=2000).fit(judged, y).coef_[0], features)
+    misled = _unit(rng.normal(size=features.shape[1]) * ~apart_known, features)
+    known = np.zeros(features.shape[1])
+    if apart_known.any():
+        known = LogisticRegression(max_iter=2000).fit(features * apart_known, y).coef_[0]
     column = _income_column(applications.task)
     if column is None and population.anchor_share > 0:
         raise TrainingError(
             f"{applications.task.name} shows no number to hang on; choose another population."
         )
     anchor = _unit(np.array([float(c == column) for c in standardiser.column_of_feature]), features)
-    base = Judgement(standardiser, valid, misled, anchor, 0.0, offset, features)
+    base = Judgement(standardiser, valid, misled, anchor, known, 0.0, offset, features)
     unseen, outcomes = _even_draw(apart, standardiser, rng)
     low, high = 0.0, 1.0
     directions = rng.normal(size=(40, features.shape[1]))
@@ -87,6 +94,19 @@ def _even_draw(
     drawn = [rng.choice(np.flatnonzero(outcomes == y), CALIBRATION_SAMPLE // 2) for y in (0, 1)]
     chosen = np.concatenate(drawn)
     return standardiser.transform(split.frame.iloc[chosen]).astype(float), outcomes[chosen]
+
+
+def _known_apart(task: DecisionTask, population: Population, standardiser: Standardiser) -> np.ndarray:
+    """Which features are of columns that a population knows by heart and the machine lacks, bool [F]."""
+    human_only = {name for name, column in task.columns.items() if column.role == "human_only"}
+    if population.knows_columns and not human_only:
+        raise TrainingError(
+            f"The population {population.name} knows what the machine does not, and {task.name} has no such column;"
+            " give one the role human_only, or choose another population."
+        )
+    return np.array(
+        [population.knows_columns and column in human_only for column in standardiser.column_of_feature]
+    )
 
 
 def _income_column(task: DecisionTask) -> str | None:

@@ -46,6 +46,10 @@ class Population:
         reading_noise_sd: noise of one look at one axis.
         lapse_mean: mean share of trials answered without looking.
         anchor_share: share of own evidence that is income alone, whatever else the application says.
+        by_likeness: whether faces are read by their likeness to cases seen with outcomes (likeness.py), and heed is
+            the exponent of that (response scaling γ; Ashby & Maddox 1993); valence plays no part then.
+        knows_columns: whether the person knows by heart what the columns say that the machine lacks (`human_only`),
+            and adds their log odds of repayment to all else.
     """
 
     name: str = "realistic"
@@ -60,6 +64,8 @@ class Population:
     reading_noise_sd: float = 0.2
     lapse_mean: float = 0.04
     anchor_share: float = 0.0
+    by_likeness: bool = False
+    knows_columns: bool = False
 
     def member(self, rng: np.random.Generator) -> Population:  # noqa: ARG002
         """The population that one person is drawn from: this one."""
@@ -103,8 +109,38 @@ class Mixed(Population):
         return kinds[int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))]
 
 
+@dataclass(frozen=True)
+class ByExample(Population):
+    """People to whom faces mean nothing, until they have seen what became of some (GCM; Nosofsky 1986)."""
+
+    name: str = "by_example"
+    by_likeness: bool = True
+
+
+@dataclass(frozen=True)
+class KnowsMore(Population):
+    """People who know a column that the machine does not, and trust advice no more where it looks doubtful.
+
+    It takes a task with `human_only` columns; `HIDDEN_COLUMNS` says what benchmarks hide in the shipped tables.
+    """
+
+    name: str = "knows_more"
+    knows_columns: bool = True
+
+
+HIDDEN_COLUMNS = {"consumer_credit": "records", "lending_club": "inq_last_6mths"}
+
 POPULATIONS: dict[str, Population] = {
-    kind.name: kind for kind in (Population(), DistrustsSmiles(), IncomeAnchored(), Mixed(), Inattentive())
+    kind.name: kind
+    for kind in (
+        Population(),
+        DistrustsSmiles(),
+        IncomeAnchored(),
+        Mixed(),
+        Inattentive(),
+        ByExample(),
+        KnowsMore(),
+    )
 }
 
 

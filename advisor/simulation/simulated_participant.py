@@ -15,6 +15,7 @@ import torch
 from scipy.special import expit, logit
 
 from advisor.simulation.judgement import Judgement, calibrated_judgement, own_direction
+from advisor.simulation.likeness import SeenCases
 from advisor.simulation.populations import SCORE_GAIN, Population
 from data.tasks.applications import Applications
 from models.expression import EXPRESSION_AXES
@@ -67,6 +68,7 @@ class SimulatedParticipant:
         mean = np.array([population.valence.get(axis, 0.0) for axis in axes])
         self._valence = rng.normal(mean, population.valence_sd)
         lapse = population.lapse_mean
+        self._seen_cases = SeenCases.none(len(axes))
         self._lapse = rng.beta(lapse * 20, (1 - lapse) * 20) if 0 < lapse < 1 else lapse
         self._median_time_ms = rng.lognormal(np.log(3500), 0.35)
 
@@ -74,6 +76,14 @@ class SimulatedParticipant:
     def judgement(self) -> Judgement:
         """How this person's population judges applications; shared by its members."""
         return self._base
+
+    def learn(self, images: np.ndarray, outcomes: np.ndarray) -> None:
+        """Look once at the faces [n, 3, S, S] of learning trials and be told what became of them, [n], 1 = repaid."""
+        self.remember(self._look(self._read_face(images), self._rng), outcomes)
+
+    def remember(self, readings: np.ndarray, outcomes: np.ndarray) -> None:
+        """Keep in mind what was read in faces, float [n, K], noise included, and what became of them, [n]."""
+        self._seen_cases = self._seen_cases.with_more(readings, outcomes)
 
     def judged_features(self, shown: pd.DataFrame) -> np.ndarray:
         """What the person judges by, float [N, F], of rows of (at least) the shown columns."""
@@ -89,19 +99,37 @@ class SimulatedParticipant:
             readings: what the person's eyes read in the N faces, float [N, K], noise included; None: no face.
             scores: repayment probabilities float [N]; None: no score.
         """
-        log_odds = self._population.evidence_slope * (features @ self._direction) + self._bias
+        log_odds = features @ self._own_weights + self._bias
         if readings is not None:
-            log_odds = log_odds + self._heed * (readings @ self._valence)
+            log_odds = log_odds + self._heed * self._friendliness(readings)
         if scores is not None:
             log_odds = log_odds + self._heed * np.tanh(SCORE_GAIN * logit(np.clip(scores, 0.01, 0.99)))
         return log_odds
 
+    @property
+    def _own_weights(self) -> np.ndarray:
+        own: np.ndarray = self._population.evidence_slope * self._direction + self._base.known
+        return own
+
+    def _friendliness(self, readings: np.ndarray) -> np.ndarray:
+        """How far faces read as [N, K] speak for approval, float [N]."""
+        if self._population.by_likeness:
+            return self._seen_cases.log_odds(readings)
+        return readings @ self._valence
+
+    def _look(self, readings: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return readings + rng.normal(0, self._population.reading_noise_sd, readings.shape)
+
     def coefficients(self) -> PersonCoefficients:
-        """What `log_odds` and lapses consist of, for exact expectations over people in benchmarks."""
+        """What `log_odds` and lapses consist of, for exact expectations over people in benchmarks.
+
+        Of people who decide by likeness there are no such weights of a face: theirs are 0.
+        """
+        valence = np.zeros_like(self._valence) if self._population.by_likeness else self._valence
         return PersonCoefficients(
-            own=self._population.evidence_slope * self._direction,
+            own=self._own_weights,
             bias=float(self._bias),
-            face=self._heed * self._valence,
+            face=self._heed * valence,
             lapse=float(self._lapse),
             reading_noise_sd=self._population.reading_noise_sd,
         )
@@ -131,8 +159,7 @@ class SimulatedParticipant:
         )
         readings = None
         if images is not None:
-            readings = self._read_face(images)
-            readings = readings + rng.normal(0, self._population.reading_noise_sd, readings.shape)
+            readings = self._look(self._read_face(images), rng)
         p = expit(self.log_odds(self.judged_features(shown), readings, scores))
         approve = np.where(lapses, coin < 0.5, luck < p)
         sure = np.abs(p - 0.5) * 2

@@ -7,12 +7,14 @@ wants, so that the whole product runs on it unchanged.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from advisor.simulation.populations import HIDDEN_COLUMNS
 from data.tasks.applications import TRAIN_BELOW, VALIDATION_BELOW, read_applications
 from data.tasks.decision_task import DecisionTask, load_task
 
@@ -24,6 +26,20 @@ def table_task(table: str, folder: Path) -> DecisionTask:
     """The task named `consumer_credit`, or a fold named `lending_club/1`, which is written below `folder`."""
     name, _, fold = table.partition("/")
     return _fold_task(name, int(fold), folder / f"{name}_fold_{fold}") if fold else load_task(name)
+
+
+def hidden_task(table: str, folder: Path) -> DecisionTask:
+    """The same with the column hidden from the machine that `HIDDEN_COLUMNS` names, written to `folder`."""
+    original = table_task(table, folder.parent)
+    content = yaml.safe_load(original.path.read_text())
+    content["columns"][HIDDEN_COLUMNS[table.partition("/")[0]]]["role"] = "human_only"
+    content["columns"][HIDDEN_COLUMNS[table.partition("/")[0]]].pop("shown", None)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(original.table_path, folder / original.table)
+    (folder / "task.yaml").write_text(
+        yaml.safe_dump(content | {"name": f"{original.name}_hidden"}, sort_keys=False)
+    )
+    return load_task(folder)
 
 
 def _hash_fraction(text: str) -> float:

@@ -1,18 +1,21 @@
 """Simulated people decide like people: better than chance, worse than the machine, all different."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from advisor.encoder.risk_model import RiskModel
 from advisor.response.training_decisions import even_sample
-from advisor.simulation.populations import population
+from advisor.simulation.populations import HIDDEN_COLUMNS, population
 from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.errors import TrainingError
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import load_task
 from models.expression import EXPRESSION_AXES
+from tests.benchmarks.learning_tables import hidden_task
 
 SMILE = EXPRESSION_AXES.index("smile")
 
@@ -40,6 +43,10 @@ def approvals(
 ) -> np.ndarray:
     decided = person.decide(credit.select("test").frame.iloc[:n], **advice)  # type: ignore[arg-type]
     return np.array([choice == "approve" for choice in decided.choices])
+
+
+def share_approved(person: SimulatedParticipant, frame: pd.DataFrame) -> float:
+    return float(np.mean([choice == "approve" for choice in person.decide(frame).choices]))
 
 
 @pytest.mark.parametrize("task", ["lending_club", "consumer_credit"])
@@ -114,6 +121,70 @@ def test_inattentive_people_answer_without_looking(credit: Applications) -> None
     frame = credit.select("test").frame.iloc[[0] * 200]  # the same application again and again
     rates = [np.mean([c == "approve" for c in p.decide(frame).choices]) for p in people]
     assert np.mean(np.minimum(rates, 1 - np.array(rates))) > 0.05
+
+
+def test_who_knows_nothing_of_faces_learns_them_from_cases_seen_with_outcomes(credit: Applications) -> None:
+    drawn = draw_people(
+        60,
+        population("by_example"),
+        credit,
+        EXPRESSION_AXES,
+        brightness_as_smile,
+        np.random.default_rng(4),
+    )
+    bright, dark = np.ones((100, 3, 4, 4), np.float32), np.zeros((100, 3, 4, 4), np.float32)
+
+    def trust_in_bright_faces(people: list[SimulatedParticipant]) -> float:
+        twins = copy.deepcopy(people)  # the same luck
+        return float(
+            np.mean([approvals(p, credit, images=bright) for p in people])
+            - np.mean([approvals(p, credit, images=dark) for p in twins])
+        )
+
+    def having_seen(repaid_if_bright: int) -> list[SimulatedParticipant]:
+        people = copy.deepcopy(drawn)
+        for person in people:
+            person.learn(bright[:10], np.full(10, repaid_if_bright))
+            person.learn(dark[:10], np.full(10, 1 - repaid_if_bright))
+        return people
+
+    assert trust_in_bright_faces(copy.deepcopy(drawn)) == 0
+    assert trust_in_bright_faces(having_seen(1)) > 0.1
+    assert trust_in_bright_faces(having_seen(0)) < -0.1
+
+
+def test_who_knows_more_decides_by_the_column_that_the_machine_lacks(tmp_path: Path) -> None:
+    task = hidden_task("consumer_credit", tmp_path / "hidden")
+    applications = read_applications(task)
+    machine = RiskModel.fit(applications)
+    assert HIDDEN_COLUMNS["consumer_credit"] not in machine.contributions(applications.frame)
+    frame = applications.select("test").frame.iloc[:200]
+    reported, clean = frame.assign(records=True), frame.assign(records=False)
+
+    def weight_of_records(name: str) -> float:
+        people = draw_people(
+            40,
+            population(name),
+            applications,
+            EXPRESSION_AXES,
+            brightness_as_smile,
+            np.random.default_rng(5),
+        )
+        return float(np.mean([share_approved(p, clean) - share_approved(p, reported) for p in people]))
+
+    assert weight_of_records("knows_more") > weight_of_records("realistic") + 0.1
+
+
+def test_knowing_more_takes_a_column_to_know(credit: Applications) -> None:
+    with pytest.raises(TrainingError, match="give one the role human_only, or choose another population"):
+        draw_people(
+            1,
+            population("knows_more"),
+            credit,
+            EXPRESSION_AXES,
+            brightness_as_smile,
+            np.random.default_rng(6),
+        )
 
 
 def test_what_they_record_is_in_range(people: list[SimulatedParticipant], credit: Applications) -> None:
