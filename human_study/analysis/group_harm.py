@@ -1,4 +1,4 @@
-"""Whether a condition moved one group of applications otherwise than the others: the interaction, corrected.
+"""Whether a condition affected one group of applications differently from the others: the interaction, corrected.
 
 For every condition against no advice and every group with enough decisions, how much more the condition moved the
 group than all other groups, in the share correct and in the share approved, with people and applications random

@@ -17,6 +17,8 @@ from data.store.decision_store import DecisionStore
 from human_study.dataset.export import EXPORTED_RECORDS, exported_study
 from human_study.dataset.psych_ds import copies_agree, csv_path, read_table, table_names
 
+_LATER_TABLES = ("study_event",)  # data sets that were exported before have none
+
 
 def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
     """Write a data set's study into a database that lacks it; returns the study's name.
@@ -32,8 +34,9 @@ def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
     study_name = exported_study(folder)
     try:
         rows = {
-            record_name(record): read_table(folder, record_name(record)).to_pylist()
-            for record in EXPORTED_RECORDS
+            name: read_table(folder, name).to_pylist()
+            for name in map(record_name, EXPORTED_RECORDS)
+            if name in table_names(folder) or name not in _LATER_TABLES
         }
     except (OSError, pa.ArrowException) as error:
         raise StudyError(f"{folder} is not whole ({error}); export the study again") from error

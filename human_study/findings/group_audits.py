@@ -2,7 +2,7 @@
 
 Protected attributes reach neither machine nor participants; they are joined here, by application. Figures by
 group are named as in fairlearn (Weerts et al. 2023); their intervals are over people and applications. Whether advice
-moved one group otherwise than the others is tested in harm_warnings.py.
+affected one group differently from the others is tested in harm_warnings.py.
 """
 
 import numpy as np

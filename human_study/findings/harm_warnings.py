@@ -81,12 +81,12 @@ def _harm_sentences(table: pd.DataFrame) -> list[str]:
         return []
     sentences = []
     for row in harmed(table).to_dict("records"):
-        direction = "less" if row["moved"] < 0 else "more"
         what = "right" if row["measure"] == "correct" else "approved"
+        harm = "harmed one group" if row["measure"] == "correct" else "shifted approvals in one group"
         sentences.append(
-            f"{condition_label(row['condition'])} moved one group otherwise than the others. {row['attribute']}, "
-            f"{row['group']}: {percent(row['with_advice'])} {what} with it and {percent(row['without'])} without, "
-            f"{points(row['moved'])} points ({direction}) in comparison with all other groups (95% interval "
+            f"{condition_label(row['condition'])} {harm}. {row['attribute']}, {row['group']}: "
+            f"{percent(row['with_advice'])} {what} with it and {percent(row['without'])} without, "
+            f"{points(row['moved'])} points compared with its effect on all other groups (95% interval "
             f"{points(row['moved_low'])} to {points(row['moved_high'])}; {p_value_equals(row['p_holm'])}, corrected "
             "over all groups and conditions)."
         )
@@ -100,7 +100,7 @@ def harm_findings(results: StudyResults) -> Finding:
     if reason or table.empty:
         return not_computed(name, title, reason or "no decision on an application of a known group")
     sentences = _harm_sentences(table) or [
-        "No group was moved otherwise than the others beyond chance, corrected over all groups and conditions."
+        "No group is affected differently from the others beyond chance, corrected over all groups and conditions."
     ]
     n_few = int(table["p_value"].isna().sum())
     if n_few:

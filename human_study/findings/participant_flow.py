@@ -3,6 +3,8 @@
 Attention checks and speed are reported of everybody, and exclude nobody unless the study file had said so before.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -10,6 +12,7 @@ from scipy import stats
 from advisor.measurement.crossed_means import MIN_PEOPLE, TOO_FEW_PEOPLE
 from advisor.measurement.estimate import Estimate
 from advisor.measurement.exclusion_rules import REASONS, failed_checks
+from data.errors import StudyError
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
     ROUND,
@@ -22,6 +25,7 @@ from human_study.findings.finding import (
 )
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label
+from human_study.study.messages import Language
 
 FAST_MS = 300.0
 NOTHING_DECIDED = "decided nothing"
@@ -179,18 +183,37 @@ def checks_table(results: StudyResults) -> pd.DataFrame:
 
 
 def influence_table(results: StudyResults) -> pd.DataFrame:
-    """How much people say that the advice influenced them: condition, answer, n_answered, share with its interval."""
+    """How much people say that the advice influenced them: condition, answer, n_answered, share with its interval.
+
+    Answers from "not at all" on, as they were offered.
+    """
     asked = results.answers[
         (results.answers["kind"] == "questionnaire") & (results.answers["question"] == INFLUENCE_QUESTION)
     ]
     last = asked[asked["value"] != ""].drop_duplicates("participant_key", keep="last")
     given = last.merge(_who_count(results)[["participant_key", "condition"]], on="participant_key")
+    place = {answer: n for n, answer in enumerate(_influence_answers(results))}
     rows = []
     for condition, group in given.groupby("condition"):
-        for answer, n in group["value"].value_counts().items():
-            row = {"condition": condition, "answer": answer, "n_answered": len(group)}
+        counts = group["value"].value_counts()
+        for answer in sorted(counts.index, key=lambda text: place.get(text, len(place))):
+            n, row = counts[answer], {"condition": condition, "answer": answer, "n_answered": len(group)}
             rows.append(row | estimate_cells("share", _exact_share(int(n), len(group))))
     return pd.DataFrame(rows)
+
+
+def _influence_answers(results: StudyResults) -> list[str]:
+    """What could be answered to how much the advice influenced somebody, from least to most."""
+    declared = results.study.declared
+    for question in declared.get("questionnaire") or ():
+        if question["id"] == INFLUENCE_QUESTION:
+            return list(question.get("options", ()))
+    folder = declared.get("language_folder")
+    try:
+        texts = Language(declared.get("language", "en"), Path(folder) if folder else None).texts
+    except (StudyError, OSError):  # the folder of translated texts is gone: answers in the order of their number
+        return []
+    return list(texts[f"questionnaire.{INFLUENCE_QUESTION}.options"])
 
 
 def _who_count(results: StudyResults) -> pd.DataFrame:

@@ -7,6 +7,7 @@ Simulated studies in which people and applications differ. Every row is one desi
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,10 +97,10 @@ def difference_misses(design: Design, rng: np.random.Generator) -> bool | None:
     return None if found.p_value is None else found.p_value < 0.05
 
 
-def d_prime_misses(design: Design, rng: np.random.Generator) -> bool | None:
-    """Whether the 95 % interval of the difference in d′ leaves out 0."""
+def signal_misses(design: Design, rng: np.random.Generator, place: int) -> bool | None:
+    """Whether the 95 % interval of the difference in d′ (place 0) or c (1) leaves out 0."""
     made = design.study(rng)
-    found = signal_difference(made, (made["condition"] == "face").to_numpy())[0]
+    found = signal_difference(made, (made["condition"] == "face").to_numpy())[place]
     return None if found.p_value is None else found.p_value < 0.05
 
 
@@ -194,8 +195,15 @@ ROWS: tuple[Row, ...] = (
             Design((300, 2), 20, 196, 0.5, 0.5), Design((8, 8), 10, 40, 0.5, 0.5),
         )
     ),
-    ("difference in d′", "100 v 100 x 20, 196; 1, 0.5", d_prime_misses, _TEMPLATE, N_STUDIES),
-    ("difference in d′", "40 v 40 x 30, 30; 1, 0.5", d_prime_misses, Design((40, 40), 30, 30, 1.0, 0.5), N_STUDIES),
+    *(
+        (f"difference in {name}", f"{d.people[0]} v {d.people[1]} x {d.trials}, {d.pool}; {d.item_sd:g}, {d.same:g}",
+         partial(signal_misses, place=place), d, N_STUDIES)
+        for place, name in enumerate(("d′", "c"))
+        for d in (
+            _TEMPLATE, Design((40, 40), 30, 30, 1.0, 0.5), Design((40, 40), 30, 30, 1.0, 0.0),
+            Design((40, 5), 30, 196, 0.5, 0.5), Design((8, 8), 10, 40, 0.5, 0.5),
+        )
+    ),
     ("accuracy", "100 x 20, 196; 1", accuracy_misses, _TEMPLATE, N_STUDIES),
     ("over the machine", "100 x 20, 196; 1", machine_misses, _TEMPLATE, N_STUDIES),
     ("any group named, labels at random", "100 v 100 x 20, 196; 1, 0.5", group_warned, _TEMPLATE, N_STUDIES),
@@ -208,9 +216,9 @@ PLANTED: tuple[Row, ...] = (
     ("30 points of harm in 60 applications", "100 v 100 x 20, 196; 0.5, 0.5", planted_group_warned,
      Design((100, 100), 20, 196, 0.5, 0.5), N_STUDIES),
     ("half of the decisions follow a machine", "40 v 40 x 20, 120; 0.5, 0.5",
-     lambda design, rng: over_reliance_warned(design, rng, 0.5), Design((40, 40), 20, 120, 0.5, 0.5), N_STUDIES),
+     partial(over_reliance_warned, follows=0.5), Design((40, 40), 20, 120, 0.5, 0.5), N_STUDIES),
     ("the 20 worst of 60 leave", "60 v 60 x 20, 196; 0.5, 0.5",
-     lambda design, rng: attrition_warned(design, rng, planted=True), Design((60, 60), 20, 196, 0.5, 0.5), N_STUDIES),
+     partial(attrition_warned, planted=True), Design((60, 60), 20, 196, 0.5, 0.5), N_STUDIES),
 )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ import numpy as np
 from scipy import stats
 from scipy.linalg import sqrtm
 
+from tests.support.analysed_study import CORRECT_OF_TEN
+
 
 def two_way_interval(
     value: np.ndarray, cells: np.ndarray, weights: np.ndarray, people: np.ndarray, applications: np.ndarray
@@ -27,6 +29,24 @@ def two_way_interval(
     total, error = float(weights @ bread @ design.T @ value), float(np.sqrt(variance))
     half_width = stats.t.ppf(0.975, degrees) * error
     return total, total - half_width, total + half_width, float(2 * stats.t.sf(abs(total) / error, degrees))
+
+
+def known_figure(*groups: tuple[int, str]) -> tuple[float, float, float, float]:
+    """Balanced accuracy of a (round, condition) of the study with known answers, or its gain over a second one.
+
+    With its 95 % interval and p value, from matrices and the known answers alone.
+    """
+    rows = [
+        (number < n_correct, 2 * place + bad, f"{place} {person}", 10 * bad + number)
+        for place, group in enumerate(groups)
+        for person, n_correct in enumerate(CORRECT_OF_TEN[group])
+        for bad in (0, 1)
+        for number in range(10)
+    ]
+    right, cells, people, applications = map(np.array, zip(*rows, strict=True))
+    weights = np.array([0.5, 0.5, -0.5, -0.5])[: 2 * len(groups)]
+    people = np.unique(people, return_inverse=True)[1]
+    return two_way_interval(right.astype(float), cells, weights, people, applications)
 
 
 def _spread(residual, design, weights, bread, hat, noise, clusters) -> tuple[float, float]:

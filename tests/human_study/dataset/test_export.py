@@ -178,6 +178,33 @@ def test_an_imported_data_set_gives_the_same_statistics(
         assert read_table(second, name).equals(read_table(exported, name)), name
 
 
+def test_what_happened_to_the_study_is_exported_and_imported(tmp_path: Path) -> None:
+    def counted(store: DecisionStore) -> list[tuple[str, int]]:
+        return [(event.kind, event.n_began) for event in store.study_events(STUDY)]
+
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        bundle = create_study(store, tmp_path, "people", n_rounds=1)[0]
+        add_participants(store, bundle, (0, "none"), "people")
+        store.close_study(STUDY)
+        store.open_study(STUDY)
+        folder = export_study(store, STUDY, kind="people", out=tmp_path / "data_set")
+        happened = counted(store)
+    n_people = len(CORRECT_OF_TEN[(0, "none")])
+    assert happened == [("closed", n_people), ("opened", n_people), ("exported", n_people)]
+    table = pd.read_csv(next(folder.glob("data/*studyEvent_data.csv")))
+    assert list(zip(table["kind"], table["n_began"], strict=True)) == happened
+    fields = pd.read_csv(folder / "documentation" / "codebook.csv").set_index(["record", "field"])
+    assert "how many had begun" in fields.loc[("study_event", "n_began"), "meaning"]
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
+        import_data_set(folder, again, tmp_path / "bundles")
+        assert counted(again) == happened
+    for before in [*folder.glob("data/*studyEvent_data.csv"), *folder.glob("parquet/study_event.*")]:
+        before.unlink()  # as versions before exported it
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'older.db'}") as older:
+        import_data_set(folder, older, tmp_path / "bundles")
+        assert counted(older) == []
+
+
 @pytest.mark.parametrize("name", ["../../elsewhere", "a\0b", ""])
 def test_a_data_set_writes_nowhere_but_in_the_folder_given(exported: Path, tmp_path: Path, name: str) -> None:
     altered = tmp_path / "altered"

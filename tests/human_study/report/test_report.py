@@ -18,7 +18,7 @@ from tests.support.analysed_study import (
     build_known_study,
     create_study,
 )
-from tests.support.two_way_matrices import two_way_interval
+from tests.support.two_way_matrices import known_figure
 
 
 @pytest.fixture
@@ -52,21 +52,6 @@ def report_of(store: DecisionStore, folder: Path, kind) -> str:
     return write_report(store, STUDY, kind=kind, out=folder / "out" / "report.html").read_text()
 
 
-def expected_gain() -> tuple[float, float, float, float]:
-    """The gain of the face in round 1 with its interval and p value, from matrices and the known answers alone."""
-    rows = [
-        (number < n_correct, 2 * (condition == "none") + bad, f"{condition} {person}", 10 * bad + number)
-        for condition in ("face", "none")
-        for person, n_correct in enumerate(CORRECT_OF_TEN[1, condition])
-        for bad in (0, 1)
-        for number in range(10)
-    ]
-    right, cells, people, applications = map(np.array, zip(*rows, strict=True))
-    weights = np.array([0.5, 0.5, -0.5, -0.5])
-    people = np.unique(people, return_inverse=True)[1]
-    return two_way_interval(right.astype(float), cells, weights, people, applications)
-
-
 def test_the_report_holds_the_known_answers(store_url: str, tmp_path: Path) -> None:
     build_known_study(store_url, tmp_path, "people")
     with DecisionStore.open(store_url) as store:
@@ -77,7 +62,7 @@ def test_the_report_holds_the_known_answers(store_url: str, tmp_path: Path) -> N
     # Everybody is right on the same applications: with those at random, wider than people's own 73.7% to 86.3%.
     assert float(face[1]) < 73.7 < 86.3 < float(face[2])
     assert "0 No advice 8 160 60.0% [" in text
-    difference, low, high, p_value = expected_gain()
+    difference, low, high, p_value = known_figure((1, "face"), (1, "none"))
     written = f"1 Face No advice 16 {100 * difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] 2.67"
     assert written in text and f"{p_value:.3f}"[1:] == ".008"
     assert f"95% interval {100 * low:+.1f} to {100 * high:+.1f}; p = .008)" in text
