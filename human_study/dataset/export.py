@@ -90,8 +90,8 @@ _README = """\
 - `parquet/`: the same tables with their types, without those apostrophes.
 - `data/…_description-analysedDecision_data.csv`: one row a decision with outcome, machine and advice; what the
   report's statistics are computed from (trial kind `main`, `counts` true, split `test` for accuracy).
-- `data/…_description-studyEvent_data.csv`: when the study was closed, opened again or changed, and who had begun by then;
-  exports and trainings while it was open are looks at its outcomes.
+- `data/…_description-studyEvent_data.csv`: when the study was closed, opened again or changed, and how many had
+  begun by then; exports and trainings while it was open are looks at its outcomes.
 - `materials/stimuli/`: the faces that were shown, each named by the SHA-256 of its file.
 - `materials/bundles/`: what each advice bundle says about its applications and pictures.
 - `documentation/codebook.csv`: every column of every table, as declared.

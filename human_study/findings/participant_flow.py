@@ -211,7 +211,10 @@ def _influence_answers(results: StudyResults) -> list[str]:
     folder = declared.get("language_folder")
     try:
         texts = Language(declared.get("language", "en"), Path(folder) if folder else None).texts
-    except (StudyError, OSError):  # the folder of translated texts is gone: answers in the order of their number
+    except (
+        StudyError,
+        OSError,
+    ):  # the folder of translated texts is gone: answers in the order of their number
         return []
     return list(texts[f"questionnaire.{INFLUENCE_QUESTION}.options"])
 

@@ -51,6 +51,9 @@ def test_first_answers_say_who_understood_and_the_last_how_much_influence_was_fe
     low, high = proportion_confint(4, 6, method="beta")
     assert [face["understood_low"], face["understood_high"]] == pytest.approx([low, high])
     influence = influence_table(results).set_index("answer")
-    assert list(influence["share"].items()) == [("Not at all", 0.5), ("Strongly", 0.5)]  # as they were offered
+    assert list(influence["share"].items()) == [
+        ("Not at all", 0.5),
+        ("Strongly", 0.5),
+    ]  # as they were offered
     shown = check_findings(results).tables[0].shown()
     assert shown.loc[shown["Condition"] == "No advice", "Understood at once"].item() == "nobody was asked"
