@@ -84,17 +84,18 @@ class Studies(Transactions):
     def amend_study(self, study: Study, quotas: Mapping[str, int | None], detail: Mapping[str, Any]) -> None:
         """Replace the file and the quotas of a study that runs; whoever calls says what may differ.
 
+        The hash that it was begun with stays: applications go on being dealt by it.
+
         `detail` says what changed, and is kept as a study event.
 
         Raises StudyError where the study is unknown.
         """
         columns, conditions = sql_tables.study.c, sql_tables.study_condition
-        values = {"study_file": study.study_file, "study_hash": study.study_hash}
         with self._writing() as connection:
             before = {one.condition: one.quota for one in find_conditions(connection, study.name)}
             stored = find_study(connection, study.name, lock=True)
             note_study_event(connection, stored, "changed", json.dumps(detail))
-            connection.execute(update(sql_tables.study).where(columns.name == study.name).values(values))
+            connection.execute(update(sql_tables.study).where(columns.name == study.name).values(study_file=study.study_file))
             for condition, quota in quotas.items():
                 if before.get(condition) != quota:
                     is_it = conditions.c.condition == condition

@@ -74,7 +74,9 @@ class ServedBundles:
         with self._loading:
             if bundle_hash not in self._served:
                 bundle = load_bundle(self._store.bundle(bundle_hash).bundle_path)
-                self._served[bundle_hash] = ServedBundle.of(bundle, self._study.study_hash)
+                # Dealt by the hash that the study was begun with, which another version of us may compute otherwise.
+                begun_with = self._store.study(self._study.name).study_hash
+                self._served[bundle_hash] = ServedBundle.of(bundle, begun_with)
             return self._served[bundle_hash]
 
     def require_suitable(self, bundle: Bundle) -> None:

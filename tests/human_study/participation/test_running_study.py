@@ -13,7 +13,7 @@ from data.records import Answer, Decision, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participation.assignment import allocation_order
 from human_study.participation.running_study import RunningStudy
-from human_study.study.study_file import load_study_file
+from human_study.study.study_file import StudyFile, load_study_file
 from human_study.web.refusals import NotServedError
 from tests.support.tiny_study import write_study, write_tiny_bundle
 
@@ -95,6 +95,18 @@ def test_what_no_decision_depends_on_may_change_while_a_study_runs(
     assert after.participations.has_room()
     assert after.study.study_hash == before.study.study_hash
     assert store.conditions("tiny_study")[0].quota == 2
+
+
+def test_a_version_that_hashes_study_files_otherwise_goes_on_dealing_what_was_begun(
+    tmp_path: Path, store: DecisionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prepared(write_study(tmp_path / "first"), store)
+    bundle_hash = store.newest_round("tiny_study").bundle_hash
+    dealt = before.bundles.served(bundle_hash).dealer.deal("test", 4, slot=1)
+    monkeypatch.setattr(StudyFile, "study_hash", property(lambda _study: "0" * 64))
+    after = prepared(write_study(tmp_path / "second", ethics={"contact": "Someone else"}), store)
+    assert after.bundles.served(bundle_hash).dealer.deal("test", 4, slot=1) == dealt
+    assert store.study("tiny_study").study_hash != after.study.study_hash
 
 
 def test_the_password_of_a_study_file_stays_in_the_file(tmp_path: Path) -> None:
