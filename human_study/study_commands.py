@@ -52,7 +52,6 @@ def init(
     database: Annotated[str | None, typer.Option("--database", hidden=True)] = None,
 ) -> None:
     """Write a complete, commented study file to start from."""
-    from human_study.study.messages import shipped_languages, write_language_folder
     from human_study.study.template import STUDY_TEMPLATE
 
     recruited = one_spelling("--kind", kind, "--participants", participants) or "people"
@@ -61,7 +60,7 @@ def init(
         raise StudyError(f"{path} exists and is left as it is; choose another name.")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem.lower())
     task = task or _task_of(bundle)
-    texts = None if language in shipped_languages() else Path("languages", language)
+    texts = _language_folder(language, task, path.parent)
     content = STUDY_TEMPLATE.format(
         name=name,
         file_name=path,
@@ -74,14 +73,23 @@ def init(
         allow_simulated_advisor=str(allow_simulated_advisor).lower(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    if texts:
-        from data.tasks.decision_task import load_task
-
-        write_language_folder(path.parent / texts, load_task(task))
-        print(f"Wrote {path.parent / texts}; translate its files, and leave what stands in braces")
     path.write_text(content, encoding="utf-8")
     first = "say under ethics what people have a right to know" if recruited == "people" else "look at it"
     print(f"Wrote {path}; {first}, then: human-study serve {path}")
+
+
+def _language_folder(language: str, task: str, beside: Path) -> Path | None:
+    """The folder of texts to translate, written where a language does not ship; its path as the study file names it."""
+    from human_study.study.messages import shipped_languages, write_language_folder
+
+    if language in shipped_languages():
+        return None
+    from data.tasks.decision_task import load_task
+
+    texts = Path("languages", language)
+    write_language_folder(beside / texts, load_task(task))
+    print(f"Wrote {beside / texts}; translate its files, and leave what stands in braces")
+    return texts
 
 
 def _task_of(bundle: Path) -> str:
