@@ -63,7 +63,10 @@ OPENED = {
     "advisor train-observer corpus --out made.safetensors": CORPUS,
     f"human-study report {STUDY} --db sqlite:///study.db --out made.html": (*BUNDLE, OUTCOMES),
     f"human-study export {STUDY} --db sqlite:///study.db --out made": (*BUNDLE, OUTCOMES),
+    f"human-study bonuses {STUDY} --db sqlite:///study.db --out made.csv": (*BUNDLE, OUTCOMES),
     "human-study init made.yaml --bundle round_0/bundle": BUNDLE,
+    "human-study materials served.yaml --out made": BUNDLE,
+    "human-study preview served.yaml": BUNDLE,
     "human-study serve served.yaml --port 18531 --analyst-port 18532": (*BUNDLE, OUTCOMES),
 }  # fmt: skip
 
