@@ -95,7 +95,9 @@ class Studies(Transactions):
             before = {one.condition: one.quota for one in find_conditions(connection, study.name)}
             stored = find_study(connection, study.name, lock=True)
             note_study_event(connection, stored, "changed", json.dumps(detail))
-            connection.execute(update(sql_tables.study).where(columns.name == study.name).values(study_file=study.study_file))
+            connection.execute(
+                update(sql_tables.study).where(columns.name == study.name).values(study_file=study.study_file)
+            )
             for condition, quota in quotas.items():
                 if before.get(condition) != quota:
                     is_it = conditions.c.condition == condition
