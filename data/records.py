@@ -19,6 +19,7 @@ Choice = Literal["approve", "deny"]
 TrialKind = Literal["main", "practice", "attention", "repeated"]
 # "initial" is the answer before the advice in a two-stage trial; the decision itself is always "final".
 Stage = Literal["initial", "final"]
+FACE_SURENESS = "face_sureness"  # the question how sure the face looked, beside those about columns
 
 
 def _content(study_file: str) -> dict[str, Any]:
@@ -217,6 +218,10 @@ class Trial(Record):
     asked_choice: Annotated[
         Choice | None, Meaning("the choice that an attention trial asks the participant to make")
     ] = None
+    perception_question: Annotated[
+        str | None,
+        Meaning("what is asked about the face after the decision: a column of the task, or face_sureness"),
+    ] = None
 
 
 class _Choosing(Record):
@@ -254,6 +259,40 @@ class Decision(_Choosing):
     """A participant's decision on a trial, the advice seen. Append-only; the first one counts."""
 
     reason: Annotated[str | None, Meaning("the reason, in the participant's words")] = None
+    perceived: Annotated[
+        str | None,
+        Meaning(
+            "answer about the face: higher, usual, lower or unknown; of face_sureness 1 (not at all) to 5"
+        ),
+    ] = None
+    perceived_time_ms: Annotated[
+        float | None,
+        Field(ge=0),
+        Meaning("from when the question about the face was drawn to its answer", "ms"),
+    ] = None
+
+
+class PairJudgement(Record):
+    """On which of two pictures of one face an axis of the expression is stronger. The first answer counts."""
+
+    participant_key: Annotated[
+        str,
+        Meaning("random key of the participant", primary_key=True, references="participant.participant_key"),
+    ]
+    position: Annotated[int, Field(ge=0), Meaning("place among the participant's pairs", primary_key=True)]
+    bundle_hash: BundleHash
+    axis: Annotated[str, Meaning("the axis that was asked about")]
+    left_image: Annotated[str, Meaning("the picture on the left: its path within the bundle")]
+    right_image: Annotated[str, Meaning("the picture on the right")]
+    left_value: Annotated[float, Meaning("the axis on the left", "expression, 0 = neutral")]
+    right_value: Annotated[float, Meaning("the axis on the right", "expression, 0 = neutral")]
+    choice: Annotated[Literal["left", "right"], Meaning("where the participant saw more of it")]
+    response_time_ms: Annotated[
+        float, Field(ge=0), Meaning("from the frame in which the pair was drawn to the choice", "ms")
+    ]
+    judged_at: Annotated[AwareDatetime, Meaning("when the server wrote it", "UTC")] = Field(
+        default_factory=now
+    )
 
 
 class Answer(Record):
@@ -311,6 +350,7 @@ STORED_RECORDS: tuple[type[Record], ...] = (
     Trial,
     InitialDecision,
     Decision,
+    PairJudgement,
     Answer,
     Event,
     Bonus,

@@ -33,6 +33,7 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _trial.propensity,
         _trial.n_stages,
         _trial.asked_choice,
+        _trial.perception_question,
     ),
     sql_tables.decision: (
         _decision.choice,
@@ -41,6 +42,8 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _decision.response_time_ms,
         _decision.followup_time_ms,
         _decision.reason,
+        _decision.perceived,
+        _decision.perceived_time_ms,
         _decision.n_blur,
         _decision.n_focus,
         _decision.n_key,
@@ -76,8 +79,9 @@ class Frames(Transactions):
 
         Columns, all of them or those that are named: participant_key, kind, round_number, condition, trial_key,
         position, trial_kind, application_id, split, bundle_hash, image, image_sha256, score, propensity,
-        n_stages, asked_choice, choice, approved (0/1), confidence, response_time_ms, followup_time_ms, reason,
-        n_blur, n_focus, n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
+        n_stages, asked_choice, perception_question, choice, approved (0/1), confidence, response_time_ms,
+        followup_time_ms, reason, perceived, perceived_time_ms, n_blur,
+        n_focus, n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
         initial_choice, initial_confidence, initial_response_time_ms. Raises StudyError if the study is unknown.
         """
         # The tables are read one by one and joined here: the database would look up each row's keys one after the
@@ -133,6 +137,19 @@ class Frames(Transactions):
         with self._reading() as connection:
             find_study(connection, study_name)
             return _happenings_frame(connection, sql_tables.answer, study_name, kind)
+
+    def pair_judgements_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
+        """All judgements of pairs of faces, by participant and position: the record's fields."""
+        columns = sql_tables.pair_judgement.c
+        query = (
+            select(*columns)
+            .join(sql_tables.participant, columns.participant_key == _person.participant_key)
+            .where(_person.study_name == study_name, _person.kind == kind)
+            .order_by(columns.participant_key, columns.position)
+        )
+        with self._reading() as connection:
+            find_study(connection, study_name)
+            return _frame(connection, query)
 
     def events_frame(self, study_name: str, *, kind: ParticipantKind) -> pd.DataFrame:
         """All events in the order of writing: participant_key, kind, detail, happened_at."""

@@ -31,6 +31,7 @@ from data.records import (
     EarlierSession,
     Event,
     InitialDecision,
+    PairJudgement,
     Participant,
     Recruitment,
     Study,
@@ -129,6 +130,7 @@ recruitment = _table(Recruitment, UniqueConstraint("study_name", "platform", "ex
 trial = _table(Trial, UniqueConstraint("participant_key", "position"))
 initial_decision = _table(InitialDecision, Index(None, "participant_key"))
 decision = _table(Decision, Index(None, "participant_key"))
+pair_judgement = _table(PairJudgement)
 answer = _table(Answer, Index(None, "participant_key"))
 event = _table(Event, Index(None, "participant_key"))
 bonus = _table(Bonus)

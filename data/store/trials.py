@@ -6,7 +6,17 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Table, exists, select, update
 
 from data.errors import StudyError
-from data.records import Answer, Choice, Decision, Event, InitialDecision, Participant, Stage, Trial
+from data.records import (
+    Answer,
+    Choice,
+    Decision,
+    Event,
+    InitialDecision,
+    PairJudgement,
+    Participant,
+    Stage,
+    Trial,
+)
 from data.store import sql_tables
 from data.store.queries import find_first_unanswered, find_study, read_records, write_records
 from data.store.transactions import Transactions
@@ -17,7 +27,7 @@ Choosing = Decision | InitialDecision
 
 
 class Trials(Transactions):
-    """Trials, decisions, answers and events; a part of `DecisionStore`."""
+    """Trials, decisions, judgements of pairs, answers and events; a part of `DecisionStore`."""
 
     def trials(self, participant_key: str) -> list[Trial]:
         """The participant's trials in order."""
@@ -95,6 +105,19 @@ class Trials(Transactions):
                 (sql_tables.decision, decisions),
             ):
                 write_records(connection, table, records)
+
+    def add_pair_judgement(self, judgement: PairJudgement) -> None:
+        """Write a judgement of a pair; the first on it stands, whatever arrives later."""
+        statement = self._insert(sql_tables.pair_judgement).values(judgement.model_dump())
+        with self._writing() as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def judged_pairs(self, participant_key: str) -> set[int]:
+        """Positions of the pairs that the participant has judged."""
+        columns = sql_tables.pair_judgement.c
+        with self._reading() as connection:
+            query = select(columns.position).where(columns.participant_key == participant_key)
+            return set(connection.execute(query).scalars())
 
     def add_answers(self, answers: Sequence[Answer]) -> None:
         """Write answers, all or none; a later one to the same question supersedes it."""

@@ -27,6 +27,7 @@ from data.records import (
     Decision,
     Event,
     InitialDecision,
+    PairJudgement,
     Participant,
     ParticipantKind,
     Study,
@@ -51,6 +52,7 @@ EXPORTED_RECORDS: tuple[type[Record], ...] = (
     Trial,
     InitialDecision,
     Decision,
+    PairJudgement,
     Answer,
     Event,
     CodeBookEntry,
@@ -115,7 +117,7 @@ def export_study(store: DecisionStore, study_name: str, *, kind: ParticipantKind
     with replaced_whole(out) as partial:
         partial.mkdir()
         write_data_set(partial, study_name, _tables(rows, results), _description(results))
-        _write_materials(partial, rows["trial"], results.bundles)
+        _write_materials(partial, rows, results.bundles)
         _write_documents(partial, results)
     return out
 
@@ -176,12 +178,14 @@ def _description(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def _write_materials(folder: Path, trials: list[dict[str, Any]], bundles: dict[str, Bundle]) -> None:
-    """The bundles' tables, their applications' outcomes, and every face that a trial showed."""
+def _write_materials(folder: Path, rows: dict[str, list[dict[str, Any]]], bundles: dict[str, Bundle]) -> None:
+    """The bundles' tables, their applications' outcomes, and every face that a trial or a pair showed."""
     stimuli = folder / "materials" / "stimuli"
     stimuli.mkdir(parents=True)
-    shown = sorted({(trial["bundle_hash"], trial["image"]) for trial in trials if trial["image"]})
-    for bundle_hash, image in shown:
+    shown = {(trial["bundle_hash"], trial["image"]) for trial in rows["trial"] if trial["image"]}
+    for side in ("left_image", "right_image"):
+        shown |= {(pair["bundle_hash"], pair[side]) for pair in rows["pair_judgement"]}
+    for bundle_hash, image in sorted(shown):
         content = bundles[bundle_hash].image_bytes(image)
         name = hashlib.sha256(content).hexdigest() + picture_suffix(content)
         (stimuli / name).write_bytes(content)

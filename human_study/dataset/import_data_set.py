@@ -17,7 +17,7 @@ from data.store.decision_store import DecisionStore
 from human_study.dataset.export import EXPORTED_RECORDS, exported_study
 from human_study.dataset.psych_ds import copies_agree, csv_path, read_table, table_names
 
-_LATER_TABLES = ("study_event",)  # data sets that were exported before have none
+_LATER_TABLES = ("study_event", "pair_judgement")  # data sets that were exported before have none
 
 
 def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:

@@ -6,14 +6,11 @@ bundle's pools; it says what goes together, not what the encoder computes. An ex
 at random and say nothing.
 """
 
-from dataclasses import dataclass
-
 import altair as alt
-import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
-from advisor.measurement.readability import LOOKING_NOISE_SD, ReadThing, doubt_r2, things_beyond_risk
+from advisor.measurement.readability import LOOKING_NOISE_SD, ReadThing
+from advisor.measurement.told_by_faces import Read, expressions_of, read_faces
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
@@ -34,27 +31,8 @@ AXES_IN_WORDS = {
     "lid_tighten": "Tightened lids",
     "lip_corner_depress": "Lip corners pulled down",
     "jaw_drop": "An open mouth",
-    "head_tilt": "A head tilted further",
+    "head_tilt": "A head tilted further to the right, as seen",
 }
-
-
-@dataclass(frozen=True)
-class Read:
-    """What one look at a bundle's faces tells: things beyond the risk, and the machine's log odds (R² by half)."""
-
-    things: tuple[ReadThing, ...]
-    doubt_r2: dict[str, float | None]
-
-
-def expressions_of(bundle: Bundle, condition: str = "face") -> pd.DataFrame:
-    """Expression of each application in a face condition: index application id, a column an axis.
-
-    The expression depends on the application alone, so that the first of its identities speaks for all.
-    """
-    rows = bundle.images[bundle.images["condition"] == condition].drop_duplicates("application_id")
-    columns = [name for name in rows.columns if name.startswith(EXPRESSION_COLUMN_PREFIX)]
-    found = rows.set_index("application_id")[columns].astype(float)
-    return found.rename(columns=lambda name: name.removeprefix(EXPRESSION_COLUMN_PREFIX))
 
 
 def meaning_table(expressions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
@@ -74,22 +52,6 @@ def meaning_table(expressions: pd.DataFrame, features: pd.DataFrame) -> pd.DataF
         .melt("axis", var_name="feature", value_name="correlation")
     )
     return long.assign(spread=long["axis"].map(expressions.std()))
-
-
-def read_beyond_risk(
-    bundle: Bundle, expressions: pd.DataFrame, features: pd.DataFrame, shown: set[str]
-) -> Read:
-    """What one look at one axis tells of each feature beyond the machine's score, best first; see `readability`.
-
-    `features` are ranks, by label, and `shown` the labels that people see among the facts; all by application id.
-    """
-    rng = np.random.default_rng(0)
-    look = expressions + rng.normal(0, LOOKING_NOISE_SD, expressions.shape)
-    score = bundle.applications["score"].reindex(expressions.index).clip(1e-3, 1 - 1e-3).to_numpy(float)
-    log_odds = np.log(score / (1 - score))
-    return Read(
-        things_beyond_risk(look, log_odds, features, shown)[0], doubt_r2(look.to_numpy(), log_odds, rng)
-    )
 
 
 def reading_sentences(read: Read) -> list[str]:
@@ -197,7 +159,7 @@ def meaning_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "the task's table holds none of the bundle's applications")
     shown_labels = {results.applications.task.label(c) for c in results.applications.task.shown_columns}
     shown = {str(name) for name in features if str(name).partition(": ")[0] in shown_labels}
-    read = read_beyond_risk(bundle, expressions, features, shown)
+    read = read_faces(bundle, expressions, features, shown)
     features.insert(0, SCORE_LABEL, bundle.applications["score"].reindex(expressions.index))
     table = meaning_table(expressions, features)
     columns = (

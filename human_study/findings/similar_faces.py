@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
+from advisor.measurement.told_by_faces import expressions_of
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.face_meaning import expressions_of
 from human_study.findings.finding import ROUND, Column, Finding, FindingTable, not_computed
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import p_value_equals, two_decimals

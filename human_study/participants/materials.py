@@ -15,6 +15,7 @@ from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import consent_text, instruction_text
+from human_study.participation.face_questions import COLUMN_ANSWERS
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html
@@ -95,6 +96,16 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
             )
     yield 2, text("player.region"), _listed(messages.section("player").values())
     yield 3, text("player.facts"), _listed(_facts(task))
+    if asked := study.perception_questions:
+        asks = [text("perception.column", column=task.label(column)) for column in asked.columns]
+        answers = COLUMN_ANSWERS if asked.columns else ()
+        sureness = ("sureness", "sureness_low", "sureness_high") if asked.sureness else ()
+        asks += [text(f"perception.{key}") for key in (*answers, *sureness)]
+        yield 3, text("perception.title"), _listed(asks)
+    if study.pairs:
+        questions = [text(f"pairs.question.{axis}") for axis in study.pairs.axes or manifest.axes]
+        frame = {key: one for key, one in messages.section("pairs").items() if key != "title"}
+        yield 2, text("pairs.title"), _listed([*frame.values(), *questions])
     for condition in study.conditions:
         shipped = questionnaire_questions(messages, condition)
         at_end = shipped if study.questionnaire is None else study.questionnaire

@@ -9,7 +9,7 @@ import streamlit as st
 
 from data.records import Participant
 from human_study.participants import ending_screens, question_screens, screens
-from human_study.participation.player_trials import player_data, storage_id
+from human_study.participation.player_trials import pairs_data, player_data, storage_id
 from human_study.participation.running_study import RunningStudy
 from human_study.study.protocol import DECIDING_STEPS, Protocol
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
@@ -101,6 +101,10 @@ def _show_step(running: RunningStudy, participant: Participant, screen: str) -> 
         answered = participations.answers(participant, "comprehension")
         add_answers = _acting(running, participations.add_answers)
         question_screens.comprehension(messages, participant, questions, answered, add_answers, go_on)
+    elif screen == "pairs":
+        to_judge = running.pairs.to_judge(participant)
+        n_pairs = len(running.pairs.of(participant))
+        screens.pairs(pairs_data(messages, n_pairs, to_judge), go_on)
     elif screen == "questionnaire":
         shipped_at_end = questionnaire_questions(messages, participant.condition)
         at_end = shipped_at_end if study.questionnaire is None else study.questionnaire

@@ -34,6 +34,7 @@ _SCRIPTS = {
     "forget": ("forget.js",),
     "page": ("lease.js", "page.js"),
     "title": ("title.js",),
+    "pairs": ("lease.js", "elements.js", "pairs.js"),
     "answers": ("draft.js", "answers.js"),
     "copy": ("copy.js",),
 }
@@ -183,6 +184,8 @@ def instruction_text(study: StudyFile, messages: Messages, task: DecisionTask, c
         "two_stages": study.trials.stages == 2 and is_advised,
         "confidence": study.trials.confidence_points > 0,
         "reason": study.trials.reason_share > 0,
+        "perception": study.perception_questions is not None and condition in FACE_CONDITIONS,
+        "pairs": study.pairs is not None,
         "practice": study.trials.practice > 0,
         "controls": True,
     }
@@ -202,6 +205,12 @@ def trials(data: dict[str, Any], step: str) -> None:
         on_finished_change=_look_again,
         on_changed_change=_look_again,
     )
+
+
+def pairs(data: dict[str, Any], on_done: Callable[[], None]) -> None:
+    """Pairs of faces, judged in the browser from the first one that is not judged yet; see `pairs_data`."""
+    st.markdown(data["texts"]["text"])
+    _component("pairs")(key="pairs", data=data, on_done_change=on_done if not data["pairs"] else _look_again)
 
 
 def withdrawal(study: StudyFile, messages: Messages, on_withdraw: Callable[[], None]) -> None:

@@ -58,6 +58,10 @@ class Dealer:
         turn = (start + pass_number * _GOLDEN_RATIO) % 1.0
         return min(int(np.searchsorted(np.cumsum(chances), turn, side="right")), len(chances) - 1)
 
+    def rng(self, slot: int) -> np.random.Generator:
+        """Draws what a slot is asked about faces, the same in every condition and after a reload."""
+        return np.random.default_rng([self._seed, len(_SPLITS), slot])
+
     def _take(self, split: str, outcome: int, first: int, n: int) -> list[Dealt]:
         pool_size = len(self._pools.get((split, outcome), []))
         if n > pool_size:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from data.records import Decision, InitialDecision, Participant, Stage, Trial
 from data.store.decision_store import DecisionStore
+from human_study.participation.face_questions import answers_to
 from human_study.participation.player_trials import asks_confidence
 from human_study.study.protocol import DECIDING_STEPS
 from human_study.study.study_file import StudyFile
@@ -120,6 +121,13 @@ class DecisionIntake:
             )
         if (message["followup_time_ms"] is not None) != (wants_confidence or wants_reason):
             raise NotServedError(400, "Confidence and reason come with the time that they took.")
+        question = trial.perception_question if submission.stage == "final" else None
+        if message["perceived"] not in (answers_to(question) if question else (None,)):
+            raise NotServedError(
+                400, "What was seen in the face was sent for a trial that does not ask for it, or is missing."
+            )
+        if (message["perceived_time_ms"] is not None) != (question is not None):
+            raise NotServedError(400, "What was seen in the face comes with the time that it took.")
 
     def _decision(self, submission: Submission, participant: Participant) -> Decision | InitialDecision:
         record = Decision if submission.stage == "final" else InitialDecision

@@ -7,12 +7,13 @@ for the participant to know: a repeated trial looks like any other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.formats.value_format import share_text
-from data.records import Choice, Participant, Stage, Trial
+from data.records import FACE_SURENESS, Choice, Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
+from human_study.participation.face_questions import FacePair, answers_to
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
 
@@ -34,6 +35,7 @@ def playable_trial(
     task: DecisionTask,
     application: Mapping[Any, Any],
     plan: TrialPlan,
+    messages: Messages,
     before: Choice | None = None,
 ) -> dict[str, Any]:
     """One trial for the player. `before`: what was chosen at its first stage, where that is decided.
@@ -41,7 +43,8 @@ def playable_trial(
     `key` (random), `number` (within its block, from 1), `rows` ([label, value, help] of the shown columns),
     `image` (address or None), `score` (text or None), `stages` (what is still to be decided: ["initial", "final"]
     or ["final"]), `is_two_stage`, what was chosen `before` the advice, and whether it asks for `confidence`, for a
-    `reason`, for a given choice (`asked_choice`, or None), and gives `feedback`.
+    `reason`, for a given choice (`asked_choice`, or None), asks what the face told (`perception`, or None), and gives
+    `feedback`.
     """
     return {
         "key": trial.trial_key,
@@ -57,9 +60,26 @@ def playable_trial(
         "before": before,
         "confidence": asks_confidence(trial, plan),
         "reason": trial.asks_reason,
+        "perception": perception_question(trial, task, messages),
         "asked_choice": trial.asked_choice,
         "feedback": trial.kind == "practice",
     }
+
+
+def perception_question(
+    trial: Trial, task: DecisionTask, messages: Messages
+) -> dict[str, str | list[list[str]]] | None:
+    """What a trial asks about its face: `question`, `options` as [answer, label], and for a scale its `ends`."""
+    asked = trial.perception_question
+    if asked is None:
+        return None
+    if asked == FACE_SURENESS:
+        ends = [[messages.text("perception.sureness_low"), messages.text("perception.sureness_high")]]
+        options = [[answer, answer] for answer in answers_to(asked)]
+        return {"question": messages.text("perception.sureness"), "options": options, "ends": ends}
+    question = messages.text("perception.column", column=task.label(asked))
+    options = [[answer, messages.text(f"perception.{answer}")] for answer in answers_to(asked)]
+    return {"question": question, "options": options, "ends": []}
 
 
 def player_data(
@@ -89,4 +109,20 @@ def player_data(
         "confidence_points": plan.confidence_points,
         "texts": texts,
         "trials": trials,
+    }
+
+
+def pairs_data(messages: Messages, n_pairs: int, to_judge: Sequence[FacePair]) -> dict[str, Any]:
+    """All that the page of pairs is given: the pairs that are not judged yet, with the addresses of their pictures."""
+    return {
+        "n_pairs": n_pairs,
+        "texts": messages.section("pairs"),
+        "pairs": [
+            {
+                "position": pair.position,
+                "question": messages.text(f"pairs.question.{pair.axis}"),
+                "pictures": [f"pairs/{pair.position}/{side}" for side in ("left", "right")],
+            }
+            for pair in to_judge
+        ],
     }

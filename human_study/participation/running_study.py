@@ -17,7 +17,7 @@ from human_study.participation.decision_intake import DecisionIntake
 from human_study.participation.enter_study import enter_study
 from human_study.participation.participations import Participations
 from human_study.participation.served_bundles import ServedBundles
-from human_study.participation.trial_delivery import TrialDelivery
+from human_study.participation.trial_delivery import PairDelivery, TrialDelivery
 from human_study.study.messages import Messages
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 
@@ -33,6 +33,7 @@ class RunningStudy:
         bundles: what the rounds serve.
         participations: who takes part, and every step of that.
         trials: what each participant is shown.
+        pairs: the pairs of faces that each compares after the trials.
         decisions: takes what they decide.
     """
 
@@ -45,7 +46,8 @@ class RunningStudy:
         self.messages = study_messages(study, self.task)
         self.bundles = ServedBundles(study, store, self.task)
         self.participations = Participations(study, store, self.bundles)
-        self.trials = TrialDelivery(study, store, self.task, self.bundles, self.participations)
+        self.trials = TrialDelivery(study, store, self.task, self.bundles, self.participations, self.messages)
+        self.pairs = PairDelivery(store, self.bundles, self.participations)
         self.decisions = DecisionIntake(study, store)
 
     @classmethod
@@ -94,6 +96,7 @@ class RunningStudy:
 def study_messages(study: StudyFile, task: DecisionTask) -> Messages:
     """What participants of a study read; `task` is in its language."""
     words = {
+        "n_pairs": study.pairs.number if study.pairs else 0,
         "noun": task.case_noun,
         "nouns": task.nouns,
         "approve": task.choices.approve,

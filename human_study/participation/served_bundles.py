@@ -27,6 +27,7 @@ from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask
 from human_study.participation.counterbalance import Dealer
+from human_study.participation.face_questions import FacePair, plan_pairs, require_askable, with_questions
 from human_study.participation.trial_plan import plan_trials
 from human_study.study.study_file import StudyFile
 
@@ -92,6 +93,7 @@ class ServedBundles:
                 f"The bundle {bundle.path} has no condition {', '.join(lacking)}; take it out of the study"
                 " file's conditions, or publish a bundle that has it."
             )
+        require_askable(self._study, bundle, self.applications)
         served = ServedBundle.of(bundle, self._study.study_hash)
         for condition in self._study.conditions:  # drawn once to see whether there are enough applications
             self.drawn(served, condition, 0, np.random.default_rng(0))
@@ -100,6 +102,14 @@ class ServedBundles:
         self, served: ServedBundle, condition: Condition, slot: int, rng: np.random.Generator
     ) -> list[Trial]:
         """The trials of a participant who takes a slot of a condition, in order."""
-        return plan_trials(
+        trials = plan_trials(
             self._study.trials, served.bundle, served.dealer, self._unpooled, condition, slot, rng
         )
+        return with_questions(trials, self._study, served.outcomes, slot, served.dealer.rng(slot))
+
+    def pairs(self, bundle_hash: str, slot: int) -> list[FacePair]:
+        """The pairs of faces that a participant who holds a slot compares, in order; [] where the study asks none."""
+        if self._study.pairs is None:
+            return []
+        served = self.served(bundle_hash)
+        return plan_pairs(served.bundle, self._study.pairs, slot, served.dealer.rng(slot))

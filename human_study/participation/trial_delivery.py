@@ -1,19 +1,21 @@
-"""What participants of a running study are shown of their trials, and what each is told at the end.
+"""What participants of a running study are shown of their trials and pairs, and what each is told at the end.
 
 Not responsible for taking decisions (decision_intake.py). Safe to share between threads.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from data.records import Participant, Stage, Trial
+from data.records import PairJudgement, Participant, Stage, Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
+from human_study.participation.face_questions import FacePair
 from human_study.participation.participations import Participations
 from human_study.participation.player_trials import playable_trial
 from human_study.participation.served_bundles import ServedBundles
+from human_study.study.messages import Messages
 from human_study.study.payment import Totals, totals
 from human_study.study.protocol import DECIDING_STEPS, step_of_trial
 from human_study.study.study_file import StudyFile
@@ -48,10 +50,11 @@ class TrialDelivery:
         task: DecisionTask,
         bundles: ServedBundles,
         participations: Participations,
+        messages: Messages,
     ) -> None:
         """`task` is in the study's language; `participations` says whose a token is."""
         self._study, self._store, self._task, self._bundles = study, store, task, bundles
-        self._participations = participations
+        self._participations, self._messages = participations, messages
 
     def to_play(self, participant: Participant) -> list[dict[str, Any]]:
         """The trials of the participant's step that are not decided yet, as `playable_trial` makes them."""
@@ -79,7 +82,9 @@ class TrialDelivery:
         ].to_dict()
         has_before = stage == "final" and trial.n_stages == 2
         before = self._store.initial_choice(trial.trial_key) if has_before else None
-        return playable_trial(trial, number, stage, self._task, application, self._study.trials, before)
+        return playable_trial(
+            trial, number, stage, self._task, application, self._study.trials, self._messages, before
+        )
 
     def face(self, token: str, trial_key: str) -> bytes:
         """The picture of a trial that is the participant's next one, or a few ahead of it.
@@ -135,6 +140,56 @@ class TrialDelivery:
     def trained_on_simulated(self, participant: Participant) -> bool:
         """Whether the advisor that this participant meets learned from simulated people."""
         return self._store.bundle(participant.bundle_hash).trained_on == "simulated"
+
+
+class PairDelivery:
+    """The pairs of one study's participants: what is shown, and what they answer. Safe to share between threads."""
+
+    def __init__(self, store: DecisionStore, bundles: ServedBundles, participations: Participations) -> None:
+        """`participations` says whose a token is."""
+        self._store, self._bundles, self._participations = store, bundles, participations
+
+    def of(self, participant: Participant) -> list[FacePair]:
+        """All pairs of a participant, in order."""
+        return self._bundles.pairs(participant.bundle_hash, participant.slot or 0)
+
+    def to_judge(self, participant: Participant) -> list[FacePair]:
+        """Those that the participant has not judged yet."""
+        judged = self._store.judged_pairs(participant.participant_key)
+        return [pair for pair in self.of(participant) if pair.position not in judged]
+
+    def picture(self, token: str, position: int, side: str) -> bytes:
+        """A picture of a pair. Raises NotServedError as `judge` does."""
+        participant, pair = self._pair(token, position)
+        bundle = self._bundles.served(participant.bundle_hash).bundle
+        return bundle.image_bytes(pair.left_image if side == "left" else pair.right_image)
+
+    def judge(
+        self, token: str, position: int, choice: Literal["left", "right"], response_time_ms: float
+    ) -> None:
+        """Write durably where the participant saw more.
+
+        Raises NotServedError: 401 unknown session, 403 participation over, 404 no such pair, 409 another step's turn.
+        """
+        participant, pair = self._pair(token, position)
+        self._store.add_pair_judgement(
+            PairJudgement(
+                participant_key=participant.participant_key,
+                bundle_hash=participant.bundle_hash,
+                choice=choice,
+                response_time_ms=response_time_ms,
+                **asdict(pair),
+            )
+        )
+
+    def _pair(self, token: str, position: int) -> tuple[Participant, FacePair]:
+        participant = self._participations.active(token)
+        if participant.step != "pairs":
+            raise NotServedError(409, "Another step comes first.")
+        pairs = self.of(participant)
+        if not 0 <= position < len(pairs):
+            raise NotServedError(404, "There is no such pair.")
+        return participant, pairs[position]
 
 
 def condition_text(condition: str, bundle_kind: str) -> str:

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 from data.records import ParticipantStatus, TrialKind
 from human_study.study.study_file import StudyFile
 
-Step = Literal["consent", "screening", "instructions", "comprehension", "practice", "trials", "questionnaire"]
+Step = Literal[
+    "consent", "screening", "instructions", "comprehension", "practice", "trials", "pairs", "questionnaire"
+]
 STEPS: tuple[Step, ...] = get_args(Step)
 Screen = Literal[Step, "completed", "returned", "timed_out", "screened_out"]
 DECIDING_STEPS: tuple[Step, ...] = ("practice", "trials")
@@ -27,6 +29,7 @@ class Protocol:
             "screening": not study.screening,
             "comprehension": study.comprehension == (),
             "practice": not study.trials.practice,
+            "pairs": study.pairs is None,
             "questionnaire": study.questionnaire == (),
         }
         return cls(tuple(step for step in STEPS if not has_no_use_for.get(step, False)))

@@ -1,4 +1,4 @@
-"""Questions outside the trials: who may take part, what was understood, and what is asked at the end."""
+"""Questions: who may take part, what was understood, what was seen in faces, and what is asked at the end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from data.records import FACE_SURENESS
 from human_study.study.study_sections import Section, Text
 
 MAX_ANSWER_LENGTH = 2000  # characters
@@ -79,6 +80,42 @@ class QuestionnaireQuestion(_Question):
             is_whole = answer.isascii() and answer.isdigit()
             return is_whole and self.minimum <= int(answer[:10]) <= self.maximum
         return len(answer) <= MAX_ANSWER_LENGTH
+
+
+class PerceptionQuestions(Section):
+    """What participants saw in the face, asked after the decision of some main trials: one question each."""
+
+    trials: int = Field(ge=1, le=400, description="main trials that ask one of the questions")
+    columns: tuple[Text, ...] = Field(
+        default=(), description="columns of numbers that are not shown: was it higher or lower than usual?"
+    )
+    sureness: bool = Field(default=True, description="whether to ask how sure the face looked")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Ids of the questions: columns, and FACE_SURENESS."""
+        return (*self.columns, *([FACE_SURENESS] if self.sureness else []))
+
+    @model_validator(mode="after")
+    def _asks_something_once(self) -> PerceptionQuestions:
+        if not self.asked:
+            raise ValueError("it asks nothing; name columns, or set sureness: true")
+        if len(set(self.asked)) < len(self.asked):
+            raise ValueError("it asks about a column twice; name each column once")
+        if self.trials < len(self.asked):
+            raise ValueError(
+                f"it asks {len(self.asked)} different questions on {self.trials} trials; raise trials, or ask fewer"
+            )
+        return self
+
+
+class FacePairs(Section):
+    """After the main trials: on which of two pictures of one face is an axis of the expression stronger?"""
+
+    number: int = Field(default=36, ge=1, le=200, description="pairs, shared equally among the axes")
+    axes: tuple[Text, ...] | None = Field(
+        default=None, description="ids of axes; left out: all that the bundle's faces move"
+    )
 
 
 def _require_options(options: tuple[str, ...], named: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from advisor.bundles.bundle import CONDITIONS, Condition
+from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind
@@ -24,7 +24,13 @@ from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
 from human_study.study.messages import Language, has_number_rules, shipped_languages
-from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
+from human_study.study.questions import (
+    ComprehensionQuestion,
+    FacePairs,
+    PerceptionQuestions,
+    QuestionnaireQuestion,
+    ScreeningQuestion,
+)
 from human_study.study.recruitment import RecruitmentPlan
 from human_study.study.study_sections import (
     ConditionPlan,
@@ -36,6 +42,8 @@ from human_study.study.study_sections import (
     TimeLimits,
     TrialPlan,
 )
+
+_YOUNGER_KEYS = ("perception_questions", "pairs")
 
 
 class StudyFile(BaseModel):
@@ -93,6 +101,12 @@ class StudyFile(BaseModel):
     )
     questionnaire: tuple[QuestionnaireQuestion, ...] | None = Field(
         default=None, description="after the trials; left out: the shipped questions"
+    )
+    perception_questions: PerceptionQuestions | None = Field(
+        default=None, description="after some decisions: what the face told"
+    )
+    pairs: FacePairs | None = Field(
+        default=None, description="after the main trials: on which of two faces is it stronger"
     )
     texts: Texts = Field(default=Texts(), description="your own words in place of the shipped texts")
     ethics: Ethics = Field(
@@ -172,6 +186,21 @@ class StudyFile(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _questions_are_about_faces(self) -> StudyFile:
+        asked = self.perception_questions
+        if asked and not set(FACE_CONDITIONS) & set(self.conditions):
+            raise ValueError(
+                "perception_questions ask what was seen in a face, but no condition shows one; add the condition face,"
+                " or leave them out"
+            )
+        if asked and asked.trials > self.trials.main:
+            raise ValueError(
+                f"perception_questions.trials is {asked.trials}, but there are {self.trials.main} main trials; ask on"
+                " fewer"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _contrasts_are_of_its_conditions(self) -> StudyFile:
         for pair in self.analysis.pairs if self.analysis else ():
             for condition in pair:
@@ -211,7 +240,10 @@ class StudyFile(BaseModel):
     @property
     def study_hash(self) -> str:
         """SHA-256 of the design: the validated content without what may change while the study runs."""
-        content = json.dumps(design_of(self.model_dump(mode="json")), sort_keys=True)
+        said = self.model_dump(mode="json")
+        # Left out, they make no other study of one that was begun before they existed.
+        younger = {key for key in _YOUNGER_KEYS if said[key] is None}
+        content = json.dumps(design_of({key: said[key] for key in said.keys() - younger}), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 

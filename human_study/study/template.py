@@ -106,6 +106,19 @@ screening:
 #   - {{id: age, question: How old are you?, kind: number, minimum: 18, maximum: 120}}
 #   - {{id: trust, question: Did you trust it?, kind: choice, options: ["Yes", "No"], required: true}}
 
+# What people see in faces. Asked after the decision, in conditions that show a face; only a trained advisor's faces
+# tell a column. Being asked makes people look: ask in a pilot, or on few trials where the main trials test the advice.
+# perception_questions:
+#   trials: 6                 # main trials that ask one of the questions, spread evenly
+#   columns: [debt]           # not among the facts, told by the faces: was it higher or lower than usual?
+#   sureness: true            # how sure did the face look?
+
+# After the main trials, in every condition: on which of two pictures of one face is an axis stronger? It measures how
+# finely people see; `advisor train` takes the noise of looking that the report finds.
+# pairs:
+#   number: 36                # pairs, shared equally among the axes
+#   axes: [smile, inner_brow_raise]    # left out: all that the faces move
+
 # Your own words, in Markdown; what is left out keeps the shipped text.
 # texts:
 #   welcome: ...

@@ -101,7 +101,10 @@ def _face(level: int, mark: int) -> bytes:
 
 
 def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothing", seed: int = 0) -> Bundle:
-    """Publish a bundle on every application of the tiny task, one face a face condition and application."""
+    """Publish a bundle on every application of the tiny task, one face a face condition and application.
+
+    Faces of a learned one smile with the score and raise their inner brows with the debt; others are all alike.
+    """
     task = load_task(task_path)
     table = pd.read_csv(task.table_path).set_index("loan_id").sort_index()
     outcomes = (table["repaid"] == "yes").astype("int8").rename_axis("application_id")
@@ -114,6 +117,12 @@ def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothi
         ids = outcomes.index[outcomes == value]
         applications.loc[ids[: len(ids) // 2], "split"] = "test"
     rows, pictures = [], {}
+    is_learned = trained_on != "nothing"
+    said = pd.DataFrame(
+        {"e_smile": 1.6 * applications["score"] - 0.6, "e_inner_brow_raise": table["debt"].rank(pct=True)}
+    )
+    said *= is_learned
+    dealt = pd.Series(rng.permutation(applications.index) if is_learned else applications.index, said.index)
     for number, application_id in enumerate(applications.index):
         for offset, condition in enumerate(("face", "shuffled", "risk_to_smile")):
             picture = _face(60 if rng.random() < 0.5 else 190, seed * 1000 + number * 3 + offset)
@@ -129,7 +138,7 @@ def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothi
                     "image_sha256": sha256,
                     "propensity": 1.0,
                     "source_application_id": application_id,
-                    "e_smile": 0.0,
+                    **said.loc[dealt[application_id] if condition == "shuffled" else application_id],
                 }
             )
     manifest = Manifest(
@@ -143,7 +152,7 @@ def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothi
         git_revision="none",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         conditions=CONDITIONS,
-        axes=("smile",),
+        axes=("smile", "inner_brow_raise"),
         weights={},
         checks=(),
         machine_balanced_accuracy=0.6,

@@ -6,6 +6,8 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retryDelay = (attempt) =>
   RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
 
+const tenths = (ms) => Math.round(ms * 10) / 10;
+
 // A text with its words filled in: "{n} of {total}".
 function filled(text, words) {
   return text.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");

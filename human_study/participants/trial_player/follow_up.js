@@ -1,6 +1,7 @@
-// Confidence and reason, asked after the choice, whose response time is taken already.
+// Confidence, reason and what the face told, asked after the choice, whose response time is taken already.
 
 const MAX_REASON_LENGTH = 1000; // characters
+const UNANSWERED_MS = 300; // a second click or key on the answer before answers nothing
 
 class FollowUp {
   constructor(texts, nPoints) {
@@ -53,6 +54,25 @@ class FollowUp {
     this.node.classList.toggle("tall", asksReason);
     this.show(parts);
     if (asksReason) this.node.scrollIntoView({ block: "nearest" });
+  }
+
+  // `answered` is told the answer and how long it took.
+  askPerceived({ question, options, ends }, answered) {
+    const onset = performance.now();
+    const buttons = options.map(([answer, label]) => {
+      const button = element("button", { type: "button", "data-answer": answer }, label);
+      button.addEventListener("click", () => {
+        const taken = performance.now() - onset;
+        if (taken >= UNANSWERED_MS) answered({ perceived: answer, perceived_time_ms: tenths(taken) });
+      });
+      return button;
+    });
+    this.node.classList.remove("tall");
+    this.show([element("div", { class: "perception", role: "group", "aria-label": question },
+      element("p", { class: "question", tabindex: "-1" }, question),
+      element("div", { class: ends.length ? "points" : "points words" }, ...buttons),
+      ...ends.map(([low, high]) => element("p", { class: "ends", "aria-hidden": "true" },
+        element("span", {}, low), element("span", {}, high))))]);
   }
 
   // Draws what follows a choice; the keyboard and screen readers begin at its first words.

@@ -184,7 +184,8 @@ class TrialPlayer {
     if (kept.trial !== trial.key || kept.stage !== this.currentStage) return;
     this.chosen = { ...kept.chosen, at: performance.now() - Math.max(0, Date.now() - kept.chosen_at) };
     this.counts = kept.counts;
-    this.ask(kept);
+    if (kept.given) this.askPerceived(kept.given);
+    else this.ask(kept);
   }
 
   // One stage of the trial, drawn in an animation frame: from that frame the response time runs.
@@ -269,31 +270,47 @@ class TrialPlayer {
     // let go. When a busy page came to handle it does not matter.
     const responseTime = event.timeStamp - this.onset;
     if (!trial || this.chosen || this.onset === null || !(responseTime >= LOCK_OUT_MS)) return;
-    this.chosen = { choice, response_time_ms: Math.round(responseTime * 10) / 10, at: performance.now() };
+    this.chosen = { choice, response_time_ms: tenths(responseTime), at: performance.now() };
     if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
-    else this.commit({});
+    else this.askPerceived({});
   }
 
   ask(kept = {}) {
-    const { trial, currentStage: stage, chosen: { choice, response_time_ms, at } } = this;
+    const { trial, currentStage: stage, chosen: { choice, at } } = this;
     this.choices.hidden = true;
     this.followUp.ask({
       asksConfidence: trial.confidence,
       asksReason: trial.reason && stage === "final",
       choice: this.labelOf(choice),
       kept,
-      keep: (answers) => this.draft.write({ trial: trial.key, stage, counts: this.counts,
-        chosen: { choice, response_time_ms }, chosen_at: Date.now() - (performance.now() - at), ...answers }),
-      commit: (answers) => this.commit(answers),
+      keep: (answers) => this.keep(answers),
+      commit: (answers) => this.askPerceived({ ...answers, followup_time_ms: tenths(performance.now() - at) }),
     });
+  }
+
+  keep(answers) {
+    const { trial, currentStage: stage, chosen: { choice, response_time_ms, at } } = this;
+    this.draft.write({ trial: trial.key, stage, counts: this.counts, chosen: { choice, response_time_ms },
+      chosen_at: Date.now() - (performance.now() - at), ...answers });
+  }
+
+  // What the face told, where the trial asks for it: when all else is given, so that it changes none of it.
+  askPerceived(given) {
+    const { trial } = this;
+    if (!trial?.perception || this.currentStage !== "final") {
+      this.commit(given);
+      return;
+    }
+    this.keep({ given });
+    this.choices.hidden = true;
+    this.followUp.askPerceived(trial.perception, (answer) => this.commit({ ...given, ...answer }));
   }
 
   // The stage is decided: keep it, send it, and go on to the next stage, the feedback or the next trial.
   commit(given) {
     const { trial, currentStage: stage, chosen } = this;
     if (!trial || !chosen) return;
-    const { choice, response_time_ms, at } = chosen;
-    const asked = "confidence" in given || "reason" in given;
+    const { choice, response_time_ms } = chosen;
     this.queue.replace([...this.queue.decisions, { stage, decision: {
       trial_key: trial.key,
       choice,
@@ -301,7 +318,6 @@ class TrialPlayer {
       ...this.counts,
       idempotency_key: randomKey(),
       ...given,
-      ...(asked ? { followup_time_ms: Math.round((performance.now() - at) * 10) / 10 } : {}),
     } }]);
     this.draft.clear();
     this.answered.add(trial.key + stage);

@@ -54,12 +54,26 @@ class DecisionMessage(BaseModel):
     reason: Annotated[str, AfterValidator(storable_text)] | None = Field(
         default=None, max_length=_MAX_REASON_LENGTH
     )
+    perceived: Literal["higher", "usual", "lower", "unknown", "1", "2", "3", "4", "5"] | None = None
+    perceived_time_ms: float | None = Field(default=None, ge=0, le=_LONGEST_MS)
 
 
 class InitialDecisionMessage(DecisionMessage):
-    """What the player sends for the first stage of a two-stage trial: all of a decision but the reason."""
+    """What the player sends for the first stage of a two-stage trial: nothing of what follows the final choice."""
 
     reason: None = None
+    perceived: None = None
+    perceived_time_ms: None = None
+
+
+class PairMessage(BaseModel):
+    """What the page of pairs sends for one pair."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    position: int = Field(ge=0, le=1000)
+    choice: Literal["left", "right"]
+    response_time_ms: float = Field(ge=_LOCK_OUT_MS, le=_LONGEST_MS)
 
 
 class LeaseMessage(BaseModel):
@@ -89,6 +103,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
     """
 
     study_name, participations, trials = running.study.name, running.participations, running.trials
+    pairs = running.pairs
     writing = GroupCommit(running.decisions.take)
 
     async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
@@ -123,10 +138,17 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
 
     async def faces(request: Request) -> Response:
         token = session_token(request, study_name)
-        picture = await run_in_threadpool(trials.face, token, request.path_params["trial_key"])
-        name = f"face{picture_suffix(picture)}"
-        headers = {"Cache-Control": "no-store", "Content-Disposition": f"inline; filename={name}"}
-        return Response(picture, media_type=media_type(picture), headers=headers)
+        return _shown(await run_in_threadpool(trials.face, token, request.path_params["trial_key"]))
+
+    async def judge(request: Request) -> Response:
+        token = session_token(request, study_name)
+        message = await _message(request, PairMessage)
+        await run_in_threadpool(pairs.judge, token, **message.model_dump())
+        return JSONResponse({"status": "recorded"}, headers=_NOT_KEPT)
+
+    async def pair_pictures(request: Request) -> Response:
+        token, asked = session_token(request, study_name), request.path_params
+        return _shown(await run_in_threadpool(pairs.picture, token, asked["position"], asked["side"]))
 
     return [
         Route("/api/decisions", partial(decide, kind=DecisionMessage, stage="final"), methods=["POST"]),
@@ -139,7 +161,15 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         Route("/api/page-events", page_events, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
+        Route("/api/pair-judgements", judge, methods=["POST"]),
+        Route("/pairs/{position:int}/{side}", pair_pictures),
     ]
+
+
+def _shown(picture: bytes) -> Response:
+    name = f"face{picture_suffix(picture)}"
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f"inline; filename={name}"}
+    return Response(picture, media_type=media_type(picture), headers=headers)
 
 
 _Message = TypeVar("_Message", bound=BaseModel)

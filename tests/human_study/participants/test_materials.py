@@ -53,6 +53,18 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
     assert "Ich bin einverstanden" in written[2].read_text() or "teilnehmen" in written[2].read_text()
 
 
+def test_what_is_asked_about_faces_is_among_the_texts(tmp_path: Path) -> None:
+    asked = {"perception_questions": {"trials": 2, "columns": ["debt"]}, "pairs": {"axes": ["smile"]}}
+    path = write_study(tmp_path, conditions={"face": 1, "none": 1}, trained_on="simulated", **asked)
+    english, _, german, _ = write_materials(load_study_file(path), tmp_path / "board")
+    text = english.read_text()
+    assert "was “Debt ratio” higher or lower than usual?" in text and "How sure did the face look?" in text
+    assert "does the face smile more?" in text and "the eyes opened wider" not in text
+    assert "you are asked what you saw" in text.partition("do (face)")[2].partition("##")[0]
+    assert "you are asked what you saw" not in text.partition("do (none)")[2].partition("##")[0]
+    assert "Wie sicher sah das Gesicht aus?" in german.read_text()
+
+
 def test_text_of_the_study_file_is_no_markup_on_the_page(tmp_path: Path) -> None:
     path = write_study(tmp_path, texts={"welcome": "<script>alert(1)</script> Welcome"})
     html = (write_materials(load_study_file(path), tmp_path / "board")[1]).read_text()

@@ -89,7 +89,7 @@ def test_what_a_person_could_not_have_sent_is_refused_and_not_stored(
     }
     could_be = (
         {name for name in RIGHT if sent[name] is not None} == wanted
-        and (given_confidence is None or any(abs(given_confidence - point) < 1e-6 for point in points))
+        and (given_confidence is None or any(abs(given_confidence - point) <= 1e-6 for point in points))
         and (given_time is None or given_time >= 0)
         and 300 <= response_time <= 30 * 24 * 3600 * 1000
     )

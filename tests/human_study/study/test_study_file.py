@@ -8,6 +8,7 @@ import yaml
 
 from data.errors import StudyError
 from human_study.study.analysis_plan import AnalysisPlan
+from human_study.study.questions import FacePairs, PerceptionQuestions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.study_commands import init
 
@@ -193,7 +194,12 @@ def test_the_written_file_names_every_key_and_asks_for_ethics_before_people_come
     study = load_study_file(path)
     text = path.read_text()
     sections = [(name, type(getattr(study, name))) for name in SECTIONS]
-    for section, model in (("", StudyFile), ("analysis", AnalysisPlan), *sections):
+    optional = (
+        ("analysis", AnalysisPlan),
+        ("perception_questions", PerceptionQuestions),
+        ("pairs", FacePairs),
+    )
+    for section, model in (("", StudyFile), *optional, *sections):
         for key in model.model_fields:
             assert re.search(rf"(^|[\s{{#]){key}:", text), f"{section} {key} is not in the template"
     with pytest.raises(StudyError, match="ethics.approval or ethics.exemption, ethics.contact"):
