@@ -96,16 +96,16 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
             )
     yield 2, text("player.region"), _listed(messages.section("player").values())
     yield 3, text("player.facts"), _listed(_facts(task))
-    if asked := study.perception_questions:
-        asks = [text("perception.column", column=task.label(column)) for column in asked.columns]
-        answers = COLUMN_ANSWERS if asked.columns else ()
-        sureness = ("sureness", "sureness_low", "sureness_high") if asked.sureness else ()
+    if perception := study.perception_questions:
+        asks = [text("perception.column", column=task.label(column)) for column in perception.columns]
+        answers = COLUMN_ANSWERS if perception.columns else ()
+        sureness = ("sureness", "sureness_low", "sureness_high") if perception.sureness else ()
         asks += [text(f"perception.{key}") for key in (*answers, *sureness)]
         yield 3, text("perception.title"), _listed(asks)
     if study.pairs:
-        questions = [text(f"pairs.question.{axis}") for axis in study.pairs.axes or manifest.axes]
+        of_axes = [text(f"pairs.question.{axis}") for axis in study.pairs.axes or manifest.axes]
         frame = {key: one for key, one in messages.section("pairs").items() if key != "title"}
-        yield 2, text("pairs.title"), _listed([*frame.values(), *questions])
+        yield 2, text("pairs.title"), _listed([*frame.values(), *of_axes])
     for condition in study.conditions:
         shipped = questionnaire_questions(messages, condition)
         at_end = shipped if study.questionnaire is None else study.questionnaire
