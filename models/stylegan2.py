@@ -7,20 +7,23 @@ shares one kernel and scales the output: the same function of the same parameter
 1912.04958, eq. 1-3).
 """
 
+import functools
 import importlib
 import math
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.upsampled_convolution import convolve_upsampled
 
-LEAST_SIZE_UPSAMPLED_LAST = 8  # pixels
+LEAST_UPSAMPLED_LAST, LEAST_UPSAMPLED_LAST_BFLOAT16 = 8, 128  # pixels a side
 
 
 def _import_package() -> types.ModuleType:
@@ -93,38 +96,63 @@ def _styled(
     """
     conv, to_noise = getattr(block, f"conv{number}"), getattr(block, f"to_noise{number}")
     scale = getattr(block, f"to_style{number}")(style) + 1
-    x = x * (owed * scale)[:, :, None, None].to(x.dtype)
+    x = _each_channel(torch.mul, x, (owed * scale).to(x.dtype))
     x = _convolved(x, conv.weight.to(x.dtype), block.upsample if number == 1 else None)
     kernel_energy = conv.kernel_energy if hasattr(conv, "kernel_energy") else _kernel_energy(conv)
     energy = scale.float().square() @ kernel_energy
     demodulation = torch.rsqrt(energy + conv.eps)
     if noise is None:
-        added = to_noise.bias[:, None, None]
+        x = _each_channel(torch.add, x, (to_noise.bias / demodulation).to(x.dtype))
     else:
         # The package crops the noise and swaps its axes.
         added = to_noise(noise[:, : x.shape[2], : x.shape[3]].to(to_noise.weight.dtype)).permute(0, 3, 2, 1)
-    x = x + (added / demodulation[:, :, None, None]).to(x.dtype)
+        x = x + (added / demodulation[:, :, None, None]).to(x.dtype)
     return F.leaky_relu(x, 0.2, inplace=True), demodulation.to(scale.dtype)
+
+
+def _each_channel(operation: Callable[[Tensor, Tensor], Tensor], x: Tensor, values: Tensor) -> Tensor:
+    """`operation` of x [B, C, H, W], channels last, and a value for each channel [B, C].
+
+    Whole rows of pixels are taken at once: on a CPU a few channels at a time take up to six times as long.
+    """
+    if x.requires_grad or values.requires_grad:  # the way back would take longer
+        return operation(x, values[:, :, None, None])
+    pixels = x.permute(0, 2, 3, 1)
+    rows = operation(pixels.flatten(2), values.repeat(1, x.shape[3])[:, None])
+    return rows.unflatten(2, pixels.shape[2:]).permute(0, 3, 1, 2)
 
 
 def _convolved(x: Tensor, kernel: Tensor, upsample: nn.Module | None) -> Tensor:
     """The kernel's convolution of x, upsampled before where that is asked for."""
     if upsample is None:
         return F.conv2d(x, kernel, padding=1)
-    # The other order pays where multiplying is dear, and the image is more than its border.
-    if x.dtype == torch.float32 and x.shape[-1] >= LEAST_SIZE_UPSAMPLED_LAST:
+    # The other order pays where multiplying is dear, or the image large and no gradient wanted.
+    least_size = LEAST_UPSAMPLED_LAST if x.dtype == torch.float32 else LEAST_UPSAMPLED_LAST_BFLOAT16
+    if x.shape[-1] >= least_size and (x.dtype == torch.float32 or not x.requires_grad):
         return convolve_upsampled(x, kernel)
     return F.conv2d(upsample(x), kernel, padding=1)
 
 
 def _add_colours(to_rgb: Any, x: Tensor, owed: Tensor, rgb: Tensor | None, style: Tensor) -> Tensor:
-    """The package's RGBBlock as a batched matrix product; float32, for bfloat16 would band the background."""
+    """The package's RGBBlock as matrix products; float32, for bfloat16 would band the background."""
     kernel = to_rgb.conv.weight[:, :, 0, 0] * (owed * (to_rgb.to_style(style) + 1))[:, None, :]
     pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
-    added = torch.bmm(pixels, kernel.transpose(1, 2).to(pixels.dtype))
-    added = added.float().unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+    added = torch.bmm(kernel.to(pixels.dtype), pixels.transpose(1, 2)).float().unflatten(2, x.shape[2:])
     rgb = added if rgb is None else rgb + added
-    return rgb if to_rgb.upsample is None else to_rgb.upsample(rgb)
+    if to_rgb.upsample is None:
+        return rgb
+    enlarging = torch.tensor(_enlarging(rgb.shape[-1]), device=rgb.device)
+    with torch.autocast(rgb.device.type, enabled=False):
+        return enlarging @ rgb @ enlarging.T
+
+
+@functools.lru_cache
+def _enlarging(size: int) -> np.ndarray:
+    """What the package's `upsample` makes of each column of an image, float32 [2 S, S]: twice as long, and blurred."""
+    places = np.clip((np.arange(2 * size) - 0.5) / 2, 0, size - 1)
+    enlarged = np.stack([np.interp(places, np.arange(size), pixel) for pixel in np.eye(size)], axis=1)
+    above, here, below = (np.pad(enlarged, [(1, 1), (0, 0)], "reflect")[k : k + 2 * size] for k in range(3))
+    return ((above + 2 * here + below) / 4).astype(np.float32)
 
 
 def lay_out(generator: nn.Module) -> nn.Module:
