@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from data.command_line import DatabaseOption, KindOption
-from human_study.command_arguments import StudyOrName, StudyPath, study_and_database
+from data.errors import StudyError
+from human_study.command_arguments import StudyOrName, is_study_file, study_and_database
 
 commands = typer.Typer()
 
@@ -48,7 +49,7 @@ def report(
 
 @commands.command(epilog="Example: human-study power study.yaml --effect 0.05 --out var/power")
 def power(
-    study: StudyPath,
+    study: StudyOrName,
     effect: Annotated[
         float | None,
         typer.Option(
@@ -67,12 +68,27 @@ def power(
     ] = None,
     simulations: Annotated[int, typer.Option(help="simulated studies per sample size", min=50)] = 500,
     minutes: Annotated[float | None, typer.Option(help="minutes one participation takes", min=0.1)] = None,
+    rounds: Annotated[
+        int, typer.Option(help="rounds of that size: all are paid, the newest is tested", min=1)
+    ] = 1,
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     out: Annotated[Path | None, typer.Option(help="folder for the table, figure and text")] = None,
+    db: DatabaseOption = None,
 ) -> None:
-    """Estimate how many participants a study needs by simulating its planned analysis."""
-    from human_study.planning.power_report import power_of_study, write_power
+    """Estimate how many participants a study needs by simulating its planned analysis.
 
+    Given the name of a study in the database instead of a study file, say which effect it can still find.
+    """
+    from human_study.planning.power_report import power_of_study, sizes_named, write_power
+
+    if not is_study_file(study):
+        if effect is not None or minutes is not None or rounds != 1:
+            raise StudyError(
+                "--effect, --minutes and --rounds are for planning a study file; of a study in the database it is said "
+                "which effect it can still find."
+            )
+        _power_of_running(study, db, population, pilot, target, sizes_named(participants), simulations, seed, out)
+        return
     found = power_of_study(
         study,
         effect=effect,
@@ -82,6 +98,7 @@ def power(
         participants=participants,
         n_simulations=simulations,
         minutes=minutes,
+        n_rounds=rounds,
         seed=seed,
     )
     for point in found.points:
@@ -93,6 +110,38 @@ def power(
     print(*found.sentences(), sep="\n")
     if out is not None:
         print("Wrote", ", ".join(map(str, write_power(found, out))))
+
+
+def _power_of_running(
+    study: str,
+    db: str | None,
+    population: str,
+    pilot: Path | None,
+    target: float,
+    sizes: list[int],
+    simulations: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    from data.store.decision_store import DecisionStore
+    from human_study.analysis.study_results import collect_results
+    from human_study.planning.running_power import power_of_running_study, write_running_power
+
+    name, url = study_and_database(study, db)
+    with DecisionStore.open(url, create=False) as store:
+        results = collect_results(store, name, store.study(name).participants)
+    found = power_of_running_study(
+        results,
+        population_name=population,
+        pilot=pilot,
+        target=target,
+        sizes=sizes,
+        n_simulations=simulations,
+        seed=seed,
+    )
+    print(*found.sentences(), sep="\n")
+    if out is not None:
+        print("Wrote", ", ".join(map(str, write_running_power(found, out))))
 
 
 @commands.command(

@@ -1,6 +1,5 @@
 """People of a population drawn once, with advice as strong as the effect that a power analysis assumes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +8,7 @@ import numpy as np
 from data.errors import StudyError
 
 BANK_SIZE = 600
-_STRONGEST = 64.0
+_STRENGTHS = tuple(2.0 ** np.arange(-6, 7))
 
 
 class DecidingPopulation(Protocol):
@@ -40,44 +39,64 @@ class PeopleBank:
         return self.accuracy(True) - self.accuracy(False)
 
 
-def draw_bank(population: DecidingPopulation, effect: float | None, rng: np.random.Generator) -> PeopleBank:
-    """Draw people, and set the strength of advice so that it adds `effect`; None: as strong as it is (1).
+@dataclass(frozen=True)
+class DrawnPeople:
+    """BANK_SIZE people of a population: log odds without advice, what advice adds, lapse rates, outcomes [A]."""
 
-    Raises StudyError where no strength of this advice adds so much for these people.
-    """
-    log_odds, added, lapse = population.draw(BANK_SIZE, rng)
+    log_odds: np.ndarray
+    added: np.ndarray
+    lapse: np.ndarray
+    outcomes: np.ndarray
 
-    def approval(strength: float) -> np.ndarray:
-        p = 1 / (1 + np.exp(-np.clip(log_odds + strength * added, -40, 40)))
-        mixed: np.ndarray = lapse[:, None] / 2 + (1 - lapse[:, None]) * p
+    @classmethod
+    def of(cls, population: DecidingPopulation, rng: np.random.Generator) -> "DrawnPeople":
+        """Draw them."""
+        return cls(*population.draw(BANK_SIZE, rng), population.outcomes)
+
+    def approval(self, strength: float) -> np.ndarray:
+        """Probabilities of approval [BANK_SIZE, A] with advice of this strength; 0 is without any."""
+        p = 1 / (1 + np.exp(-np.clip(self.log_odds + strength * self.added, -40, 40)))
+        mixed: np.ndarray = self.lapse[:, None] / 2 + (1 - self.lapse[:, None]) * p
         return mixed
 
-    outcomes, without = population.outcomes, approval(0.0)
-    strength = 1.0 if effect is None else _strength(approval, outcomes, effect)
-    return PeopleBank(without, approval(strength), outcomes, strength)
+    def gain(self, strength: float) -> float:
+        """What advice of this strength adds to their balanced accuracy."""
+        return _balanced(self.approval(strength), self.outcomes) - _balanced(self.approval(0.0), self.outcomes)
+
+    def strongest(self) -> tuple[float, float]:
+        """The strength of advice that adds most, and what it adds."""
+        gains = {strength: self.gain(strength) for strength in _STRENGTHS}
+        best = max(gains, key=lambda strength: gains[strength])
+        return float(best), gains[best]
+
+    def bank(self, effect: float | None) -> PeopleBank:
+        """The people with advice that adds `effect`; None: as strong as it is (1).
+
+        Raises StudyError where no strength of this advice adds so much for these people.
+        """
+        strength = 1.0 if effect is None else self._strength(effect)
+        return PeopleBank(self.approval(0.0), self.approval(strength), self.outcomes, strength)
+
+    def _strength(self, effect: float) -> float:
+        """The strength of advice that adds `effect`, by bisection below the strength that adds most."""
+        if effect == 0:
+            return 0.0
+        strongest, most = self.strongest()
+        if not 0 < effect <= most:
+            raise StudyError(
+                f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, most):.3f} to these people's balanced "
+                "accuracy; choose an effect in between, or another population."
+            )
+        low, high = 0.0, strongest
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.gain(middle) < effect else (low, middle)
+        return (low + high) / 2
 
 
-def _strength(approval: Callable[[float], np.ndarray], outcomes: np.ndarray, effect: float) -> float:
-    """The strength of advice that adds `effect`, by bisection below the strength that adds most."""
-    alone = _balanced(approval(0.0), outcomes)
-    gains = {
-        s: _balanced(approval(s), outcomes) - alone for s in 2.0 ** np.arange(-6, np.log2(_STRONGEST) + 1)
-    }
-    strongest = max(gains, key=lambda s: gains[s])
-    if effect == 0:
-        return 0.0
-    if not 0 < effect <= gains[strongest]:
-        raise StudyError(
-            f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, gains[strongest]):.3f} to "
-            "these people's balanced "
-            "accuracy; choose an effect in between, or another population."
-        )
-    low, high = 0.0, float(strongest)
-    for _ in range(40):
-        middle = (low + high) / 2
-        too_weak = _balanced(approval(middle), outcomes) - alone < effect
-        low, high = (middle, high) if too_weak else (low, middle)
-    return (low + high) / 2
+def draw_bank(population: DecidingPopulation, effect: float | None, rng: np.random.Generator) -> PeopleBank:
+    """Draw people, with advice as strong as `DrawnPeople.bank` says."""
+    return DrawnPeople.of(population, rng).bank(effect)
 
 
 def _balanced(approval: np.ndarray, outcomes: np.ndarray) -> float:

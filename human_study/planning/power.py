@@ -28,7 +28,8 @@ N_SIMULATIONS_TO_FIND_SIZES = 100
 class PlannedStudy:
     """What the study file plans for one round: the declared analysis, test trials a participant, groups, payment.
 
-    `group_sizes` are in relation to their mean: 1 for each condition where all are equal.
+    `group_sizes` are in relation to their mean: 1 for each condition where all are equal. `quota_each` is the mean of
+    the quotas, where every condition has one. Of `n_rounds` rounds the newest is tested; all of them are paid.
     """
 
     declared: DeclaredAnalysis
@@ -39,14 +40,16 @@ class PlannedStudy:
     bonus_per_correct: float
     currency: str
     minutes: float
+    quota_each: int | None = None
+    n_rounds: int = 1
 
-    def n_in(self, condition: str, n_each: int) -> int:
+    def n_in(self, condition: str, n_each: float) -> int:
         """Participants in a condition where there are `n_each` in the mean of all conditions."""
         return max(1, round(n_each * self.group_sizes[condition]))
 
     def n_total(self, n_each: int) -> int:
-        """Participants in all conditions."""
-        return sum(self.n_in(condition, n_each) for condition in self.group_sizes)
+        """Participants in all conditions and rounds."""
+        return self.n_rounds * sum(self.n_in(condition, n_each) for condition in self.group_sizes)
 
     @property
     def effective(self) -> str:
@@ -95,7 +98,7 @@ def simulate_decisions(
 
 
 def simulated_p_values(
-    bank: PeopleBank, plan: PlannedStudy, n_each: int, n_simulations: int, rng: np.random.Generator
+    bank: PeopleBank, plan: PlannedStudy, n_each: float, n_simulations: int, rng: np.random.Generator
 ) -> np.ndarray:
     """p values of the declared tests, not yet corrected, of studies with `n_each` participants a condition.
 
@@ -106,19 +109,28 @@ def simulated_p_values(
     taking_part = sorted({condition for pair in family for condition in pair})
     p_values = np.full((n_simulations, len(family)), np.nan)
     for k in range(n_simulations):
-        made = {
-            condition: simulate_decisions(
-                bank.advised if condition == plan.effective else bank.without,
-                bank.outcomes,
-                plan.n_in(condition, n_each),
-                plan.n_test_trials,
-                rng,
-            )
-            for condition in taking_part
-        }
+        made = {condition: _decided(bank, plan, condition, n_each, rng) for condition in taking_part}
         for place, pair in enumerate(family):
             p_values[k, place] = _tested_p(made[pair.condition], made[pair.against], bank.outcomes, plan)
     return p_values
+
+
+def _decided(
+    bank: PeopleBank, plan: PlannedStudy, condition: str, n_each: float, rng: np.random.Generator
+) -> SimulatedDecisions:
+    approval = bank.advised if condition == plan.effective else bank.without
+    n_people = plan.n_in(condition, n_each)
+    return simulate_decisions(approval, bank.outcomes, n_people, plan.n_test_trials, rng)
+
+
+def typical_error(bank: PeopleBank, plan: PlannedStudy, n_each: float, rng: np.random.Generator) -> float:
+    """The standard error of the primary contrast in a study of that size: the median of a few simulated ones."""
+    primary = plan.declared.family[0]
+    found = [
+        _difference(*(_decided(bank, plan, condition, n_each, rng) for condition in primary), bank.outcomes)
+        for _ in range(9)
+    ]
+    return float(np.median([one.standard_error or 0.0 for one in found]))
 
 
 def _tested_p(
@@ -192,7 +204,10 @@ def power_curve(
 
 
 def _price(bank: PeopleBank, plan: PlannedStudy, n_each: int) -> tuple[float, float]:
-    """What a round of that size costs, and how many hours of participants' time it takes."""
+    """What rounds of that size cost, and how many hours of participants' time they take.
+
+    Before the newest round advice is taken to add nothing yet: the first one explores.
+    """
     n_total, n_advised = plan.n_total(n_each), plan.n_in(plan.effective, n_each)
     n_correct = n_advised * bank.accuracy(True) + (n_total - n_advised) * bank.accuracy(False)
     cost = n_total * plan.base_payment + plan.bonus_per_correct * plan.n_trials * n_correct
@@ -218,25 +233,36 @@ def sample_size(
 
     From a probit regression of power on the square root of the sample size, weighted by the curve's precision.
     """
-    n = np.sqrt([point.n_each for point in points])
-    power = np.array([point.power for point in points])
-    if len(points) < 2 or power.max() < target:
+    roots = np.sqrt([point.n_each for point in points])
+    found = crossing(roots, np.array([point.power for point in points]), target, n_simulations)
+    if found is None:
+        return None
+    low, middle, high = (int(np.ceil(max(1.0, root) ** 2)) for root in found)
+    return low, middle, high
+
+
+def crossing(
+    at: np.ndarray, power: np.ndarray, target: float, n_simulations: int
+) -> tuple[float, float, float] | None:
+    """Where power reaches the target, with a 95 % Monte Carlo range; None where it does not, or does not rise.
+
+    `at` is what power rises with and `power` that of `n_simulations` studies at each; both float [points].
+    """
+    if len(at) < 2 or power.max() < target:
         return None
     kept = np.clip(power, 0.5 / n_simulations, 1 - 0.5 / n_simulations)
     z = stats.norm.ppf(kept)
     # Where no study, or each, has found it, the error is not 0 but unknown: that of the clipped power.
-    least = np.sqrt(kept * (1 - kept) / n_simulations) * (kept != power)
-    error = np.maximum([point.monte_carlo_error for point in points], least) / stats.norm.pdf(z)
-    design = np.column_stack([np.ones_like(n), n]) / error[:, None]
+    error = np.sqrt(kept * (1 - kept) / n_simulations) / stats.norm.pdf(z)
+    design = np.column_stack([np.ones_like(at), at]) / error[:, None]
     covariance = np.linalg.inv(design.T @ design)
     a, b = covariance @ design.T @ (z / error)
     if b <= 0:
         return None
-    root = (stats.norm.ppf(target) - a) / b
-    gradient = np.array([-1 / b, -root / b])
+    middle = float((stats.norm.ppf(target) - a) / b)
+    gradient = np.array([-1 / b, -middle / b])
     half_width = 1.96 * float(np.sqrt(gradient @ covariance @ gradient))
-    low, middle, high = (int(np.ceil(max(1.0, x) ** 2)) for x in (root - half_width, root, root + half_width))
-    return low, middle, high
+    return middle - half_width, middle, middle + half_width
 
 
 def power_table(points: Sequence[PowerPoint]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from advisor.simulation.populations import population
 from data.errors import StudyError
 from human_study.planning.people_bank import DecidingPopulation, PeopleBank, draw_bank
 from human_study.planning.power import (
+    MIN_PARTICIPANTS,
     PlannedStudy,
     PowerPoint,
     power_curve,
@@ -50,17 +51,24 @@ class PowerReport:
         )
         analysis = (
             f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
-            f"{self.n_simulations} simulated studies per sample size. Power is that to find the primary contrast in "
-            f"one round, where {self.plan.effective} has the effect and people decide as without advice in every other "
+            f"{self.n_simulations} simulated studies per sample size. {_rounds_in_words(self.plan.n_rounds)}Power is that "
+            f"to find the primary contrast in {'the newest' if self.plan.n_rounds > 1 else 'one'} round, where {self.plan.effective} has the effect and people decide as without advice in every other "
             f"condition. {' '.join(self.plan.declared.sentences())}"
         )
+        by_quota = [
+            f"With the quotas of the study file ({point.n_total} in all) power is {point.power:.1%}."
+            for point in self.points
+            if point.n_each == self.plan.quota_each
+        ]
         if self.needed is None:
             highest = max(self.points, key=lambda point: point.power)
             return [
                 effect,
                 analysis,
+                *by_quota,
                 f"A power of {self.target:.0%} is not reached: with {highest.n_each} participants a condition it is "
-                f"{highest.power:.1%}; plan more trials, fewer conditions, or try --participants with larger numbers.",
+                f"{highest.power:.1%}; plan more trials, fewer conditions or a bundle with more test applications (it has "
+                f"{len(self.bank.outcomes)}), or try --participants with larger numbers.",
             ]
         low, n_each, high = self.needed
         n_total = self.plan.n_total(n_each)
@@ -68,6 +76,7 @@ class PowerReport:
         return [
             effect,
             analysis,
+            *by_quota,
             f"A power of {self.target:.0%} needs {n_each} participants a condition (95% Monte Carlo range "
             f"{low} to {high}), "
             f"{n_total} in all: about {self.points[0].cost * scale:,.0f} {self.plan.currency} and "
@@ -83,15 +92,27 @@ def _sizes_in_words(plan: PlannedStudy) -> str:
     return f"groups by quota or share ({shares})"
 
 
-def _group_sizes(conditions: dict[str, Any]) -> dict[str, float]:
-    """Condition -> its size in relation to the mean: by quotas where every condition has one, else by shares."""
+def _rounds_in_words(n_rounds: int) -> str:
+    if n_rounds == 1:
+        return ""
+    return (
+        f"{n_rounds} rounds of that size: the earlier ones cost as much and teach the advisor, but their people are not "
+        "in the test. "
+    )
+
+
+def _group_sizes(conditions: dict[str, Any]) -> tuple[dict[str, float], int | None]:
+    """Condition -> its size in relation to the mean: by quotas where every condition has one, else by shares.
+
+    With the mean of the quotas, where there are such.
+    """
     by_quota = all(plan.get("quota") for plan in conditions.values())
     sizes = {name: float(plan["quota"] if by_quota else plan["share"]) for name, plan in conditions.items()}
     mean = sum(sizes.values()) / len(sizes)
-    return {name: size / mean for name, size in sizes.items()}
+    return {name: size / mean for name, size in sizes.items()}, round(mean) if by_quota else None
 
 
-def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStudy:
+def planned_study(content: dict[str, Any], minutes: float | None, n_rounds: int = 1) -> PlannedStudy:
     """The plan in a study file's checked content. Raises StudyError where nothing is to be compared or measured."""
     trials, payment = content["trials"], content.get("payment", {})
     declared = declared_analysis(content)
@@ -108,15 +129,18 @@ def planned_study(content: dict[str, Any], minutes: float | None) -> PlannedStud
     all_trials = n_trials + sum(int(trials.get(kind, 0)) for kind in ("practice", "attention", "repeated"))
     stages = int(trials.get("stages", 1))
     expected = MINUTES_AROUND + all_trials * stages * SECONDS_A_TRIAL / 60
+    group_sizes, quota_each = _group_sizes(content["conditions"])
     return PlannedStudy(
         declared=declared,
         n_test_trials=n_test,
         n_trials=n_trials,
-        group_sizes=_group_sizes(content["conditions"]),
+        group_sizes=group_sizes,
         base_payment=float(payment.get("base", 0)),
         bonus_per_correct=float(payment.get("bonus_per_correct", 0)),
         currency=str(payment.get("currency", "USD")),
         minutes=expected if minutes is None else minutes,
+        quota_each=quota_each,
+        n_rounds=n_rounds,
     )
 
 
@@ -130,6 +154,7 @@ def power_of_study(
     participants: str | None,
     n_simulations: int,
     minutes: float | None,
+    n_rounds: int,
     seed: int,
 ) -> PowerReport:
     """The power analysis of a study file; options as of `human-study power`.
@@ -138,18 +163,13 @@ def power_of_study(
     TrainingError for an unknown population or a run that is not whole; BundleError, TaskError where they are gone.
     """
     study = load_study_file(study_path)
-    plan = planned_study(study.model_dump(mode="json"), minutes)
+    plan = planned_study(study.model_dump(mode="json"), minutes, n_rounds)
     pool = TestPool.of_study(study.bundle, study.task)
-    people: DecidingPopulation
-    if pilot is not None:
-        people, described = PilotPopulation(pilot, pool), f"people as the pilot {pilot} describes them"
-    else:
-        if effect is None:
-            raise StudyError(
-                "A simulated population needs --effect: the gain that is to be found, such as 0.05."
-            )
-        people = SimulatedPopulation(population(population_name), pool)
-        described = f"the population {population_name}"
+    if pilot is None and effect is None:
+        raise StudyError(
+            "A simulated population needs --effect: the gain that is to be found, such as 0.05."
+        )
+    people, described = deciding_people(population_name, pilot, pool)
     return analyse_power(
         study.name,
         people,
@@ -157,15 +177,25 @@ def power_of_study(
         plan,
         effect=effect,
         target=target,
-        sizes=_sizes(participants),
+        sizes=sizes_named(participants) or None,
         n_simulations=n_simulations,
         rng=np.random.default_rng(seed),
     )
 
 
-def _sizes(text: str | None) -> list[int] | None:
+def deciding_people(
+    population_name: str, pilot: Path | None, pool: TestPool
+) -> tuple[DecidingPopulation, str]:
+    """Whom a power analysis draws from, and who they are in words."""
+    if pilot is not None:
+        return PilotPopulation(pilot, pool), f"people as the pilot {pilot} describes them"
+    return SimulatedPopulation(population(population_name), pool), f"the population {population_name}"
+
+
+def sizes_named(text: str | None) -> list[int]:
+    """Sample sizes as --participants names them, [] for none. Raises StudyError where they are no such numbers."""
     if text is None:
-        return None
+        return []
     try:
         sizes = sorted({int(part) for part in text.split(",")})
     except ValueError:
@@ -191,6 +221,8 @@ def analyse_power(
     bank = draw_bank(population, effect, rng)
     if sizes is None:
         sizes = sizes_to_try(bank, plan, target, rng)
+        if plan.quota_each is not None and plan.quota_each >= MIN_PARTICIPANTS:
+            sizes = sorted({*sizes, plan.quota_each})
     points = power_curve(bank, plan, sizes, n_simulations, rng)
     needed = sample_size(points, target, n_simulations)
     return PowerReport(study_name, described, target, n_simulations, bank, plan, points, needed)

@@ -16,11 +16,12 @@ from advisor.encoder.trained_run import encoder_features
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import ENCODER_FILE, RESPONSE_FILE
 from data.errors import StudyError, TrainingError
+from data.store.decision_store import DecisionStore
 from data.tasks.applications import Standardiser, read_applications
 from data.tasks.decision_task import load_task
 from human_study.analysis.contrasts import contrasts_table
 from human_study.cli import app
-from human_study.planning.people_bank import draw_bank
+from human_study.planning.people_bank import DrawnPeople, draw_bank
 from human_study.planning.power import (
     PlannedStudy,
     PowerPoint,
@@ -31,12 +32,13 @@ from human_study.planning.power import (
     simulated_p_values,
 )
 from human_study.planning.power_populations import PilotPopulation, TestPool
+from human_study.planning.running_power import reach_of
 from human_study.study.analysis_plan import declared_analysis
 from models.checkpoint import save_checkpoint
 from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.response import ResponseModel
-from tests.support.reviewed_study import write_reviewed_bundle
+from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 from tests.support.tiny_study import write_study
 
 
@@ -326,3 +328,80 @@ def test_a_damaged_pilot_is_one_sentence_that_names_the_file(tmp_path: Path, nam
     run = command(str(study), "--pilot", str(file.parent), "--participants", "6", "--simulations", "50")
     assert isinstance(run.exception, TrainingError)
     assert name in str(run.exception) or (name, damage) == ("options.json", "missing")
+
+
+def test_rounds_are_all_paid_and_the_planned_quotas_have_their_power(tmp_path: Path) -> None:
+    study = planned(
+        tmp_path,
+        conditions={"none": {"quota": 8}, "face": {"quota": 16}},
+        trials={"main": 20, "test_share": 0.5},
+        payment={"base": 3.0, "currency": "GBP"},
+    )
+    words = ("--effect", "0.05", "--participants", "12", "--simulations", "50", "--rounds", "3")
+    run = command(str(study), *words, "--out", str(tmp_path / "out"))
+    assert run.exit_code == 0, run.output
+    said = " ".join(run.output.split())
+    (point,) = json.loads((tmp_path / "out" / "power.json").read_text())["points"]
+    assert (point["n_total"], point["cost"]) == (3 * 24, 3 * 24 * 3.0)
+    assert f"With the quotas of the study file (72 in all) power is {point['power']:.1%}" in said
+    assert "3 rounds of that size" in said and "their people are not in the test" in said
+
+
+RUNNING = {
+    "conditions": {"none": {"share": 1, "quota": 90}, "face": {"share": 1, "quota": 90}},
+    "trials": {"main": 20, "test_share": 0.5, "practice": 0, "attention": 0, "repeated": 0},
+}
+
+
+def running(folder: Path, n_each: int, content: dict[str, object] | None = None) -> str:
+    """The URL of a database with an open study of which so many have completed each condition."""
+    bundle, url = write_reviewed_bundle(folder), f"sqlite:///{folder / 'running.db'}"
+    with DecisionStore.open(url) as store:
+        open_reviewed_study(store, bundle, content=content or RUNNING)
+        if n_each:
+            add_people(store, bundle, ("none", "face"), np.random.default_rng(0), n_each=n_each, n_main=4)
+    return url
+
+
+def test_a_running_study_is_told_which_effect_it_can_still_find_and_no_outcome(tmp_path: Path) -> None:
+    url = running(tmp_path, 6)
+    words = (STUDY, "--db", url, "--simulations", "60", "--out", str(tmp_path / "out"))
+    run = command(*words)
+    assert run.exit_code == 0, run.output
+    so_far, quotas = json.loads((tmp_path / "out" / "power.json").read_text())["reaches"]
+    assert so_far["n_by_condition"] == {"none": 6, "face": 6}
+    assert quotas["n_by_condition"] == {"none": 90, "face": 90}
+    said = " ".join(run.output.split())
+    # Who follows a score that is right on 70 % of 40 applications may be wrong on the next 40, however many they are.
+    assert "no effect that this advice can have" in said and "There are 40 test applications" in said
+    assert "SIMULATED" in run.output and "No outcome of this study was used" in said
+    with DecisionStore.open(url) as store:
+        assert store.study_events(STUDY) == []  # that was no look
+
+
+def test_the_smallest_effect_is_found_as_often_as_it_is_said_to_be() -> None:
+    people = DrawnPeople.of(People(), np.random.default_rng(0))
+    reach = reach_of("all", {"none": 20, "face": 20}, PLAN, People(), 0.8, 200, np.random.default_rng(1))
+    assert reach.smallest is not None
+    low, effect, high = reach.smallest
+    assert low < effect < high
+    assert f"an effect of {100 * effect:.1f} points or more is found with a power of 80%" in reach.sentence(0.8)
+    bank = people.bank(effect)
+    found = found_contrasts(simulated_p_values(bank, PLAN, 20, 300, np.random.default_rng(2)))[:, 0].mean()
+    assert found == pytest.approx(0.8, abs=3 * 0.023 + 0.03)  # Monte Carlo error of both, and of the curve
+
+
+@pytest.mark.parametrize(
+    ("n_each", "content", "words", "sentence"),
+    [
+        (2, {**RUNNING, "conditions": {"none": {"share": 1}, "face": {"share": 1}}}, [], "name numbers with --participants"),
+        (2, {"conditions": ["none", "face"]}, [], "was simulated or imported"),
+        (2, {**RUNNING, "conditions": {"face": {"share": 1}}}, [], "compares two conditions"),
+        (0, RUNNING, ["--effect", "0.05"], "for planning a study file"),
+    ],
+)  # fmt: skip
+def test_a_running_study_without_a_plan_is_one_sentence(
+    tmp_path: Path, n_each: int, content: dict[str, object], words: list[str], sentence: str
+) -> None:
+    run = command(STUDY, "--db", running(tmp_path, n_each, content), "--simulations", "50", *words)
+    assert isinstance(run.exception, StudyError) and sentence in str(run.exception)
