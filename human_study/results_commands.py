@@ -87,7 +87,9 @@ def power(
                 "--effect, --minutes and --rounds are for planning a study file; of a study in the database it is said "
                 "which effect it can still find."
             )
-        _power_of_running(study, db, population, pilot, target, sizes_named(participants), simulations, seed, out)
+        _power_of_running(
+            study, db, population, pilot, target, sizes_named(participants), simulations, seed, out
+        )
         return
     found = power_of_study(
         study,

@@ -61,7 +61,9 @@ class DrawnPeople:
 
     def gain(self, strength: float) -> float:
         """What advice of this strength adds to their balanced accuracy."""
-        return _balanced(self.approval(strength), self.outcomes) - _balanced(self.approval(0.0), self.outcomes)
+        return _balanced(self.approval(strength), self.outcomes) - _balanced(
+            self.approval(0.0), self.outcomes
+        )
 
     def strongest(self) -> tuple[float, float]:
         """The strength of advice that adds most, and what it adds."""
@@ -84,8 +86,8 @@ class DrawnPeople:
         strongest, most = self.strongest()
         if not 0 < effect <= most:
             raise StudyError(
-                f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, most):.3f} to these people's balanced "
-                "accuracy; choose an effect in between, or another population."
+                f"--effect is {effect:g}, but advice adds between 0 and {max(0.0, most):.3f} to these people's "
+                "balanced accuracy; choose an effect in between, or another population."
             )
         low, high = 0.0, strongest
         for _ in range(40):

@@ -51,8 +51,9 @@ class PowerReport:
         )
         analysis = (
             f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
-            f"{self.n_simulations} simulated studies per sample size. {_rounds_in_words(self.plan.n_rounds)}Power is that "
-            f"to find the primary contrast in {'the newest' if self.plan.n_rounds > 1 else 'one'} round, where {self.plan.effective} has the effect and people decide as without advice in every other "
+            f"{self.n_simulations} simulated studies per sample size. {_rounds_in_words(self.plan.n_rounds)}Power "
+            f"is that to find the primary contrast in {'the newest' if self.plan.n_rounds > 1 else 'one'} round, where "
+            f"{self.plan.effective} has the effect and people decide as without advice in every other "
             f"condition. {' '.join(self.plan.declared.sentences())}"
         )
         by_quota = [
@@ -67,8 +68,8 @@ class PowerReport:
                 analysis,
                 *by_quota,
                 f"A power of {self.target:.0%} is not reached: with {highest.n_each} participants a condition it is "
-                f"{highest.power:.1%}; plan more trials, fewer conditions or a bundle with more test applications (it has "
-                f"{len(self.bank.outcomes)}), or try --participants with larger numbers.",
+                f"{highest.power:.1%}; plan more trials, fewer conditions or a bundle with more test applications (it "
+                f"has {len(self.bank.outcomes)}), or try --participants with larger numbers.",
             ]
         low, n_each, high = self.needed
         n_total = self.plan.n_total(n_each)
@@ -96,8 +97,8 @@ def _rounds_in_words(n_rounds: int) -> str:
     if n_rounds == 1:
         return ""
     return (
-        f"{n_rounds} rounds of that size: the earlier ones cost as much and teach the advisor, but their people are not "
-        "in the test. "
+        f"{n_rounds} rounds of that size: the earlier ones cost as much and teach the advisor, but their people are "
+        "not in the test. "
     )
 
 
@@ -166,9 +167,7 @@ def power_of_study(
     plan = planned_study(study.model_dump(mode="json"), minutes, n_rounds)
     pool = TestPool.of_study(study.bundle, study.task)
     if pilot is None and effect is None:
-        raise StudyError(
-            "A simulated population needs --effect: the gain that is to be found, such as 0.05."
-        )
+        raise StudyError("A simulated population needs --effect: the gain that is to be found, such as 0.05.")
     people, described = deciding_people(population_name, pilot, pool)
     return analyse_power(
         study.name,

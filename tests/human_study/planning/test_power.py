@@ -385,7 +385,9 @@ def test_the_smallest_effect_is_found_as_often_as_it_is_said_to_be() -> None:
     assert reach.smallest is not None
     low, effect, high = reach.smallest
     assert low < effect < high
-    assert f"an effect of {100 * effect:.1f} points or more is found with a power of 80%" in reach.sentence(0.8)
+    assert f"an effect of {100 * effect:.1f} points or more is found with a power of 80%" in reach.sentence(
+        0.8
+    )
     bank = people.bank(effect)
     found = found_contrasts(simulated_p_values(bank, PLAN, 20, 300, np.random.default_rng(2)))[:, 0].mean()
     assert found == pytest.approx(0.8, abs=3 * 0.023 + 0.03)  # Monte Carlo error of both, and of the curve
@@ -394,7 +396,7 @@ def test_the_smallest_effect_is_found_as_often_as_it_is_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("n_each", "content", "words", "sentence"),
     [
-        (2, {**RUNNING, "conditions": {"none": {"share": 1}, "face": {"share": 1}}}, [], "name numbers with --participants"),
+        (2, {**RUNNING, "conditions": {"none": {"share": 1}, "face": {"share": 1}}}, [], "name numbers with"),
         (2, {"conditions": ["none", "face"]}, [], "was simulated or imported"),
         (2, {**RUNNING, "conditions": {"face": {"share": 1}}}, [], "compares two conditions"),
         (0, RUNNING, ["--effect", "0.05"], "for planning a study file"),
