@@ -125,9 +125,13 @@ def _decided(
 
 def typical_error(bank: PeopleBank, plan: PlannedStudy, n_each: float, rng: np.random.Generator) -> float:
     """The standard error of the primary contrast in a study of that size: the median of a few simulated ones."""
-    primary = plan.declared.family[0]
+    condition, against = plan.declared.family[0]
     found = [
-        _difference(*(_decided(bank, plan, condition, n_each, rng) for condition in primary), bank.outcomes)
+        _difference(
+            _decided(bank, plan, condition, n_each, rng),
+            _decided(bank, plan, against, n_each, rng),
+            bank.outcomes,
+        )
         for _ in range(9)
     ]
     return float(np.median([one.standard_error or 0.0 for one in found]))
