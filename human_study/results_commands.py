@@ -126,21 +126,20 @@ def _power_of_running(
     out: Path | None,
 ) -> None:
     from data.store.decision_store import DecisionStore
-    from human_study.analysis.study_results import collect_results
     from human_study.planning.running_power import power_of_running_study, write_running_power
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
-        results = collect_results(store, name, store.study(name).participants)
-    found = power_of_running_study(
-        results,
-        population_name=population,
-        pilot=pilot,
-        target=target,
-        sizes=sizes,
-        n_simulations=simulations,
-        seed=seed,
-    )
+        found = power_of_running_study(
+            store,
+            name,
+            population_name=population,
+            pilot=pilot,
+            target=target,
+            sizes=sizes,
+            n_simulations=simulations,
+            seed=seed,
+        )
     print(*found.sentences(), sep="\n")
     if out is not None:
         print("Wrote", ", ".join(map(str, write_running_power(found, out))))

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from data.errors import StudyError
-from human_study.analysis.study_results import StudyResults
+from data.store.decision_store import DecisionStore
+from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.planning.people_bank import DecidingPopulation, DrawnPeople, PeopleBank
 from human_study.planning.power import (
     MIN_PARTICIPANTS,
@@ -85,7 +86,8 @@ class RunningPower:
 
 
 def power_of_running_study(
-    results: StudyResults,
+    store: DecisionStore,
+    study_name: str,
     *,
     population_name: str,
     pilot: Path | None,
@@ -99,6 +101,7 @@ def power_of_running_study(
     Raises StudyError where the study has no study file, no comparison or nobody to reckon with, and as
     `power_report.power_of_study`.
     """
+    results = collect_results(store, study_name, store.study(study_name).participants)
     content = results.study.declared
     if not isinstance(content.get("conditions"), dict) or "trials" not in content:
         raise StudyError(
