@@ -16,7 +16,9 @@ ParticipantKind = Literal["people", "simulated"]
 ParticipantStatus = Literal["active", "completed", "returned", "timed_out", "screened_out"]
 FINAL_STATUSES: tuple[ParticipantStatus, ...] = ("completed", "returned", "timed_out", "screened_out")
 Choice = Literal["approve", "deny"]
-TrialKind = Literal["main", "practice", "attention", "repeated"]
+TrialKind = Literal["main", "practice", "learning", "attention", "repeated"]
+# Before the trials that count; after each, the participant is told what became of the application.
+FEEDBACK_KINDS: tuple[TrialKind, ...] = ("practice", "learning")
 # "initial" is the answer before the advice in a two-stage trial; the decision itself is always "final".
 Stage = Literal["initial", "final"]
 FACE_SURENESS = "face_sureness"  # the question how sure the face looked, beside those about columns
@@ -203,7 +205,9 @@ class Trial(Record):
     application_id: Annotated[str, Meaning("the application decided on")]
     split: Annotated[
         Literal["train", "validation", "test"],
-        Meaning("only train is ever trained on; practice comes from validation, which no pool holds"),
+        Meaning(
+            "only train is ever trained on; practice, learning and attention trials come from validation"
+        ),
     ]
     condition: Annotated[str, Meaning("what is shown beside the application")]
     bundle_hash: BundleHash
@@ -221,6 +225,12 @@ class Trial(Record):
     perception_question: Annotated[
         str | None,
         Meaning("what is asked about the face after the decision: a column of the task, or face_sureness"),
+    ] = None
+    examples: Annotated[
+        str | None,
+        Meaning(
+            "applications shown as past cases with their outcomes, the most alike face first", unit="JSON"
+        ),
     ] = None
 
 
@@ -269,6 +279,11 @@ class Decision(_Choosing):
         float | None,
         Field(ge=0),
         Meaning("from when the question about the face was drawn to its answer", "ms"),
+    ] = None
+    n_examples_opened: Annotated[
+        int | None,
+        Field(ge=0),
+        Meaning("how often past cases were opened; missing where there are none or all stood in view"),
     ] = None
 
 

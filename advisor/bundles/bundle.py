@@ -34,6 +34,8 @@ Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile"]
 CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile")
 FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile")
 EXPRESSION_COLUMN_PREFIX = "e_"
+# Learning trials are on applications of this split, which are neither trained on nor measured with.
+LEARNING_SPLIT: Literal["validation"] = "validation"
 
 
 class Check(BaseModel):
@@ -101,6 +103,11 @@ class Bundle:
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that this bundle can serve."""
         return self.manifest.conditions
+
+    @cached_property
+    def learning_ids(self) -> pd.Index:
+        """The applications of learning trials; none in bundles of before."""
+        return self.applications.index[self.applications["split"] == LEARNING_SPLIT]
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -200,7 +207,8 @@ def write_bundle(
     Args:
         path: the folder to make; must not exist.
         manifest: everything but `bundle_hash`, which is filled in.
-        applications: index application_id; columns split ("train", "test") and score (0-1).
+        applications: index application_id; columns split ("train", "test", and "validation": to learn from) and
+            score (0-1).
         images: columns application_id, condition, identity, image, image_sha256, propensity,
             source_application_id and one `e_<axis>` column an axis. `propensity` is the chance that a trial
             on the application, in that condition, shows this face; it sums to 1 over an application's faces.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, Condition
 from data.errors import BundleError
-from data.records import Trial
+from data.records import Trial, TrialKind
 from data.tasks.applications import draw_balanced_trials
 
 
@@ -94,12 +94,13 @@ def trial_on(
     application_id: str,
     split: str,
     pick: Callable[[np.ndarray], int],
+    kind: TrialKind = "main",
 ) -> Trial:
-    """A main trial on one application of a pool, with what the condition shows beside it.
+    """A trial on one application of a pool, with what the condition shows beside it.
 
     `pick` is given the probability of each of its faces in the condition, and returns which one is shown.
     """
-    return _trial(bundle, condition, _dealt(bundle, condition, application_id, split, pick))
+    return _trial(bundle, condition, _dealt(bundle, condition, application_id, split, pick), kind=kind)
 
 
 def _dealt(
@@ -118,7 +119,9 @@ def _dealt(
     return Dealt(application_id, split, int(faces[chosen]), float(chances[chosen]))
 
 
-def _trial(bundle: Bundle, condition: Condition, dealt: Dealt, position: int = 0) -> Trial:
+def _trial(
+    bundle: Bundle, condition: Condition, dealt: Dealt, position: int = 0, kind: TrialKind = "main"
+) -> Trial:
     picture = {}
     if dealt.face is not None:
         image, sha256 = bundle.pictures[dealt.face]
@@ -127,7 +130,7 @@ def _trial(bundle: Bundle, condition: Condition, dealt: Dealt, position: int = 0
     if condition == "score":
         score = round(bundle.applications["score"].loc[dealt.application_id], 3)
     return Trial(
-        kind="main",
+        kind=kind,
         position=position,
         application_id=dealt.application_id,
         split=dealt.split,

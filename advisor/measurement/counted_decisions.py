@@ -3,7 +3,7 @@
 Learned from and scored: main trials of one kind of participant (people and simulated ones never mix), without those
 who withdrew, were screened out, or fall under what the study file excludes (exclusion_rules.py). ĥ learns from those
 on training applications, accuracy is measured on those on test applications. Repeated trials measure consistency,
-attention and practice trials what their names say; none of them is learned from or scored.
+attention, practice and learning trials what their names say; none of them is learned from or scored.
 
 Paid: main trials of everybody who completed, excluded or not. What somebody earned does not depend on what the
 analysis makes of it.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
-from advisor.bundles.bundle import CONDITIONS, Check, Manifest
+from advisor.bundles.bundle import CONDITIONS, LEARNING_SPLIT, Check, Manifest
 from advisor.encoder.risk_model import RiskModel
 from advisor.publishing.bundle_faces import Advice, draw_identities, risk_to_smile
 from advisor.publishing.exploration import Menu, only_exploit
@@ -18,6 +20,8 @@ from advisor.runs.run_dir import git_revision
 from data.stored_record import now
 from data.tasks.applications import Applications, draw_pool
 from models.face_generator import FaceGenerator
+
+_LEARNING_STREAM = 6  # of the seed's random numbers, apart from those that draw and check the rest
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,12 @@ class BundleDraft:
     Attributes:
         applications: all of the task's.
         risk_model: the machine alone.
-        pools: "train" or "test" by application id, [n].
+        pools: the split by application id, [n].
         identities: of each application's faces in a row, long [n · m].
         menu: the expressions of these faces.
         origin: where the advisor comes from.
         config: how many faces and of which kind were asked for.
+        learning: the same of the applications that people learn from, if there are any; not counted in n.
     """
 
     applications: Applications
@@ -52,6 +57,12 @@ class BundleDraft:
     menu: Menu
     origin: Origin
     config: PublishConfig
+    learning: BundleDraft | None = None
+
+    @property
+    def parts(self) -> tuple[BundleDraft, ...]:
+        """This one, and what people learn from."""
+        return (self,) if self.learning is None else (self, self.learning)
 
     def faces(self) -> Advice:
         """The advisor's faces."""
@@ -74,12 +85,12 @@ class BundleDraft:
         return self.risk_model.standardiser.transform(self.applications.frame.loc[self._application_ids()])
 
     def table(self) -> pd.DataFrame:
-        """Split and machine's score by application id."""
-        return pd.DataFrame({"split": self.pools, "score": self._scores()})
+        """Split and machine's score by application id, of all parts."""
+        return pd.concat([pd.DataFrame({"split": one.pools, "score": one._scores()}) for one in self.parts])
 
     def outcomes(self) -> pd.Series:
-        """1 = repaid, by application id."""
-        return self.applications.outcomes.loc[self.pools.index]
+        """1 = repaid, by application id, of all parts."""
+        return self.applications.outcomes.loc[[one for part in self.parts for one in part.pools.index]]
 
     def manifest(self, checks: list[Check]) -> Manifest:
         """The manifest, but for the bundle's hash; `checks` are those that were passed."""
@@ -100,7 +111,9 @@ class BundleDraft:
             weights=self.origin.weights,
             checks=tuple(checks),
             machine_balanced_accuracy=self.risk_model.balanced_accuracy(self.applications.select("test")),
-            pools={split: int((self.pools == split).sum()) for split in ("train", "test")},
+            pools={
+                str(split): len(ids) for part in self.parts for split, ids in part.pools.groupby(part.pools)
+            },
         )
 
     def _application_ids(self) -> list[str]:
@@ -121,3 +134,29 @@ def draw_pools(
     assert config.identities_per_application <= n_identities
     identities = draw_identities(len(split_of), config.identities_per_application, n_identities, rng)
     return split_of, identities
+
+
+def with_learning_pool(
+    draft: BundleDraft, n_identities: int, menu_of: Callable[[pd.DataFrame, np.random.Generator], Menu]
+) -> BundleDraft:
+    """The draft with what people can learn from, if there is any: one face each, so that it is known by its face.
+
+    At most half of the rarer outcome of the split, so that as many are left for practice and attention checks.
+    `menu_of` gives the faces of a frame of applications.
+    """
+    rng = np.random.default_rng([draft.config.seed, _LEARNING_STREAM])
+    outcomes = draft.applications.select(LEARNING_SPLIT).outcomes
+    rarer = min(int((outcomes == outcome).sum()) for outcome in (0, 1))
+    size = 2 * min(draft.config.learning_pool_size // 2, rarer // 2)
+    if not size:
+        return draft
+    ids = draw_pool(draft.applications, LEARNING_SPLIT, rng, size)
+    menu = menu_of(draft.applications.frame.loc[ids], rng)
+    learning = replace(
+        draft,
+        pools=pd.Series(LEARNING_SPLIT, index=ids),
+        identities=torch.tensor(rng.integers(n_identities, size=size)),
+        menu=menu,
+        config=draft.config.model_copy(update={"identities_per_application": 1}),
+    )
+    return replace(draft, learning=learning)

@@ -24,7 +24,7 @@ from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run
-from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools
+from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools, with_learning_pool
 from advisor.publishing.bundle_faces import (
     EXPRESSION_COLUMNS,
     keys_of_rows,
@@ -34,7 +34,7 @@ from advisor.publishing.bundle_faces import (
     with_pictures,
 )
 from advisor.publishing.checks import advisor_checks, face_checks
-from advisor.publishing.exploration import Menu, exploring_menu, only_explore
+from advisor.publishing.exploration import Menu, exploring_menu, only_exploit, only_explore
 from advisor.response.learn_response import read_faces
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory
@@ -81,6 +81,11 @@ def publish_explore(
     menu = only_explore(len(pools), config.identities_per_application, usable_bounds(generator), rng)
     origin = Origin("explore", "nothing", None, 0, weights)
     draft = BundleDraft(applications, risk_model, pools, identities, menu, origin, config)
+    draft = with_learning_pool(
+        draft,
+        generator.n_identities,
+        lambda frame, rng: only_explore(len(frame), 1, usable_bounds(generator), rng),
+    )
     return _publish(draft, generator, [], out, rng, on_progress, dealt=dealt)
 
 
@@ -122,6 +127,9 @@ def publish_run(
         "learned", trained.option("participants"), trained.option("source"), round_number, weights
     )
     draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
+    draft = with_learning_pool(
+        draft, generator.n_identities, lambda frame, _rng: only_exploit(trained.expressions(frame), 1)
+    )
     return _publish(draft, generator, checks, out, rng, on_progress, earlier, dealt, trained.response)
 
 
@@ -198,20 +206,23 @@ def _publish(
     What a bundle drawn `earlier` by the same generator holds is taken from there. What `response` (ĥ), if there is one,
     reads in each picture stands beside it, so that following the advice can be counted.
     """
-    own, smiles = menu_rows(draft.faces()), menu_rows(draft.smiles(generator.axes))
-    menu = pd.concat([own, smiles, shuffle_faces(own, draft.pools, rng)], ignore_index=True)
+    own = pd.concat([menu_rows(part.faces()) for part in draft.parts], ignore_index=True)
+    smiles = [menu_rows(part.smiles(generator.axes)) for part in draft.parts]
+    table, outcomes = draft.table(), draft.outcomes()
+    menu = pd.concat([own, *smiles, shuffle_faces(own, table["split"], rng)], ignore_index=True)
     shown = np.ones(len(menu), dtype=bool)
     if dealt is not None:
-        planned = Bundle(out, draft.manifest(checks), draft.table(), menu)
-        shown = np.isin(np.arange(len(menu)), list(dealt(planned, draft.outcomes())))
+        planned = Bundle(out, draft.manifest(checks), table, menu)
+        shown = np.isin(np.arange(len(menu)), list(dealt(planned, outcomes)))
     of_smiles = (menu["condition"] == "risk_to_smile").to_numpy()
     drawn = _drawn_alike(earlier, draft.origin.weights)
     drawn |= draw_once(generator, *_as_tensors(menu[shown & ~of_smiles]), drawn, on_progress)
     keys = set(keys_of_rows(menu[shown & ~of_smiles]))
-    is_drawn = np.array([key in keys for key in keys_of_rows(own)])
+    judged = own[: len(draft.identities)]  # apart from what people learn from
+    is_drawn = np.array([key in keys for key in keys_of_rows(judged)])
     checks = checks + face_checks(
         FacePerception.load(),
-        [drawn[key] for key in keys_of_rows(own[is_drawn])],
+        [drawn[key] for key in keys_of_rows(judged[is_drawn])],
         draft.menu.expressions[is_drawn],
         draft.own_faces()[is_drawn],
         draft.identities,
@@ -226,9 +237,7 @@ def _publish(
         readings = read_faces(response, {str(sha256[path]): content for path, content in pictures.items()})
         of_picture = readings.set_index("image_sha256")[READING_COLUMN]
         images[READING_COLUMN] = images["image_sha256"].map(of_picture)
-    return write_bundle(
-        out, draft.manifest(checks), draft.table(), images, pictures.items(), draft.outcomes()
-    )
+    return write_bundle(out, draft.manifest(checks), table, images, pictures.items(), outcomes)
 
 
 def _as_tensors(menu: pd.DataFrame) -> tuple[Tensor, Tensor]:

@@ -115,6 +115,11 @@ class PublishConfig(BaseModel):
     seed: int = 0
     max_pool_size: int = Field(600, ge=2, description="applications in each pool, at most")
     identities_per_application: int = Field(2, ge=1)
+    learning_pool_size: int = Field(
+        100,
+        ge=0,
+        description="applications that people can learn from, of the validation split, at most; 0 = none",
+    )
     explore_share: float = Field(
         0.5,
         ge=0,

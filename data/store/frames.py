@@ -34,6 +34,7 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _trial.n_stages,
         _trial.asked_choice,
         _trial.perception_question,
+        _trial.examples,
     ),
     sql_tables.decision: (
         _decision.choice,
@@ -44,6 +45,7 @@ _DECISION_COLUMNS: dict[Table, tuple[ColumnElement[Any], ...]] = {
         _decision.reason,
         _decision.perceived,
         _decision.perceived_time_ms,
+        _decision.n_examples_opened,
         _decision.n_blur,
         _decision.n_focus,
         _decision.n_key,
@@ -79,8 +81,8 @@ class Frames(Transactions):
 
         Columns, all of them or those that are named: participant_key, kind, round_number, condition, trial_key,
         position, trial_kind, application_id, split, bundle_hash, image, image_sha256, score, propensity,
-        n_stages, asked_choice, perception_question, choice, approved (0/1), confidence, response_time_ms,
-        followup_time_ms, reason, perceived, perceived_time_ms, n_blur,
+        n_stages, asked_choice, perception_question, examples (JSON), choice, approved (0/1), confidence,
+        response_time_ms, followup_time_ms, reason, perceived, perceived_time_ms, n_examples_opened, n_blur,
         n_focus, n_key, n_paste, decided_at, and of the answer before the advice, in two-stage trials:
         initial_choice, initial_confidence, initial_response_time_ms. Raises StudyError if the study is unknown.
         """

@@ -1,7 +1,7 @@
 """The applications of a decision task: read, split for ever, and drawn into pools and trials."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +41,13 @@ class Applications:
         """Those of one split."""
         chosen = (self.splits == split).to_numpy()
         return Applications(self.task, self.frame[chosen], self.outcomes[chosen], self.splits[chosen])
+
+    def without(self, ids: Collection[str]) -> "Applications":
+        """All but these."""
+        if not len(ids):
+            return self
+        kept = ~self.frame.index.isin(list(ids))
+        return Applications(self.task, self.frame[kept], self.outcomes[kept], self.splits[kept])
 
 
 def read_applications(task: DecisionTask) -> Applications:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from data.records import MOVES, ParticipantKind, StudyCondition
+from data.records import FEEDBACK_KINDS, MOVES, ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import STATUSES
 
@@ -62,7 +62,7 @@ def summarise(store: DecisionStore, study_name: str, kind: ParticipantKind, mome
         steps=_steps(active),
         under_way=_under_way(active, decisions, events, moment),
         decisions_per_minute=len(recent) / (RECENT.total_seconds() / 60),
-        median_response_time_ms=_median(decisions[decisions["trial_kind"] != "practice"]),
+        median_response_time_ms=_median(decisions[~decisions["trial_kind"].isin(FEEDBACK_KINDS)]),
         attention_share=float(_passed(checks).mean()) if len(checks) else None,
     )
 

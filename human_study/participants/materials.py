@@ -15,6 +15,7 @@ from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import consent_text, instruction_text
+from human_study.participants.welcome import introduction
 from human_study.participation.face_questions import COLUMN_ANSWERS
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
@@ -73,9 +74,7 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
 def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Iterator[Section]:
     messages = study_messages(study, task)
     text = messages.text
-    minutes = f"{study.expected_minutes:g}" if study.expected_minutes else ""
-    duration = text("welcome.duration", minutes=minutes) if minutes else ""
-    yield 2, study.title, f"{study.texts.welcome or text('welcome.text')}\n\n{duration}"
+    yield 2, study.title, introduction(study, messages)
     is_simulated = manifest.trained_on == "simulated"
     yield 2, text("consent.agree"), consent_text(study, messages, _KEY, trained_on_simulated=is_simulated)
     if study.screening:
@@ -86,7 +85,7 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
             f"{text('instructions.title')} ({condition})",
             instruction_text(study, messages, task, condition),
         )
-        questions = comprehension_questions(messages, condition)
+        questions = comprehension_questions(messages, condition, study.trials)
         asked = questions if study.comprehension is None else study.comprehension
         if asked:
             yield (

@@ -58,7 +58,7 @@ def _draw(running: RunningStudy, participant: Participant, screen: str) -> None:
             study.trials,
             storage_id=storage_id(participant),
             n_trials=running.trials.n_in_block(participant),
-            is_practice=participant.step == "practice",
+            step=participant.step,
             trials=running.trials.to_play(participant),
         )
         screens.trials(block, participant.step)
@@ -96,7 +96,7 @@ def _show_step(running: RunningStudy, participant: Participant, screen: str) -> 
     elif screen == "comprehension":
         with st.expander(messages.text("comprehension.read_again")):
             st.markdown(screens.instruction_text(study, messages, running.task, participant.condition))
-        shipped = comprehension_questions(messages, participant.condition)
+        shipped = comprehension_questions(messages, participant.condition, study.trials)
         questions = shipped if study.comprehension is None else study.comprehension
         answered = participations.answers(participant, "comprehension")
         add_answers = _acting(running, participations.add_answers)

@@ -102,6 +102,8 @@ def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_s
     """What taking part means, in Markdown; `key` is the participant's own, which a request for erasure names."""
     text = messages.text
     parts = [study.texts.consent or text("consent.text")]
+    if study.trials.learning:
+        parts.append(text("consent.learning"))
     if study.expected_minutes:
         parts.append(text("consent.duration", minutes=f"{study.expected_minutes:g}"))
     if study.recruitment.platform != "link":
@@ -187,6 +189,7 @@ def instruction_text(study: StudyFile, messages: Messages, task: DecisionTask, c
         "perception": study.perception_questions is not None and condition in FACE_CONDITIONS,
         "pairs": study.pairs is not None,
         "practice": study.trials.practice > 0,
+        "learning": study.trials.learning > 0,
         "controls": True,
     }
     parts = [study.texts.instructions or text("instructions.text")]

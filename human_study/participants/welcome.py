@@ -23,7 +23,9 @@ from human_study.participants.endings import closing_words
 from human_study.participants.entrance import BrowserCheck
 from human_study.participation.running_study import RunningStudy
 from human_study.presentation.html_templates import render_html
+from human_study.study.messages import Messages
 from human_study.study.recruitment import is_preview, lacking_parameter, recruited
+from human_study.study.study_file import StudyFile
 from human_study.web.request_guard import (
     is_framed,
     read_body,
@@ -113,7 +115,7 @@ class Welcome:
         """What to read instead of the way in, where the link does not name a participant."""
         plan = self._study.recruitment
         if is_preview(plan, query):
-            return f"{self._intro()}\n\n{self._text('welcome.preview')}"
+            return f"{introduction(self._study, self._messages)}\n\n{self._text('welcome.preview')}"
         lacking = lacking_parameter(plan, query)
         if lacking is None:
             return None
@@ -136,11 +138,6 @@ class Welcome:
     def _closing(self, ending: str, external: Recruitment | None = None) -> str:
         return closing_words(self._study, self._messages, ending, external)
 
-    def _intro(self) -> str:
-        minutes = self._study.expected_minutes
-        duration = self._text("welcome.duration", minutes=f"{minutes:g}") if minutes else ""
-        return f"{self._study.texts.welcome or self._text('welcome.text')}\n\n{duration}"
-
     def _lacks(self, what: str) -> str:
         contact = self._study.ethics.contact
         asks = f" {self._text('ended.contact', contact=contact)}" if contact else ""
@@ -150,7 +147,7 @@ class Welcome:
         self, request: Request, query: str, label: str, *, status: int = 200, lacking: str = ""
     ) -> HTMLResponse:
         """A page with a way in, and the script that tries the browser out; after a failed try, that alone."""
-        words = "" if lacking else self._intro()
+        words = "" if lacking else introduction(self._study, self._messages)
         form = {"query": query, "label": label, "ahead": self._ahead}
         page = self._page("welcome_form", status=status, words=words, lacking=lacking, **form)
         self._check.prepare(page, secure=request.url.scheme == "https")
@@ -180,3 +177,13 @@ class Welcome:
             **values,
         )
         return HTMLResponse(page, status, {"Cache-Control": "no-store", "Vary": "Sec-Fetch-Dest"})
+
+
+def introduction(study: StudyFile, messages: Messages) -> str:
+    """What a study is about, as people read it who have not begun, in Markdown."""
+    parts = [study.texts.welcome or messages.text("welcome.text")]
+    if study.trials.learning:
+        parts.append(messages.text("welcome.learning"))
+    if study.expected_minutes:
+        parts.append(messages.text("welcome.duration", minutes=f"{study.expected_minutes:g}"))
+    return "\n\n".join(parts)

@@ -15,7 +15,7 @@ import numpy as np
 from advisor.bundles.bundle import Bundle
 from data.errors import BundleError
 
-_SPLITS = ("train", "test")
+_SPLITS = ("train", "test", "validation")
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 Dealt = tuple[str, int]  # application id, and the pass in which it was dealt
 

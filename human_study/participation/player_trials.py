@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.formats.value_format import share_text
-from data.records import FACE_SURENESS, Choice, Participant, Stage, Trial
+from data.records import FACE_SURENESS, FEEDBACK_KINDS, Choice, Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
 from human_study.participation.face_questions import FacePair, answers_to
 from human_study.study.messages import Messages
@@ -62,7 +62,7 @@ def playable_trial(
         "reason": trial.asks_reason,
         "perception": perception_question(trial, task, messages),
         "asked_choice": trial.asked_choice,
-        "feedback": trial.kind == "practice",
+        "feedback": trial.kind in FEEDBACK_KINDS,
     }
 
 
@@ -89,15 +89,17 @@ def player_data(
     *,
     storage_id: str,
     n_trials: int,
-    is_practice: bool,
+    step: str,
     trials: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """All that the player component is given for one block of trials."""
     texts = messages.section("player")
-    where_practice = texts.pop("where_practice")
-    if is_practice:
-        texts["where"] = where_practice
-        texts["done"] = texts["practice_over"]
+    practice_over = texts.pop("practice_over_to_learn"), texts.pop("practice_over")
+    own = {  # steps whose words differ
+        "practice": (texts.pop("where_practice"), practice_over[0 if plan.learning else 1]),
+        "learning": (texts.pop("where_learning"), texts.pop("learning_over")),
+    }
+    texts["where"], texts["done"] = own.get(step, (texts["where"], texts["done"]))
     texts["where"] = texts["where"][:1].upper() + texts["where"][1:]
     return {
         "participant": storage_id,

@@ -105,6 +105,7 @@ def study_messages(study: StudyFile, task: DecisionTask) -> Messages:
         "negative": task.outcome.negative_label,
         "n_trials": study.trials.main + study.trials.attention + study.trials.repeated,
         "n_practice": study.trials.practice,
+        "n_learning": study.trials.learning,
         "n_paid": study.trials.main,
         "idle_minutes": number_text(study.time_limits.idle_minutes, study.language),
     }

@@ -34,17 +34,25 @@ from human_study.study.study_file import StudyFile
 
 @dataclass(frozen=True)
 class ServedBundle:
-    """A bundle with what serving it needs: outcomes (application id → 1 for the good one), and the dealer."""
+    """A bundle with what serving it needs.
+
+    Attributes:
+        bundle: the advisor shown.
+        outcomes: application id → 1 for the good one.
+        dealer: who meets which of its applications.
+        unpooled: applications of the validation split, for practice and attention checks; none to learn from.
+    """
 
     bundle: Bundle
     outcomes: dict[str, int]
     dealer: Dealer
+    unpooled: Applications
 
     @classmethod
-    def of(cls, bundle: Bundle, study_hash: str) -> Self:
+    def of(cls, bundle: Bundle, study_hash: str, unpooled: Applications) -> Self:
         """Raises BundleError where the outcomes beside the bundle are gone."""
         outcomes = {str(name): int(outcome) for name, outcome in bundle.outcomes().items()}
-        return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash))
+        return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash), unpooled)
 
 
 def task_of(bundle_path: Path) -> str:
@@ -66,9 +74,9 @@ class ServedBundles:
         """The task's whole table, read once."""
         return read_applications(self._task)
 
-    @cached_property
-    def _unpooled(self) -> Applications:
-        return self.applications.select("validation")
+    def _unpooled(self, bundle: Bundle) -> Applications:
+        learned_from = bundle.learning_ids if self._study.trials.learning else ()
+        return self.applications.select("validation").without(learned_from)
 
     def served(self, bundle_hash: str) -> ServedBundle:
         """A registered bundle, loaded once. Raises StoreError or BundleError."""
@@ -77,7 +85,7 @@ class ServedBundles:
                 bundle = load_bundle(self._store.bundle(bundle_hash).bundle_path)
                 # Dealt by the hash that the study was begun with, which another version of us may compute otherwise.
                 begun_with = self._store.study(self._study.name).study_hash
-                self._served[bundle_hash] = ServedBundle.of(bundle, begun_with)
+                self._served[bundle_hash] = ServedBundle.of(bundle, begun_with, self._unpooled(bundle))
             return self._served[bundle_hash]
 
     def require_suitable(self, bundle: Bundle) -> None:
@@ -94,7 +102,7 @@ class ServedBundles:
                 " file's conditions, or publish a bundle that has it."
             )
         require_askable(self._study, bundle, self.applications)
-        served = ServedBundle.of(bundle, self._study.study_hash)
+        served = ServedBundle.of(bundle, self._study.study_hash, self._unpooled(bundle))
         for condition in self._study.conditions:  # drawn once to see whether there are enough applications
             self.drawn(served, condition, 0, np.random.default_rng(0))
 
@@ -103,7 +111,7 @@ class ServedBundles:
     ) -> list[Trial]:
         """The trials of a participant who takes a slot of a condition, in order."""
         trials = plan_trials(
-            self._study.trials, served.bundle, served.dealer, self._unpooled, condition, slot, rng
+            self._study.trials, served.bundle, served.dealer, served.unpooled, condition, slot, rng
         )
         return with_questions(trials, self._study, served.outcomes, slot, served.dealer.rng(slot))
 

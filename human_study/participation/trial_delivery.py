@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from data.records import PairJudgement, Participant, Stage, Trial
+from data.records import FEEDBACK_KINDS, PairJudgement, Participant, Stage, Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
 from human_study.participation.face_questions import FacePair
@@ -102,13 +102,13 @@ class TrialDelivery:
         return self._bundles.served(trial.bundle_hash).bundle.image_bytes(trial.image)
 
     def feedback(self, token: str, trial_key: str) -> dict[str, Any]:
-        """How a practice application turned out, once it is decided: `right`, and `outcome` in words.
+        """How a practice or learning trial turned out, once it is decided: `right`, and `outcome` in words.
 
         Raises NotServedError: 401 unknown session, 403 participation over, 404 not this participant's trial or
-        not practice, 409 not decided yet.
+        not one of these, 409 not decided yet.
         """
         trial = self._own_trial(self._participations.active(token), trial_key)
-        if trial.kind != "practice":
+        if trial.kind not in FEEDBACK_KINDS:
             raise NotServedError(404, "There is no feedback on this trial.")
         choice = self._store.choice(trial_key)
         if choice is None:

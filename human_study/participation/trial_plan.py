@@ -1,4 +1,4 @@
-"""A participant's trials in order: practice, then main trials with attention checks and repetitions among them."""
+"""A participant's trials in order: practice, trials to learn from, then main trials with others among them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from advisor.bundles.bundle import Bundle, Condition
+from advisor.bundles.bundle import LEARNING_SPLIT, Bundle, Condition
 from advisor.bundles.draw_trials import trial_on
 from data.errors import StudyError
 from data.records import Trial
@@ -33,7 +33,7 @@ def plan_trials(
         plan: how many of which kind, and how.
         bundle: the advisor shown.
         dealer: which applications and identities the slot meets.
-        unpooled: applications of the validation split, which no pool holds; practice and attention checks
+        unpooled: applications of the validation split which nobody learns from; practice and attention checks
             are drawn from them.
         condition: what is shown beside the application.
         slot: place in the counterbalanced plan of the condition, from 0.
@@ -41,14 +41,16 @@ def plan_trials(
 
     Returns:
         Trials whose positions and participant the store sets. Practice and attention trials show no advice:
-        they are the same in every condition, and teach nothing about it.
+        they are the same in every condition, and teach nothing about it. Learning trials are on the same
+        applications in every condition, each with its own advice.
 
     Raises:
         BundleError or StudyError: there are not enough applications.
     """
     main = _main_trials(plan, bundle, dealer, condition, slot, rng)
     practice, checks = _unpooled_trials(plan, bundle, unpooled, condition, rng)
-    return practice + _mixed(main, checks, _repetitions(main, plan.repeated, rng), rng)
+    learning = _learning_trials(plan, bundle, dealer, condition, slot, rng)
+    return practice + learning + _mixed(main, checks, _repetitions(main, plan.repeated, rng), rng)
 
 
 def _main_trials(
@@ -67,12 +69,46 @@ def _main_trials(
             trials.append(trial_on(bundle, condition, application_id, split, pick))
     trials = [trials[k] for k in rng.permutation(len(trials))]
     asked = set(rng.permutation(plan.main)[: round(plan.main * plan.reason_share)].tolist())
-    # Without advice there is nothing that a second stage could add.
-    n_stages = 1 if condition == "none" else plan.stages
+    n_stages = _n_stages(plan, condition)
     return [
         trial.model_copy(update={"n_stages": n_stages, "asks_reason": position in asked})
         for position, trial in enumerate(trials)
     ]
+
+
+def _n_stages(plan: TrialPlan, condition: Condition) -> int:
+    # Without advice there is nothing that a second stage could add.
+    return 1 if condition == "none" else plan.stages
+
+
+def _learning_trials(
+    plan: TrialPlan, bundle: Bundle, dealer: Dealer, condition: Condition, slot: int, rng: np.random.Generator
+) -> list[Trial]:
+    if not plan.learning:
+        return []
+    require_learning_pool(plan, bundle)
+    dealt = dealer.deal(LEARNING_SPLIT, plan.learning, slot)
+    trials = [
+        trial_on(bundle, condition, one, LEARNING_SPLIT, partial(dealer.face, one, pass_number), "learning")
+        for one, pass_number in (dealt[k] for k in rng.permutation(len(dealt)))
+    ]
+    return [trial.model_copy(update={"n_stages": _n_stages(plan, condition)}) for trial in trials]
+
+
+def require_learning_pool(plan: TrialPlan, bundle: Bundle) -> None:
+    """Raise StudyError where a bundle has too few applications to learn from."""
+    n_pool = len(bundle.learning_ids)
+    if plan.learning and not n_pool:
+        raise StudyError(
+            f"The bundle {bundle.path} has no applications to learn from; set trials.learning to 0, or publish anew"
+            " with `advisor publish` and name that bundle."
+        )
+    if plan.learning > n_pool:
+        raise StudyError(
+            f"{plan.learning} learning trials are asked for, but the bundle {bundle.path} has {n_pool} applications"
+            f" to learn from; set trials.learning to {n_pool} at most, or publish anew with --set"
+            f" learning_pool_size={plan.learning} if the task has so many."
+        )
 
 
 def _unpooled_trials(

@@ -127,7 +127,9 @@ def planned_study(content: dict[str, Any], minutes: float | None, n_rounds: int 
         raise StudyError(
             "The study file plans fewer than two test trials a participant; raise trials.test_share."
         )
-    all_trials = n_trials + sum(int(trials.get(kind, 0)) for kind in ("practice", "attention", "repeated"))
+    all_trials = n_trials + sum(
+        int(trials.get(kind, 0)) for kind in ("practice", "learning", "attention", "repeated")
+    )
     stages = int(trials.get("stages", 1))
     expected = MINUTES_AROUND + all_trials * stages * SECONDS_A_TRIAL / 60
     group_sizes, quota_each = _group_sizes(content["conditions"])

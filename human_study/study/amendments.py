@@ -24,6 +24,8 @@ AMENDABLE = (
     "conditions.*.quota",
 )
 _FIXED = ("recruitment.platform",)
+# Keys that came after studies had begun, with what studies without them do: a hash of before must not change.
+_YOUNGER: dict[str, Any] = {"trials.learning": 0, "perception_questions": None, "pairs": None}
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -41,7 +43,11 @@ def is_amendable(key: str) -> bool:
 
 def design_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """The keys and values of a study file that make the study what it is."""
-    return {key: value for key, value in flat(content).items() if not is_amendable(key)}
+    return {
+        key: value
+        for key, value in flat(content).items()
+        if not is_amendable(key) and (key not in _YOUNGER or value != _YOUNGER[key])
+    }
 
 
 def differing_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from data.records import Bonus, Participant
+from data.records import FEEDBACK_KINDS, Bonus, Participant
 from human_study.study.study_sections import Payment
 
 
 @dataclass(frozen=True)
 class Totals:
-    """How one participant did, in totals only. Practice is not counted: `n_decided` is the number told beforehand."""
+    """How one participant did, in totals only.
+
+    Practice and learning are not counted: `n_decided` is the number told beforehand.
+    """
 
     n_decided: int
     n_counted: int
@@ -35,7 +38,7 @@ def totals(decisions: pd.DataFrame, outcomes: Mapping[str, int]) -> Totals:
         outcomes[application_id] == approved
         for application_id, approved in zip(main["application_id"], main["approved"], strict=True)
     ]
-    n_decided = int((decisions["trial_kind"] != "practice").sum())
+    n_decided = int((~decisions["trial_kind"].isin(FEEDBACK_KINDS)).sum())
     return Totals(n_decided, len(main), sum(right))
 
 

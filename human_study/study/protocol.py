@@ -9,11 +9,19 @@ from data.records import ParticipantStatus, TrialKind
 from human_study.study.study_file import StudyFile
 
 Step = Literal[
-    "consent", "screening", "instructions", "comprehension", "practice", "trials", "pairs", "questionnaire"
+    "consent",
+    "screening",
+    "instructions",
+    "comprehension",
+    "practice",
+    "learning",
+    "trials",
+    "pairs",
+    "questionnaire",
 ]
 STEPS: tuple[Step, ...] = get_args(Step)
 Screen = Literal[Step, "completed", "returned", "timed_out", "screened_out"]
-DECIDING_STEPS: tuple[Step, ...] = ("practice", "trials")
+DECIDING_STEPS: tuple[Step, ...] = ("practice", "learning", "trials")
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Protocol:
             "screening": not study.screening,
             "comprehension": study.comprehension == (),
             "practice": not study.trials.practice,
+            "learning": not study.trials.learning,
             "pairs": study.pairs is None,
             "questionnaire": study.questionnaire == (),
         }
@@ -59,4 +68,4 @@ class Protocol:
 
 def step_of_trial(kind: TrialKind) -> Step:
     """The step at which a trial is decided."""
-    return "practice" if kind == "practice" else "trials"
+    return kind if kind == "practice" or kind == "learning" else "trials"

@@ -5,15 +5,20 @@ from __future__ import annotations
 from advisor.bundles.bundle import FACE_CONDITIONS
 from human_study.study.messages import Messages
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion
+from human_study.study.study_sections import TrialPlan
 
 
-def comprehension_questions(messages: Messages, condition: str) -> tuple[ComprehensionQuestion, ...]:
+def comprehension_questions(
+    messages: Messages, condition: str, trials: TrialPlan
+) -> tuple[ComprehensionQuestion, ...]:
     """About the task, and about what this condition shows: that it may mislead is asked wherever it may."""
     ids = ["goal"]
     if condition in FACE_CONDITIONS:
         ids += ["face_whose", "face_meaning"]
     elif condition == "score":
         ids += ["score_meaning"]
+    if trials.learning:
+        ids += ["learning"]
     return tuple(_comprehension(messages, question_id) for question_id in [*ids, "stopping"])
 
 

@@ -43,8 +43,6 @@ from human_study.study.study_sections import (
     TrialPlan,
 )
 
-_YOUNGER_KEYS = ("perception_questions", "pairs")
-
 
 class StudyFile(BaseModel):
     """A validated study file. Frozen: a study that has begun keeps its hash."""
@@ -240,10 +238,7 @@ class StudyFile(BaseModel):
     @property
     def study_hash(self) -> str:
         """SHA-256 of the design: the validated content without what may change while the study runs."""
-        said = self.model_dump(mode="json")
-        # Left out, they make no other study of one that was begun before they existed.
-        younger = {key for key in _YOUNGER_KEYS if said[key] is None}
-        content = json.dumps(design_of({key: said[key] for key in said.keys() - younger}), sort_keys=True)
+        content = json.dumps(design_of(self.model_dump(mode="json")), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -52,6 +52,12 @@ class TrialPlan(Section):
         default=0.5, ge=0, le=1, description="share of main trials on applications never trained on"
     )
     practice: int = Field(default=0, ge=0, le=50, description="with feedback, without advice, never counted")
+    learning: int = Field(
+        default=0,
+        ge=0,
+        le=200,
+        description="before the main trials: with the condition's advice and feedback, unpaid, never counted",
+    )
     attention: int = Field(default=0, ge=0, le=50, description="trials that say what to choose")
     repeated: int = Field(default=0, ge=0, le=500, description="main trials shown a second time")
     stages: Literal[1, 2] = Field(default=1, description="2: decide, see the advice, decide again")

@@ -29,6 +29,7 @@ trials:
   main: 40                    # decisions that count; half of the applications had either outcome
   test_share: 0.5             # of them on applications that are never trained on; accuracy is measured there
   practice: 4                 # before them: with feedback, without advice, the same in every condition
+  learning: 0                 # then: with advice and feedback, to learn from; not counted. Practice may be left out
   attention: 2                # among them: trials that say what to choose
   repeated: 4                 # main trials of the first half that come again later
   stages: 1                   # 2: decide, see the advice, decide again

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page
 
 from human_study.study.messages import Language, Messages
 from human_study.study.shipped_questions import comprehension_questions
+from human_study.study.study_sections import TrialPlan
 from tests.support.served_study import ServedStudy
 
 # A study with everything in it: every step, and every kind of trial.
@@ -34,7 +35,9 @@ RIGHT_ANSWERS = {
     question.right
     for language in ("en", "de")
     for condition in ("face", "score")
-    for question in comprehension_questions(Messages(Language(language), _WORDS), condition)
+    for question in comprehension_questions(
+        Messages(Language(language), _WORDS), condition, TrialPlan(learning=1)
+    )
 }
 LookOn = Callable[[str, Page], None]
 
@@ -135,8 +138,9 @@ class Walk:
         heading = self.page.locator(".player:not(.done) h2")
         if heading.count() == 0:
             return False
-        is_practice = heading.inner_text().startswith(("Practice", "Zum Üben"))
-        return is_practice == (block == "practice")
+        begins = {"practice": ("Practice", "Zum Üben"), "learning": ("To learn", "Zum Lernen")}
+        words = heading.inner_text()
+        return block == next((own for own, begun in begins.items() if words.startswith(begun)), "main")
 
     def _do_what_is_asked(self, block: str) -> None:
         page = self.page

@@ -22,7 +22,7 @@ from human_study.study.study_sections import TrialPlan
 
 STUDY = "planted"
 CONDITIONS = ("none", "face")
-PLAN = TrialPlan(main=12, test_share=0.5, practice=2, attention=2, repeated=4)
+PLAN = TrialPlan(main=12, test_share=0.5, practice=2, learning=4, attention=2, repeated=4)
 # How a participation ended, and whether the person failed every check and decided wrongly throughout.
 ENDINGS = (
     *[("completed", False)] * 5,
@@ -36,7 +36,8 @@ ENDINGS = (
 def plant_study(store: DecisionStore, bundle_path: Path, task_path: Path) -> set[str]:
     """The study in a store; returns the keys of the people who count.
 
-    Those who do not count decide wrongly throughout, and so does everybody on repeated trials: counting them shows.
+    Those who do not count decide wrongly throughout, and so does everybody on repeated and learning trials:
+    counting them shows.
     """
     bundle, task = load_bundle(bundle_path), load_task(str(task_path))
     rng = np.random.default_rng(0)
@@ -53,7 +54,8 @@ def plant_study(store: DecisionStore, bundle_path: Path, task_path: Path) -> set
     store.register_bundle(bundle.as_record())
     store.start_round(STUDY, bundle.bundle_hash)
     applications = read_applications(task)
-    unpooled, outcomes = applications.select("validation"), applications.outcomes
+    unpooled = applications.select("validation").without(bundle.learning_ids)
+    outcomes = applications.outcomes
     dealer = Dealer(bundle, {str(key): int(value) for key, value in outcomes.items()}, study.study_hash)
     counting = set()
     for condition in CONDITIONS:
@@ -88,7 +90,7 @@ def plant_study(store: DecisionStore, bundle_path: Path, task_path: Path) -> set
 
 
 def _decided(trial: Trial, good: bool, careless: bool, rng: np.random.Generator) -> Decision:
-    right = not careless and trial.kind != "repeated" and rng.random() < 0.8
+    right = not careless and trial.kind not in ("repeated", "learning") and rng.random() < 0.8
     asked = (trial.asked_choice == "approve") if trial.asked_choice else good
     return Decision(
         trial_key=trial.trial_key,

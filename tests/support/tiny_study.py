@@ -12,6 +12,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, Manifest, write_bundle
+from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 
 TASK = {
@@ -100,10 +101,13 @@ def _face(level: int, mark: int) -> bytes:
     return stream.getvalue()
 
 
-def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothing", seed: int = 0) -> Bundle:
+def write_tiny_bundle(
+    task_path: Path, folder: Path, *, trained_on: str = "nothing", seed: int = 0, n_learning: int = 0
+) -> Bundle:
     """Publish a bundle on every application of the tiny task, one face a face condition and application.
 
     Faces of a learned one smile with the score and raise their inner brows with the debt; others are all alike.
+    `n_learning`: how many applications of the task's validation split are there to learn from, in no other pool.
     """
     task = load_task(task_path)
     table = pd.read_csv(task.table_path).set_index("loan_id").sort_index()
@@ -116,6 +120,9 @@ def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothi
     for value in (0, 1):
         ids = outcomes.index[outcomes == value]
         applications.loc[ids[: len(ids) // 2], "split"] = "test"
+    validation = read_applications(task).select("validation").outcomes
+    learning = [one for value in (0, 1) for one in validation.index[validation == value][: n_learning // 2]]
+    applications.loc[learning, "split"] = "validation"
     rows, pictures = [], {}
     is_learned = trained_on != "nothing"
     said = pd.DataFrame(
@@ -156,7 +163,7 @@ def write_tiny_bundle(task_path: Path, folder: Path, *, trained_on: str = "nothi
         weights={},
         checks=(),
         machine_balanced_accuracy=0.6,
-        pools={"train": 40, "test": 40},
+        pools={str(split): int(n) for split, n in applications["split"].value_counts().items()},
     )
     return write_bundle(folder, manifest, applications, pd.DataFrame(rows), pictures.items(), outcomes)
 
@@ -166,7 +173,8 @@ def write_study(folder: Path, **changes: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     task_path = write_task(folder / "task")
     trained_on = str(changes.pop("trained_on", "nothing"))
-    write_tiny_bundle(task_path, folder / "round_0" / "bundle", trained_on=trained_on)
+    n_learning = int(str(changes.pop("n_learning", 0)))
+    write_tiny_bundle(task_path, folder / "round_0" / "bundle", trained_on=trained_on, n_learning=n_learning)
     content = {
         "name": "tiny_study",
         "title": "Deciding on small loans",

@@ -51,7 +51,7 @@ def analysed(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> pd.D
 def test_the_planted_study_holds_people_and_trials_that_do_not_count(planted: Planted) -> None:
     with DecisionStore.open(planted.url) as store:
         decisions = store.decisions_frame(STUDY, kind="people")
-    assert set(decisions["trial_kind"]) == {"main", "repeated", "attention", "practice"}
+    assert set(decisions["trial_kind"]) == {"main", "repeated", "attention", "practice", "learning"}
     assert decisions["participant_key"].nunique() == len(ENDINGS) * len(CONDITIONS)
     assert len(planted.counting) == len(CONDITIONS) * sum(not careless for _, careless in ENDINGS)
 

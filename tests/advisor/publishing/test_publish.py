@@ -19,7 +19,7 @@ from models.face_generator import FaceGenerator
 
 pytestmark = pytest.mark.training
 
-SMALL = PublishConfig(max_pool_size=60, identities_per_application=2)
+SMALL = PublishConfig(max_pool_size=60, identities_per_application=2, learning_pool_size=20)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,21 @@ def test_pools_are_balanced_and_from_their_splits(bundle: Bundle, applications: 
         assert len(pool) == 60
         assert outcomes.loc[pool].sum() == 30
         assert (applications.splits.loc[pool] == split).all()
+    learning = bundle.learning_ids
+    assert outcomes.loc[learning].sum() == len(learning) / 2 == SMALL.learning_pool_size / 2
+    assert (applications.splits.loc[learning] == "validation").all()
     assert outcomes.equals(applications.outcomes.loc[outcomes.index])
 
 
 def test_every_application_has_faces_of_different_identities_in_every_condition(bundle: Bundle) -> None:
     faces = bundle.images.groupby(["application_id", "condition"])["identity"].agg(["size", "nunique"])
-    assert len(faces) == 120 * len(FACE_CONDITIONS)
-    assert (faces["size"] == 2).all()
-    assert (faces["nunique"] == 2).all()
+    learning = faces[faces.index.get_level_values(0).isin(bundle.learning_ids)]
+    assert len(learning) == SMALL.learning_pool_size * len(FACE_CONDITIONS)
+    assert (learning["size"] == 1).all()  # a past case is known by its face
+    others = faces.drop(learning.index)
+    assert len(others) == 120 * len(FACE_CONDITIONS)
+    assert (others["size"] == 2).all()
+    assert (others["nunique"] == 2).all()
 
 
 def test_expressions_cover_the_space_and_stay_in_bounds(bundle: Bundle) -> None:

@@ -22,7 +22,7 @@ def two_stage(_occupancy: Occupancy) -> ParticipantPlan:
 
 
 def before(decision_fields: dict[str, object], choice: str = "deny") -> InitialDecision:
-    kept = {name: value for name, value in decision_fields.items() if name != "reason"}
+    kept = {name: value for name, value in decision_fields.items() if name in InitialDecision.model_fields}
     return InitialDecision.model_validate({**kept, "choice": choice, "confidence": 0.25})
 
 

@@ -200,21 +200,23 @@ def test_a_second_click_neither_skips_a_step_nor_completes_early(
     assert store.participant(key).consented_at is not None
 
 
-def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
-    tmp_path: Path, store: DecisionStore
+@pytest.mark.parametrize("block", ["practice", "learning"])
+def test_feedback_comes_before_the_main_trials_alone_and_only_after_the_decision(
+    tmp_path: Path, store: DecisionStore, block: str
 ) -> None:
-    live = prepared(write_study(tmp_path, trials={"main": 2, "practice": 2}), store)
+    live = prepared(write_study(tmp_path, trials={"main": 2, block: 2}, n_learning=4), store)
     token = live.participations.begin(Recruitment(platform="link", external_id="a"))
     participant = live.participations.participant(token)
     assert participant is not None
     key = participant.participant_key
-    practice, second, main, _ = store.trials(key)
-    store.set_step(key, "practice")
-    for trial, status in ((practice, 409), (main, 404)):
+    first, second, main, _ = store.trials(key)
+    assert {first.kind, second.kind} == {block}
+    store.set_step(key, block)
+    for trial, status in ((first, 409), (second, 409), (main, 404)):
         with pytest.raises(NotServedError) as refused:
             live.trials.feedback(token, trial.trial_key)
         assert refused.value.status == status
-    for trial in (practice, second):
+    for trial in (first, second):
         store.record_decisions(
             [
                 Decision(
@@ -226,9 +228,9 @@ def test_feedback_comes_on_practice_alone_and_only_after_the_decision(
                 )
             ]
         )
-    is_good = bool(live.bundles.applications.outcomes.loc[practice.application_id])
+    is_good = bool(live.bundles.applications.outcomes.loc[first.application_id])
     outcome = "repaid" if is_good else "defaulted"
-    assert live.trials.feedback(token, practice.trial_key) == {"right": is_good, "outcome": outcome}
+    assert live.trials.feedback(token, first.trial_key) == {"right": is_good, "outcome": outcome}
     assert live.participations.brought_up_to_date(store.participant(key)).step == "trials"
 
 

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.bundles.bundle import Bundle
+from advisor.bundles.bundle import Bundle, load_bundle
 from data.errors import BundleError, StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import load_task
 from human_study.participation.counterbalance import Dealer
+from human_study.participation.served_bundles import ServedBundle
 from human_study.participation.trial_plan import plan_trials
+from human_study.study.study_file import load_study_file
 from human_study.study.study_sections import TrialPlan
-from tests.support.tiny_study import write_task, write_tiny_bundle
+from tests.support.tiny_study import write_study, write_task, write_tiny_bundle
 
 Served = tuple[Bundle, Dealer, Applications]
 
@@ -29,6 +31,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     outcomes = {str(name): int(value) for name, value in bundle.outcomes().items()}
     unpooled = read_applications(load_task(task_path)).select("validation")
     return bundle, Dealer(bundle, outcomes, "study"), unpooled
+
+
+@pytest.fixture(scope="module")
+def with_learning(tmp_path_factory: pytest.TempPathFactory) -> ServedBundle:
+    folder: Path = tmp_path_factory.mktemp("to_learn_from")
+    study = load_study_file(write_study(folder, trials={"main": 10, "learning": 4}, n_learning=4))
+    bundle, applications = load_bundle(study.bundle), read_applications(load_task(study.task))
+    unpooled = applications.select("validation").without(bundle.learning_ids)
+    return ServedBundle.of(bundle, study.study_hash, unpooled)
 
 
 def planned(
@@ -95,6 +106,48 @@ def test_practice_and_checks_come_from_applications_that_nobody_is_measured_on(s
     assert {trial.application_id for trial in outside} <= set(served[2].outcomes.index)
     asked = Counter(trial.asked_choice for trial in outside if trial.kind == "attention")
     assert asked == {"approve": 2, "deny": 2}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    learning=st.integers(1, 4),
+    condition=st.sampled_from(["none", "face", "score", "shuffled"]),
+    slot=st.integers(0, 30),
+    seed=st.integers(0, 1000),
+)
+def test_learning_trials_come_before_the_main_ones_with_the_conditions_own_advice(
+    with_learning: ServedBundle, learning: int, condition: str, slot: int, seed: int
+) -> None:
+    served = (with_learning.bundle, with_learning.dealer, with_learning.unpooled)
+    plan = TrialPlan(main=4, practice=2, learning=learning, attention=2, stages=2)
+    trials = planned(served, plan, condition, slot, seed)
+    assert [trial.kind for trial in trials[: 2 + learning]] == ["practice"] * 2 + ["learning"] * learning
+    assert "learning" not in {trial.kind for trial in trials[2 + learning :]}
+    learned = trials[2 : 2 + learning]
+    is_advised = condition != "none"
+    for trial in learned:
+        assert trial.split == "validation"
+        assert trial.n_stages == (2 if is_advised else 1)
+        assert (trial.image is not None or trial.score is not None) == is_advised
+    other = planned(served, plan, "none", slot, seed + 1)[2 : 2 + learning]
+    ids = {trial.application_id for trial in learned}
+    assert ids == {trial.application_id for trial in other}  # the same to learn from in every condition
+    outcomes = with_learning.bundle.outcomes().loc[list(ids)]
+    assert len(ids) == learning
+    assert abs(2 * outcomes.sum() - learning) <= 1
+    assert not ids & {trial.application_id for trial in trials if trial.kind in ("practice", "attention")}
+
+
+def test_a_learning_block_that_a_bundle_cannot_fill_is_refused_in_one_sentence(
+    served: Served, with_learning: ServedBundle
+) -> None:
+    to_learn = (with_learning.bundle, with_learning.dealer, with_learning.unpooled)
+    with pytest.raises(
+        StudyError, match="6 learning trials are asked for, but .* has 4 applications to learn"
+    ):
+        planned(to_learn, TrialPlan(main=4, learning=6))
+    with pytest.raises(StudyError, match="has no applications to learn from; .* publish anew"):
+        planned(served, TrialPlan(main=4, learning=6))
 
 
 @pytest.mark.parametrize("n_trials", [8, 9])

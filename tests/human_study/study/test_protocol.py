@@ -26,6 +26,8 @@ def test_steps_that_a_study_has_no_use_for_are_left_out(tmp_path: Path) -> None:
     shipped = write_study(
         tmp_path / "shipped", comprehension=None, questionnaire=None, trials={"main": 4, "practice": 2}
     )
+    to_learn = write_study(tmp_path / "to_learn", trials={"main": 4, "learning": 2})
+    assert Protocol.of(load_study_file(to_learn)).steps == ("consent", "instructions", "learning", "trials")
     steps = Protocol.of(load_study_file(shipped)).steps
     assert steps == ("consent", "instructions", "comprehension", "practice", "trials", "questionnaire")
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from data.errors import StudyError
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.questions import FacePairs, PerceptionQuestions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
+from human_study.study.study_sections import TrialPlan
 from human_study.study_commands import init
 
 VALID = {
@@ -163,6 +165,20 @@ def test_the_hash_follows_the_design_but_not_the_place_of_the_database(tmp_path:
     moved = load_study_file(write(tmp_path, database="sqlite:///elsewhere.db"))
     changed = load_study_file(write(tmp_path, trials={"main": 41}))
     assert study.study_hash == moved.study_hash != changed.study_hash
+
+
+def test_a_study_file_of_before_keeps_its_hash_and_with_it_whom_it_deals_what() -> None:
+    conditions: dict[Any, Any] = {"face": 1, "none": 1}
+    before = StudyFile(
+        name="pilot",
+        task="lending_club",
+        bundle=Path("b"),
+        participants="simulated",
+        conditions=conditions,
+    )
+    assert before.study_hash == "3047f12aaeb1ea67471880bd00185912bd1c9f54c57daad5f0200422eeb33f9f"
+    learning = before.model_copy(update={"trials": TrialPlan(learning=4)})
+    assert learning.study_hash != before.study_hash
 
 
 def test_paths_are_looked_for_beside_the_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
