@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data.store.decision_store import DecisionStore
-from tests.support.load_participants import Persistent, admit
+from tests.support.load_participants import Persistent, admit, assert_nothing_lost_or_doubled
 from tests.support.own_postgres import OwnPostgres, find_postgres
 from tests.support.served_study import ServedStudy, answers, wait_until
 from tests.support.tiny_study import write_study
@@ -86,19 +86,6 @@ def persistent_people(served: ServedStudy) -> list[Persistent]:
     return [Persistent(served.port, person) for person in admit(served.study_path, N_PEOPLE)]
 
 
-def assert_nothing_lost_or_doubled(database_url: str, people: list[Persistent]) -> None:
-    """All that was acknowledged is stored, in the order of trials and once; hardly anything else is."""
-    with DecisionStore.open(database_url) as store:
-        stored = store.decisions_frame("tiny_study", kind="simulated")
-    assert stored["trial_key"].is_unique
-    for person in (one.decider for one in people):
-        own = stored[stored["participant_key"] == person.participant_key].sort_values("position")
-        assert list(own["position"]) == list(range(len(own)))
-        kept = list(own["trial_key"])
-        assert kept[: len(person.acknowledged)] == person.acknowledged
-        assert len(kept) - len(person.acknowledged) <= 1  # written, and killed before the answer went out
-
-
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=needs_postgres)])
 def test_a_server_killed_again_and_again_under_load_loses_and_doubles_nothing(
     tmp_path: Path, database: str
@@ -114,7 +101,7 @@ def test_a_server_killed_again_and_again_under_load_loses_and_doubles_nothing(
         with serving(tmp_path / "study", url) as served:
             people = persistent_people(served)
             assert play_through(people, kill_again_and_again) == {200}
-            assert_nothing_lost_or_doubled(url, people)
+            assert_nothing_lost_or_doubled(url, [one.decider for one in people])
 
 
 @contextmanager
@@ -138,7 +125,7 @@ def test_a_database_that_stops_and_starts_again_costs_time_and_no_decision(tmp_p
         served.start()
         assert play_through(people, stop_and_start) == {200, 503}
         wait_until(lambda: answers(served.url + "/ready"), "the server to find its database again")
-        assert_nothing_lost_or_doubled(postgres.url, people)
+        assert_nothing_lost_or_doubled(postgres.url, [one.decider for one in people])
 
 
 @contextmanager
@@ -186,7 +173,7 @@ def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path) -> 
             served.start()
             assert play_through(people, fill_and_free) == {200, 503}
             assert "Traceback" not in served.log()
-            assert_nothing_lost_or_doubled(url, people)
+            assert_nothing_lost_or_doubled(url, [one.decider for one in people])
             served.stop()
             with closing(sqlite3.connect(disk / "study.db")) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

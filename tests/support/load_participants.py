@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.records import Recruitment
+from data.store.decision_store import DecisionStore
 from human_study.participation.running_study import RunningStudy
 from human_study.web.request_guard import session_cookie
 from tests.support.http_load import Connection, Timings
@@ -114,3 +115,16 @@ class Persistent:
                 if answer.status == 200:
                     self.decider.acknowledged.append(self.decider.trial_keys.pop(0))
                 await asyncio.sleep(pause_s if answer.status == 200 else 0.1)
+
+
+def assert_nothing_lost_or_doubled(database_url: str, people: list[Decider]) -> None:
+    """All that was acknowledged is stored, in the order of trials and once; hardly anything else is."""
+    with DecisionStore.open(database_url) as store:
+        stored = store.decisions_frame("tiny_study", kind="simulated")
+    assert stored["trial_key"].is_unique
+    for person in people:
+        own = stored[stored["participant_key"] == person.participant_key].sort_values("position")
+        assert list(own["position"]) == list(range(len(own)))
+        kept = list(own["trial_key"])
+        assert kept[: len(person.acknowledged)] == person.acknowledged
+        assert len(kept) - len(person.acknowledged) <= 1  # written, and killed before the answer went out

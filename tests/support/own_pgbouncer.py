@@ -38,8 +38,18 @@ class OwnPgbouncer:
         )
         self.folder.chmod(0o755)
         user = ["-u", "postgres"] if os.geteuid() == 0 else []  # it refuses to run as root
-        self._process = subprocess.Popen([program, "-q", *user, str(self.folder / "ini")])
+        self._command = [program, "-q", *user, str(self.folder / "ini")]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._process = subprocess.Popen(self._command)
         wait_until(self._answers, "pgbouncer to listen")
+
+    def stop(self) -> None:
+        """Kill it, as a crash would."""
+        self._process.kill()
+        self._process.wait()
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
@@ -47,6 +57,5 @@ class OwnPgbouncer:
 
     def remove(self) -> None:
         """Stop it for good, and delete its folder."""
-        self._process.kill()
-        self._process.wait()
+        self.stop()
         shutil.rmtree(self.folder)
