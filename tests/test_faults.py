@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from data.store.decision_store import DecisionStore
 from tests.support.load_participants import Persistent, admit, assert_nothing_lost_or_doubled
 from tests.support.own_postgres import OwnPostgres, find_postgres
 from tests.support.served_study import ServedStudy, answers, wait_until

@@ -299,7 +299,7 @@ def _limits_section(figures: dict[str, float], readings: dict[str, dict[str, flo
 - The figures on held-out blends are of blends never trained on, but options such as the sharpening of pictures were
   chosen by them.
 - Fine detail and strong edges are not those of photographs (gradient energy {figures["gradient_energy"]:.2f} in mean
-  absolute, {figures["squared_gradient_energy"]:.2f} in mean squared terms): enlarged, skin and hair look smooth or painted,
-  edges have faint halos where they were sharpened, and teeth run together.
+  absolute, {figures["squared_gradient_energy"]:.2f} in mean squared terms): enlarged, skin and hair look smooth or
+  painted, edges have faint halos where they were sharpened, and teeth run together.
 - The axis that is read least surely on generated faces is `{lowest}`
   (R² {readings["generated"][lowest]:.2f})."""

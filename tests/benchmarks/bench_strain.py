@@ -80,7 +80,9 @@ def behind_a_pooler(folder: Path) -> None:
     n_decided = sum(len(person.acknowledged) for person in people)
     print(f"pgbouncer in transaction mode, {N_PEOPLE} participants, {DURATION_S:.0f} s")
     print(f"  {n_decided} decisions acknowledged, p95 {p95_ms:.0f} ms, all stored once")
-    print(f"  {n_begun:.0f} of {N_ARRIVALS} pressed Begin and saw the consent page; {len(errors)} errors (wanted: 0)")
+    print(
+        f"  {n_begun:.0f} of {N_ARRIVALS} pressed Begin and saw the consent page; {len(errors)} errors (wanted: 0)"
+    )
     for error in errors[:3]:
         print(f"    {error}")
 
