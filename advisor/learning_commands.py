@@ -201,6 +201,9 @@ def simulate(
     participants: Annotated[int, typer.Option(min=2, help="simulated participants per block")] = 40,
     trials: Annotated[int, typer.Option(min=1, help="trials per participant")] = 30,
     seed: SeedOption = 0,
+    learning: Annotated[
+        int, typer.Option(min=0, help="learning trials per participant, before the others")
+    ] = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
     settings: SettingsOption = None,
     device: DeviceOption = None,
@@ -225,6 +228,7 @@ def simulate(
             config,
             on_round=_print_round,
             on_progress=report,
+            n_learning=learning,
         )
     print(f"Results: {out / 'results.json'} (all participants were simulated)")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, Condition
+from advisor.bundles.bundle import FACE_CONDITIONS, LEARNING_SPLIT, Bundle, Condition
 from data.errors import BundleError
 from data.records import Trial, TrialKind
 from data.tasks.applications import draw_balanced_trials
@@ -63,6 +63,35 @@ def deal(
     ]
 
 
+def deal_learning(
+    bundle: Bundle, outcomes: pd.Series, condition: Condition, n_trials: int, rng: np.random.Generator
+) -> list[Dealt]:
+    """Deal one participant's learning trials, outcomes balanced, in random order; arguments as of `deal`.
+
+    Raises BundleError where the bundle has too few applications to learn from.
+    """
+    require_learning_pool(bundle, n_trials)
+    ids = draw_balanced_trials(list(bundle.learning_ids), outcomes, n_trials, rng) if n_trials else []
+    # One face each: there is nothing to pick.
+    return [_dealt(bundle, condition, one, LEARNING_SPLIT, lambda _chances: 0) for one in ids]
+
+
+def require_learning_pool(bundle: Bundle, n_trials: int) -> None:
+    """Raise BundleError where a bundle has too few applications for that many learning trials."""
+    n_pool = len(bundle.learning_ids)
+    if n_trials and not n_pool:
+        raise BundleError(
+            f"The bundle {bundle.path} has no applications to learn from; ask for no learning trials, or publish anew"
+            " with `advisor publish` and name that bundle."
+        )
+    if n_trials > n_pool:
+        raise BundleError(
+            f"{n_trials} learning trials are asked for, but the bundle {bundle.path} has {n_pool} applications to learn"
+            f" from; ask for at most {n_pool}, or publish anew with --set learning_pool_size={n_trials} if the"
+            " validation split has so many."
+        )
+
+
 def draw_trials(
     bundle: Bundle,
     outcomes: pd.Series,
@@ -70,8 +99,9 @@ def draw_trials(
     n_trials: int,
     test_share: float,
     rng: np.random.Generator,
+    n_learning: int = 0,
 ) -> list[Trial]:
-    """What `deal` deals, as trials in order.
+    """What `deal` deals, as trials in order; before them, what `deal_learning` does.
 
     Args:
         bundle: the advisor shown.
@@ -80,12 +110,17 @@ def draw_trials(
         n_trials: how many trials; no application occurs twice.
         test_share: share of trials from the test pool, which measure and are never trained on.
         rng: decides all of it.
+        n_learning: how many learning trials come before these.
 
     Raises:
         BundleError: the bundle cannot serve the condition, or its pools hold too few applications.
     """
-    dealt = deal(bundle, outcomes, condition, n_trials, test_share, rng)
-    return [_trial(bundle, condition, one, position) for position, one in enumerate(dealt)]
+    learning = deal_learning(bundle, outcomes, condition, n_learning, rng)
+    main = deal(bundle, outcomes, condition, n_trials, test_share, rng)
+    return [
+        _trial(bundle, condition, one, position, "learning" if position < n_learning else "main")
+        for position, one in enumerate(learning + main)
+    ]
 
 
 def trial_on(

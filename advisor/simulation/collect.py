@@ -25,8 +25,12 @@ def collect_simulated(
     n_trials: int,
     test_share: float,
     rng: np.random.Generator,
+    n_learning: int = 0,
 ) -> None:
     """Let every one of `people` decide `n_trials` applications in one condition, and store it all.
+
+    Before these, each decides `n_learning` learning trials one after the other, and `SimulatedParticipant.learn` is
+    told of every one, once it is decided, what became of it: what a person has seen, in order, is in the person.
 
     Args:
         store: where it goes, labelled `simulated`.
@@ -38,6 +42,7 @@ def collect_simulated(
         n_trials: for each person, as in `draw_trials`.
         test_share: of them on test applications, as in `draw_trials`.
         rng: draws the trials.
+        n_learning: learning trials of each person, as in `draw_trials`.
     """
     assert study.participants == "simulated", "a study of people is never simulated"
     newest = store.newest_round(study.name)
@@ -55,17 +60,27 @@ def collect_simulated(
             condition=condition,
             status="completed",
         )
-        drawn = draw_trials(bundle, outcomes, condition, n_trials, test_share, rng)
+        drawn = draw_trials(bundle, outcomes, condition, n_trials, test_share, rng, n_learning)
         trials = [trial.model_copy(update={"participant_key": participant_key}) for trial in drawn]
-        answers = person.decide(
-            shown.loc[[trial.application_id for trial in trials]],
-            images=_images(bundle, trials, faces),
-            scores=np.array([trial.score for trial in trials], dtype=float) if condition == "score" else None,
-        )
+        for one in trials[:n_learning]:
+            images = _images(bundle, [one], faces)
+            decisions += _decisions([one], _decided(person, [one], shown, images), study)
+            if images is not None:
+                person.learn(images, outcomes.loc[[one.application_id]].to_numpy())
+        rest = trials[n_learning:]
+        decisions += _decisions(rest, _decided(person, rest, shown, _images(bundle, rest, faces)), study)
         participants.append(participant)
         all_trials += trials
-        decisions += _decisions(trials, answers, study)
     store.add_collected(study.name, participants, all_trials, decisions)
+
+
+def _decided(
+    person: SimulatedParticipant, trials: Sequence[Trial], shown: pd.DataFrame, images: np.ndarray | None
+) -> SimulatedDecisions:
+    scores = None
+    if trials[0].score is not None:
+        scores = np.array([trial.score for trial in trials], dtype=float)
+    return person.decide(shown.loc[[trial.application_id for trial in trials]], images=images, scores=scores)
 
 
 def _decisions(trials: Sequence[Trial], answers: SimulatedDecisions, study: Study) -> list[Decision]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Bundle, Condition, load_bundle
-from advisor.bundles.draw_trials import deal
+from advisor.bundles.draw_trials import deal, deal_learning
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.measurement.accuracy import balanced_accuracy
@@ -76,6 +76,7 @@ class _Simulation:
     population: Population
     n_participants: int
     n_trials: int
+    n_learning: int
     seed: int
     out: Path
     store: DecisionStore
@@ -102,7 +103,9 @@ class _Simulation:
             for part, (condition, test_share) in enumerate(BLOCKS):
                 rng = self.dealing(round_number, part)
                 for _ in range(self.n_participants if condition in FACE_CONDITIONS else 0):
-                    for trial in deal(bundle, outcomes, condition, self.n_trials, test_share, rng):
+                    learning = deal_learning(bundle, outcomes, condition, self.n_learning, rng)
+                    main = deal(bundle, outcomes, condition, self.n_trials, test_share, rng)
+                    for trial in learning + main:
                         assert trial.face is not None
                         yield trial.face
 
@@ -130,12 +133,15 @@ def simulate_rounds(
     publish_config: PublishConfig | None = None,
     on_round: Callable[[RoundOutcome], object] = lambda outcome: None,
     on_progress: Progress = no_progress,
+    n_learning: int = 0,
 ) -> dict[str, Any]:
     """Round 0 and `n_rounds` learning rounds; writes OUT/results.json and returns its content.
 
     In each round, `n_participants` new people decide `n_trials` training applications in `face` (these
     decisions are learned from), and as many others decide test applications in each condition (these
-    measure, and are never trained on). A finished round is not simulated again after an interrupt.
+    measure, and are never trained on). Each of them first decides on `n_learning` applications of which they are told
+    what became of them; these are neither learned from nor measured. A finished round is not simulated again
+    after an interrupt.
 
     Raises TrainingError if `out` holds a simulation with other options.
     """
@@ -145,6 +151,7 @@ def simulate_rounds(
         "n_participants": n_participants,
         "n_trials": n_trials,
         "seed": seed,
+        **({"n_learning": n_learning} if n_learning else {}),  # simulations of before know no such option
     }
     require_trainable((train_config or TrainConfig()).encoder)
     load_simulated_observer()
@@ -154,7 +161,16 @@ def simulate_rounds(
         study = _study(task, options)
         store.create_study(study)
         simulation = _Simulation(
-            task, read_applications(task), population, n_participants, n_trials, seed, out, store, study
+            task,
+            read_applications(task),
+            population,
+            n_participants,
+            n_trials,
+            n_learning,
+            seed,
+            out,
+            store,
+            study,
         )
         outcomes: list[RoundOutcome] = []
         bundle: Bundle | None = None
@@ -295,6 +311,7 @@ def _collect(
                 simulation.n_trials,
                 test_share,
                 simulation.dealing(round_number, part),
+                simulation.n_learning,
             )
         measured |= set(people) if test_share else set()
     decided = counted_decisions(store, study.name, "simulated", split="test")

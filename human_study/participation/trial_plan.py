@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from advisor.bundles.bundle import LEARNING_SPLIT, Bundle, Condition
-from advisor.bundles.draw_trials import trial_on
+from advisor.bundles.draw_trials import require_learning_pool, trial_on
 from data.errors import StudyError
 from data.records import Trial
 from data.tasks.applications import Applications, draw_balanced_trials
@@ -86,29 +86,13 @@ def _learning_trials(
 ) -> list[Trial]:
     if not plan.learning:
         return []
-    require_learning_pool(plan, bundle)
+    require_learning_pool(bundle, plan.learning)
     dealt = dealer.deal(LEARNING_SPLIT, plan.learning, slot)
     trials = [
         trial_on(bundle, condition, one, LEARNING_SPLIT, partial(dealer.face, one, pass_number), "learning")
         for one, pass_number in (dealt[k] for k in rng.permutation(len(dealt)))
     ]
     return [trial.model_copy(update={"n_stages": _n_stages(plan, condition)}) for trial in trials]
-
-
-def require_learning_pool(plan: TrialPlan, bundle: Bundle) -> None:
-    """Raise StudyError where a bundle has too few applications to learn from."""
-    n_pool = len(bundle.learning_ids)
-    if plan.learning and not n_pool:
-        raise StudyError(
-            f"The bundle {bundle.path} has no applications to learn from; set trials.learning to 0, or publish anew"
-            " with `advisor publish` and name that bundle."
-        )
-    if plan.learning > n_pool:
-        raise StudyError(
-            f"{plan.learning} learning trials are asked for, but the bundle {bundle.path} has {n_pool} applications"
-            f" to learn from; set trials.learning to {n_pool} at most, or publish anew with --set"
-            f" learning_pool_size={plan.learning} if the task has so many."
-        )
 
 
 def _unpooled_trials(

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
-from advisor.bundles.bundle import load_bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, load_bundle
 from advisor.bundles.exchange import export_trials
 from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
 from advisor.encoder.trained_run import TrainedRun
+from advisor.measurement.counted_decisions import counted_decisions
 from advisor.publishing.bundle_faces import keys_of_rows
 from advisor.publishing.evaluate import (
     evaluate_run,
@@ -130,6 +131,22 @@ def test_a_bundle_that_lacks_faces_is_neither_exported_nor_served(simulation: Pa
     assert len(together) == len(before) < len(after)
     assert (together["image_sha256"] == together["image_sha256_before"]).all()
     assert len(export_trials(whole.path, 2, 4, ["face"], "train", 0, tmp_path / "trials").conditions) == 1
+
+
+def test_people_learn_before_they_are_measured(task: DecisionTask, tmp_path: Path) -> None:
+    pool = PublishConfig(max_pool_size=40, learning_pool_size=20)
+    simulate_rounds(task, population("by_example"), 0, 4, 8, 0, tmp_path, publish_config=pool, n_learning=6)
+    with DecisionStore.open(f"sqlite:///{tmp_path / DATABASE_FILE}") as store:
+        frame = store.decisions_frame(STUDY_NAME, kind="simulated")
+        counted = counted_decisions(store, STUDY_NAME, "simulated", split="test")
+    learned = frame[frame["trial_kind"] == "learning"]
+    assert (
+        learned.groupby("participant_key")["position"].apply(list) == pd.Series([list(range(6))] * 24).array
+    ).all()
+    assert set(learned["split"]) == {"validation"}
+    assert (learned["image"].notna() == learned["condition"].isin(FACE_CONDITIONS)).all()
+    assert not set(learned["application_id"]) & set(counted["application_id"])
+    assert len(counted) == 5 * 4 * 8
 
 
 def test_the_same_command_goes_on_where_it_was(simulation: Path, task: DecisionTask) -> None:

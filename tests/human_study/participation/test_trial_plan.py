@@ -143,10 +143,10 @@ def test_a_learning_block_that_a_bundle_cannot_fill_is_refused_in_one_sentence(
 ) -> None:
     to_learn = (with_learning.bundle, with_learning.dealer, with_learning.unpooled)
     with pytest.raises(
-        StudyError, match="6 learning trials are asked for, but .* has 4 applications to learn"
+        BundleError, match="6 learning trials are asked for, but .* has 4 applications to learn"
     ):
         planned(to_learn, TrialPlan(main=4, learning=6))
-    with pytest.raises(StudyError, match="has no applications to learn from; .* publish anew"):
+    with pytest.raises(BundleError, match="has no applications to learn from; .* publish anew"):
         planned(served, TrialPlan(main=4, learning=6))
 
 
