@@ -23,6 +23,7 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "integer": numbers.whole,
     "percent": numbers.percent,
     "points": numbers.points,
+    "points_apart": numbers.points_apart,
     "two_decimals": numbers.two_decimals,
     "three_decimals": numbers.three_decimals,
     "p_value": numbers.p_value,

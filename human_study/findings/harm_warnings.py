@@ -8,7 +8,7 @@ from human_study.analysis.contrasts import BASELINE, holm
 from human_study.analysis.group_harm import harmed, interaction_table, unknown_groups
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, not_computed
-from human_study.findings.steering import steering_table
+from human_study.findings.reliance import steering_table
 from human_study.presentation.labels import condition_label, with_condition
 from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
 

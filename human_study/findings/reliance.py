@@ -5,18 +5,24 @@ do: RAIR, of the decisions that were wrong at first and whose advice was right, 
 of those right at first whose advice was wrong, the share that stayed right. With one stage nothing is known of
 what people would have done: there, how often decisions agree with the advice, beside how often people
 without advice agree with what it would have told them.
+
+Advice that was optimised may steer people wrongly where the machine behind it errs: accuracy is compared with people
+without advice apart for applications that the machine gets right and wrong.
 """
 
 import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import approves
-from advisor.measurement.crossed_means import mean_among
+from advisor.measurement.crossed_means import crossed_means, mean_among
 from advisor.measurement.estimate import Estimate
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
+from human_study.analysis.contrasts import BASELINE, contrast
 from human_study.analysis.study_results import StudyResults
+from human_study.findings.consistency import repeated_pairs
 from human_study.findings.finding import ROUND, Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label
+from human_study.presentation.numbers import percent, points
 
 NOT_WRONG_FIRST = "nobody was wrong at first with advice that was right"
 NOT_RIGHT_FIRST = "nobody was right at first with advice that was wrong"
@@ -46,6 +52,32 @@ def switching(decisions: pd.DataFrame) -> Estimate:
     disagrees = known["initial_approved"].to_numpy(bool) != advised
     follows = known["approved"].to_numpy(bool) == advised
     return _share(known, follows, disagrees, "the advice never disagreed with a first answer")
+
+
+def first_to_final(decisions: pd.DataFrame) -> Estimate:
+    """What balanced accuracy gains from the first to the final answer, within the same people and applications.
+
+    `decisions` need participant_key, application_id, initial_approved, approved and outcome.
+    """
+    known = decisions.dropna(subset=["initial_approved"])
+    outcome = known["outcome"].to_numpy(bool)
+    more = (known["approved"].to_numpy(bool) == outcome).astype(float)
+    more -= known["initial_approved"].to_numpy(bool) == outcome
+    return crossed_means(
+        more,
+        (~outcome).astype(int),
+        np.array([0.5, 0.5]),
+        known["participant_key"].to_numpy(),
+        known["application_id"].to_numpy(),
+        "not both outcomes have been decided on in two stages yet",
+    ).estimate(-1.0, 1.0)
+
+
+def changed_again(decisions: pd.DataFrame) -> Estimate:
+    """How often an answer to the same application changes when it is simply asked again (repeated trials)."""
+    pairs = repeated_pairs(decisions)
+    changes = (pairs["first"] != pairs["second"]).to_numpy(float)
+    return _share(pairs, changes, np.ones(len(pairs), dtype=bool), "no application was shown twice")
 
 
 def _share(decisions: pd.DataFrame, is_so: np.ndarray, among: np.ndarray, nothing: str) -> Estimate:
@@ -93,9 +125,18 @@ def reliance_findings(results: StudyResults) -> Finding:
         ]
     else:
         tables.insert(0, _reliance_table(two_stage))
+        again = changed_again(results.counted_people)
+        if again.value is not None:
+            chance = (
+                f"People change {percent(again.value)} of their answers when an application is shown again: "
+            )
+            chance += "so many switches are no reliance on advice."
+        else:
+            chance = f"How often answers change without any advice is unknown ({again.reason})."
         sentences = [
+            chance,
             "RAIR is the share of wrong first answers corrected where the advice was right, RSR the share of "
-            "right first answers kept where it was wrong."
+            "right first answers kept where it was wrong.",
         ]
     notes = (
         "A face advises to approve where an average observer, the response model ĥ, would approve because of "
@@ -113,6 +154,7 @@ def _reliance_table(two_stage: pd.DataFrame) -> FindingTable:
                 "round_number": number,
                 "condition": condition_label(str(condition)),
                 "n_decisions": len(group),
+                **estimate_cells("gain", first_to_final(group)),
                 **estimate_cells("rair", rair),
                 **estimate_cells("rsr", rsr),
                 **estimate_cells("switching", switching(group)),
@@ -122,11 +164,12 @@ def _reliance_table(two_stage: pd.DataFrame) -> FindingTable:
         ROUND,
         Column("condition", "Condition"),
         Column("n_decisions", "Decisions", "integer"),
+        Column("gain", "Final less first answer, points", "points"),
         Column("rair", "RAIR", "percent"),
         Column("rsr", "RSR", "percent"),
         Column("switching", "Switched to the advice when it disagreed", "percent"),
     )
-    caption = "Reliance in two stages, test applications, with 95% intervals."
+    caption = "First answers, and final ones with advice, of the same people on test applications, with 95% intervals."
     return FindingTable("reliance_two_stages", caption, pd.DataFrame(rows), columns)
 
 
@@ -164,3 +207,69 @@ def _following_table(results: StudyResults) -> FindingTable:
     )
     caption = "Decisions that agree with the advice, test applications, with 95% intervals."
     return FindingTable("advice_following", caption, pd.DataFrame(rows), columns)
+
+
+def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Each condition against no advice in its round, where the machine is right and where it is wrong.
+
+    `decisions` need machine_score (0.5 and above approves). Columns round_number, condition, machine ("right",
+    "wrong"), n_decisions, difference (balanced accuracy) with interval, p_value.
+    """
+    right = approves(decisions["machine_score"]) == decisions["outcome"].to_numpy(bool)
+    labelled = decisions.assign(machine=np.where(right, "right", "wrong"))
+    rows = []
+    for number, in_round in labelled.groupby("round_number"):
+        for condition in sorted(set(in_round["condition"]) - {BASELINE}):
+            pair = in_round[in_round["condition"].isin([condition, BASELINE])]
+            if BASELINE not in set(pair["condition"]):
+                continue
+            for machine in ("right", "wrong"):
+                part = pair[pair["machine"] == machine]
+                is_advised = (part["condition"] == condition).to_numpy()
+                result = contrast(part, is_advised)
+                rows.append(
+                    {
+                        "round_number": number,
+                        "condition": condition,
+                        "machine": machine,
+                        "n_decisions": int(is_advised.sum()),
+                        **estimate_cells("difference", result.difference),
+                        "p_value": result.found.p_value,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def steering_findings(results: StudyResults) -> Finding:
+    """Gain or loss against no advice, apart for what the machine gets right and wrong."""
+    name, title = "steering", "Steered wrongly where the machine is wrong?"
+    table = steering_table(results.test_decisions)
+    if table.empty:
+        return not_computed(name, title, "no round has test decisions both with no advice and with advice")
+    table["label"] = table["condition"].map(condition_label)
+    faces = table[(table["condition"] == "face") & (table["machine"] == "wrong")].dropna(
+        subset=["difference"]
+    )
+    sentences = []
+    if len(faces):
+        newest = faces.iloc[-1]
+        word = "lost" if newest["difference"] < 0 else "gained"
+        interval = (
+            newest["difference_reason"]
+            if pd.isna(newest["difference_low"])
+            else f"95% interval {points(newest['difference_low'])} to {points(newest['difference_high'])}"
+        )
+        sentences.append(
+            f"Where the machine is wrong, people who saw the face in round {newest['round_number']} {word} "
+            f"{points(newest['difference']).lstrip('+−')} points of accuracy against no advice ({interval})."
+        )
+    columns = (
+        ROUND,
+        Column("label", "Condition"),
+        Column("machine", "The machine is"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("difference", "Against no advice, points", "points"),
+        Column("p_value", "p", "p_value"),
+    )
+    caption = "Accuracy with advice against none where the machine is right and wrong, with 95% intervals."
+    return Finding(name, title, tuple(sentences), (FindingTable(name, caption, table, columns),))

@@ -29,10 +29,10 @@ from human_study.findings.main_results import (
 )
 from human_study.findings.participant_flow import check_findings, exclusion_findings
 from human_study.findings.reason_codes import reason_findings
-from human_study.findings.reliance import reliance_findings
+from human_study.findings.reliance import reliance_findings, steering_findings
 from human_study.findings.response_model import calibration_findings, importance_findings
+from human_study.findings.robustness import heterogeneity_findings, robustness_findings
 from human_study.findings.similar_faces import likeness_findings
-from human_study.findings.steering import steering_findings
 from human_study.findings.trends import practice_findings, round_findings
 from human_study.presentation.failures import why_missing
 
@@ -84,6 +84,11 @@ SECTIONS: tuple[Section, ...] = (
         (accuracy_findings, contrast_findings, signal_findings, response_time_findings, measure_findings),
     ),
     Section("gains", "Gains", (gain_findings, equivalence_findings)),
+    Section(
+        "robustness",
+        "Does the answer hold, and for whom?",
+        (robustness_findings, heterogeneity_findings),
+    ),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
     Section("learning", "Learning", (round_findings, practice_findings)),
     Section("meaning", "What faces say", (meaning_findings, likeness_findings)),

@@ -15,6 +15,11 @@ def points(value: float | None) -> str:
     return MISSING if is_missing(value) else f"{100 * value:+z.1f}".replace("-", "−")  # type: ignore[operator]
 
 
+def points_apart(value: float | None) -> str:
+    """A distance of shares in percentage points, without a sign: "4.0"."""
+    return points(value).lstrip("+−") if not is_missing(value) else MISSING
+
+
 def two_decimals(value: float | None) -> str:
     """A number with two decimals; a dash where it is missing."""
     return MISSING if is_missing(value) else f"{value:z.2f}".replace("-", "−")

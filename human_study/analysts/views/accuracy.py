@@ -5,8 +5,8 @@ from human_study.analysts.views.selection import Choice
 
 
 def draw(choice: Choice) -> None:
-    """The findings of the sections `results` and `gains`; the first begins with the main result in words."""
+    """The findings of the sections `results`, `gains`, `robustness`; the first begins with the main result in words."""
     left_out_notice(choice.results())
-    for section in ("results", "gains"):
+    for section in ("results", "gains", "robustness"):
         for found in choice.findings(section):
             finding(found)

@@ -24,8 +24,8 @@ from human_study.findings.group_audits import (
     group_table,
 )
 from human_study.findings.reason_codes import coder_agreement, suggest_codes
+from human_study.findings.reliance import steering_table
 from human_study.findings.similar_faces import likeness, nearest_by_face
-from human_study.findings.steering import steering_table
 from tests.support.analysed_study import decisions_of
 
 

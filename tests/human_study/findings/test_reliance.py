@@ -17,9 +17,16 @@ from human_study.findings.confidence import (
 from human_study.findings.consistency import repeated_pairs, retest_agreement
 from human_study.findings.equivalence import equivalence_table, equivalence_test
 from human_study.findings.gains import gain_over_machine, gain_over_the_better, gains_table
-from human_study.findings.reliance import advice_accuracy, advice_following, appropriate_reliance, switching
+from human_study.findings.reliance import (
+    advice_accuracy,
+    advice_following,
+    appropriate_reliance,
+    first_to_final,
+    switching,
+)
 from human_study.findings.trends import rounds_table, trend_over_trials
 from tests.support.analysed_study import decisions_of
+from tests.support.two_way_matrices import two_way_interval
 
 
 def two_stage(rows: list[tuple[int, int, float, int]], person: str = "a") -> pd.DataFrame:
@@ -42,6 +49,20 @@ def test_rair_and_rsr_are_those_of_their_definition() -> None:
     assert rair.value == pytest.approx((3 + 1) / 8)
     assert rsr.value == pytest.approx((1 + 2) / 4)
     assert switching(both).value == pytest.approx((3 + 1 + 1 + 0) / (4 + 2 + 4 + 2))
+
+
+def test_the_gain_from_first_to_final_answer_is_within_people_and_applications() -> None:
+    rng = np.random.default_rng(0)
+    people, applications = np.repeat(np.arange(8), 20), np.tile(np.arange(20), 8)
+    outcome = applications % 2
+    first, final = (np.where(rng.random(160) < share, outcome, 1 - outcome) for share in (0.55, 0.75))
+    frame = pd.DataFrame({"participant_key": people, "application_id": applications, "outcome": outcome})
+    found = first_to_final(frame.assign(initial_approved=first, approved=final))
+    more = (final == outcome).astype(float) - (first == outcome)
+    expected = two_way_interval(more, 1 - outcome, np.array([0.5, 0.5]), people, applications)[:3]
+    assert (found.value, found.ci_low, found.ci_high) == pytest.approx(expected)
+    one_stage = first_to_final(frame.assign(initial_approved=np.nan, approved=final))
+    assert one_stage.value is None and "in two stages" in one_stage.reason
 
 
 def test_reliance_that_nobody_could_show_says_so() -> None:
