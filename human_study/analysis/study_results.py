@@ -32,13 +32,13 @@ _ROUND_COLUMNS = [
 _KEPT_COLUMNS = [
     "participant_key", "round_number", "condition", "trial_key", "trial_kind", "position", "application_id",
     "split", "bundle_hash", "image", "score", "approved", "confidence", "response_time_ms", "reason", "decided_at",
-    "asked_choice", "initial_choice", "initial_confidence",
+    "asked_choice", "initial_choice", "initial_confidence", "perception_question", "perceived",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """One study and one kind of participant, as analysed. What is below the seven frames is derived from them.
+    """One study and one kind of participant, as analysed. What is below the eight frames is derived from them.
 
     Attributes:
         study: as the store holds it, its study file included.
@@ -51,6 +51,7 @@ class StudyResults:
             (see advice_shown.py) and `initial_approved` (0 or 1; missing where there was one stage).
         reason_codes: codes that coders gave to reasons (trial_key, coder, code).
         answers: every answer outside the trials in the order of writing (see `DecisionStore.attempts_frame`).
+        pair_judgements: every judgement of a pair of faces (see `DecisionStore.pair_judgements_frame`).
         runs: the runs that learned from this study and kind, the oldest first.
         events: what happened to the study as a whole: closings, openings, changes, looks while it was open.
         conditions: those that are looked at; None without a filter.
@@ -64,6 +65,7 @@ class StudyResults:
     all_decisions: pd.DataFrame
     reason_codes: pd.DataFrame
     answers: pd.DataFrame
+    pair_judgements: pd.DataFrame
     runs: tuple[TrainingRun, ...]
     events: tuple[StudyEvent, ...]
     conditions: tuple[str, ...] | None = None
@@ -279,6 +281,7 @@ def collect_results(store: DecisionStore, study_name: str, kind: ParticipantKind
         ),
         reason_codes=store.reason_codes_frame(study_name, kind=kind),
         answers=store.attempts_frame(study_name, kind=kind),
+        pair_judgements=store.pair_judgements_frame(study_name, kind=kind),
         runs=runs,
         events=tuple(store.study_events(study_name)),
     )

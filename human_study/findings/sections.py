@@ -11,11 +11,10 @@ from human_study.analysis.study_results import StudyResults
 from human_study.findings.answer import QUESTION, answer_findings
 from human_study.findings.confidence import confidence_findings
 from human_study.findings.consistency import consistency_findings
-from human_study.findings.equivalence import equivalence_findings
 from human_study.findings.face_leaks import leak_findings
 from human_study.findings.face_meaning import meaning_findings
 from human_study.findings.finding import Finding, not_computed
-from human_study.findings.gains import gain_findings
+from human_study.findings.gains import equivalence_findings, gain_findings
 from human_study.findings.group_audits import group_findings
 from human_study.findings.harm_warnings import attrition_findings, harm_findings
 from human_study.findings.headline import nobody_counts
@@ -34,6 +33,7 @@ from human_study.findings.response_model import calibration_findings, importance
 from human_study.findings.robustness import heterogeneity_findings, robustness_findings
 from human_study.findings.similar_faces import likeness_findings
 from human_study.findings.trends import practice_findings, round_findings
+from human_study.findings.what_people_saw import pair_findings, perception_findings
 from human_study.presentation.failures import why_missing
 
 FindingFunction = Callable[[StudyResults], Finding]
@@ -43,6 +43,7 @@ _WITHOUT_OUTCOMES: tuple[FindingFunction, ...] = (
     design_findings,
     exclusion_findings,
     meaning_findings,
+    pair_findings,
     leak_findings,
 )
 _OF_RUNS: tuple[FindingFunction, ...] = (calibration_findings, importance_findings)
@@ -91,7 +92,9 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
     Section("learning", "Learning", (round_findings, practice_findings)),
-    Section("meaning", "What faces say", (meaning_findings, likeness_findings)),
+    Section(
+        "meaning", "What faces say", (meaning_findings, perception_findings, pair_findings, likeness_findings)
+    ),
     Section("response", "The response model", (calibration_findings, importance_findings)),
     Section("reasons", "Reasons", (reason_findings,)),
     Section("audits", "Audits", (harm_findings, group_findings, steering_findings, leak_findings)),

@@ -134,6 +134,22 @@ def calibration_chart(
     return finished(layers, 380, 340, simulated)
 
 
+def noise_chart(table: pd.DataFrame, assumed: float, *, simulated: bool) -> alt.LayerChart:
+    """The noise of one look at each axis (axis, noise, noise_low, noise_high), and a line at what is `assumed`."""
+    shown = table.dropna(subset=["noise"])
+    y = alt.Y("axis:N", title=None, sort=None, axis=alt.Axis(grid=False))
+    x = alt.X("noise:Q", title="Noise of one look", scale=alt.Scale(zero=True))
+    base = alt.Chart(shown)
+    layers = [
+        alt.Chart(pd.DataFrame({"noise": [assumed]}))
+        .mark_rule(strokeDash=[7, 3], color=palette.MUTED)
+        .encode(x="noise:Q"),
+        base.mark_rule(strokeWidth=2.4, color=palette.BLUE).encode(x="noise_low:Q", x2="noise_high:Q", y=y),
+        base.mark_point(size=80, filled=True, opacity=1, color=palette.BLUE).encode(x=x, y=y),
+    ]
+    return finished(layers, 420, 26 * len(shown), simulated)
+
+
 def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     """The flow of participants as CONSORT draws it: began, left out and why, conditions, analysed.
 

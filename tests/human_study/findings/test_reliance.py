@@ -15,8 +15,13 @@ from human_study.findings.confidence import (
     probability_of_being_right,
 )
 from human_study.findings.consistency import repeated_pairs, retest_agreement
-from human_study.findings.equivalence import equivalence_table, equivalence_test
-from human_study.findings.gains import gain_over_machine, gain_over_the_better, gains_table
+from human_study.findings.gains import (
+    equivalence_table,
+    equivalence_test,
+    gain_over_machine,
+    gain_over_the_better,
+    gains_table,
+)
 from human_study.findings.reliance import (
     advice_accuracy,
     advice_following,
