@@ -24,6 +24,7 @@ ALL_SEEN = "nearly every difference was seen: the noise is too small for these p
 GUESSED = "answers hardly go with the differences: people guessed, or the noise is very large"
 _START = 0.2
 _MOST_LAPSES = 0.5
+_LEAST_CHANCE = 1e-12  # of an answer, where its logarithm would leave the numbers
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Fit:
         """Of each pair, float [N], and its gradient [N, groups + 1]."""
         z = self._sign * self._difference / (np.sqrt(2) * np.exp(theta[self._groups]))
         seen, lapses = stats.norm.cdf(z), theta[-1]
-        chance = lapses / 2 + (1 - lapses) * seen
+        chance = np.maximum(lapses / 2 + (1 - lapses) * seen, _LEAST_CHANCE)
         gradient = np.zeros((len(z), self._n_groups + 1))
         gradient[np.arange(len(z)), self._groups] = -(1 - lapses) * stats.norm.pdf(z) * z / chance
         gradient[:, -1] = (0.5 - seen) / chance
