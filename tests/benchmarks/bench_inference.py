@@ -21,6 +21,7 @@ from human_study.analysis.decision_statistics import signal_difference
 from human_study.analysis.group_harm import harmed, interaction_table
 from human_study.findings.gains import gain_over_machine
 from human_study.findings.harm_warnings import over_reliance
+from tests.benchmarks import bench_power
 
 N_STUDIES = 2000
 SKILL, PERSON_SD, MACHINE = 0.6, 0.5, 0.65
@@ -254,6 +255,18 @@ def main(scale: float = 1.0, out: Path | None = None) -> None:
             parts.append(_line(row, scale))
             print(parts[-1], flush=True)
         parts.append("")
+    parts += [
+        "## Power: promised by `human-study power`, and found in studies drawn apart from it",
+        "",
+        f"An effect of {100 * bench_power.ROWS[0].effect:g} points, {bench_power.N_TRIALS} test trials a participant, "
+        f"{bench_power.POOL} applications of which advice misleads on some; {bench_power.N_STUDIES:,} studies each.",
+        "",
+        "| study | people | promised | found | found less promised, points |\n|---|---|---|---|---|",
+    ]
+    for planned in bench_power.ROWS:
+        parts.append(bench_power.power_line(planned, max(2, int(bench_power.N_STUDIES * scale))))
+        print(parts[-1], flush=True)
+    parts.append("")
     if out is not None:
         out.write_text("\n".join(parts), encoding="utf-8")
 
