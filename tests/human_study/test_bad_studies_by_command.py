@@ -1,4 +1,4 @@
-"""Studies of which little can be computed, on the command line: a report and a data set, or one sentence that says why."""
+"""Studies of which little can be computed, on the command line: report and data set, or one sentence of why not."""
 
 import dataclasses
 import re
@@ -86,7 +86,8 @@ def exploratory(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyResults,
 
 def test_readings_of_other_pictures_are_none_of_these(exploratory: tuple[StudyResults, Bundle, Path]) -> None:
     results, bundle, folder = exploratory
-    unread = dataclasses.replace(bundle, images=bundle.images.drop(columns=READING_COLUMN))
+    unread = dataclasses.replace(bundle)
+    unread.__dict__["images"] = bundle.images.drop(columns=READING_COLUMN)
     with_face = results.test_decisions[results.test_decisions["condition"] == "face"]
 
     def advice(pictures: pd.Series) -> np.ndarray:
