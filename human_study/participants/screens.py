@@ -212,7 +212,6 @@ def trials(data: dict[str, Any], step: str) -> None:
 
 def pairs(data: dict[str, Any], on_done: Callable[[], None]) -> None:
     """Pairs of faces, judged in the browser from the first one that is not judged yet; see `pairs_data`."""
-    st.markdown(data["texts"]["text"])
     _component("pairs")(key="pairs", data=data, on_done_change=on_done if not data["pairs"] else _look_again)
 
 

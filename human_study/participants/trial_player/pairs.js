@@ -26,9 +26,23 @@ class FacePairs {
     this.notice = element("p", { class: "notice", role: "status" });
     this.section = element("section", { class: "pairs", "aria-label": data.texts.title },
       this.where, this.question, element("div", { class: "two" }, ...this.buttons), this.notice);
+    // What to do is said once; then the pictures have the page.
+    this.isIntroduced = data.pairs.length < data.n_pairs;
+    if (!this.isIntroduced) this.introduce(data.texts);
     root.querySelector(".pairs")?.remove();
     root.append(this.section);
     document.addEventListener("keydown", (event) => this.onKey(event), { signal: this.listening.signal });
+  }
+
+  introduce(texts) {
+    const start = element("button", { type: "button", class: "start" }, texts.start);
+    const introduction = element("div", { class: "introduction" }, element("p", {}, texts.text), start);
+    start.addEventListener("click", () => {
+      introduction.remove();
+      this.isIntroduced = true;
+      this.next();
+    });
+    this.section.prepend(introduction);
   }
 
   update(data, setTriggerValue) {
@@ -74,6 +88,7 @@ class FacePairs {
     const pictures = await Promise.all(pair.pictures.map((address) => this.load(address)));
     if (this.isStopped || pair !== this.remaining[0]) return;
     following?.pictures.forEach((address) => this.load(address));
+    if (!this.isIntroduced) return;
     requestAnimationFrame(() => this.draw(pair, pictures));
   }
 
@@ -89,6 +104,7 @@ class FacePairs {
     });
     this.section.classList.add("started");
     this.question.focus({ preventScroll: true });
+    this.section.scrollIntoView({ block: "nearest" });
     this.onset = performance.now();
   }
 
