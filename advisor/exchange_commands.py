@@ -71,6 +71,11 @@ def export_trials(
         raise TrialsError(
             f"There is no condition {', '.join(unknown)!r}; choose from {', '.join(CONDITIONS)}."
         )
+    if "examples" in names:
+        raise TrialsError(
+            "The condition examples shows what became of past cases, and outcomes are never exported; run it with"
+            " human-study, or leave it out."
+        )
     written = export(bundle, participants, trials, names, split, seed, out)  # type: ignore[arg-type]
     print(f"{out}: {written.n_participants} participants × {written.n_trials} {split} trials")
 

@@ -5,6 +5,7 @@ BUNDLE/applications.csv    application_id, split, score (the machine's repayment
 BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression, and what ĥ reads in
                            it where there is one; no picture is named where a simulation dealt the face to nobody
 BUNDLE/images/*.jpg        (.png in bundles of 0.1) named by their content
+BUNDLE/similar_cases.csv   one row a picture of `examples`: which past cases have faces like it (similar_cases.py)
 outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,15 +25,21 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from advisor.bundles.outcomes_file import OUTCOMES_FILE, merge_outcomes, read_outcomes
+from advisor.bundles.similar_cases import (
+    SIMILAR_CASES_FILE,
+    SimilarCases,
+    read_similar_cases,
+    similar_cases_csv,
+)
 from data.errors import BundleError
 from data.formats.files import replaced_whole
 from data.records import Bundle as BundleRecord
 from data.records import ParticipantKind
 from data.tasks.decision_task import DecisionTask
 
-Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile"]
-CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile")
-FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile")
+Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile", "examples"]
+CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile", "examples")
+FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile", "examples")
 EXPRESSION_COLUMN_PREFIX = "e_"
 # Learning trials are on applications of this split, which are neither trained on nor measured with.
 LEARNING_SPLIT: Literal["validation"] = "validation"
@@ -61,7 +68,7 @@ class Check(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a bundle is and where it came from; `bundle_hash` covers all of it and both tables."""
+    """What a bundle is and where it came from; `bundle_hash` covers all of it and the tables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -93,10 +100,11 @@ class Bundle:
     manifest: Manifest
     applications: pd.DataFrame
     menu: pd.DataFrame
+    similar_cases: SimilarCases = field(default_factory=dict)
 
     @property
     def bundle_hash(self) -> str:
-        """SHA-256 over the manifest and both tables, which name every picture by its own hash."""
+        """SHA-256 over the manifest and the tables, which name every picture by its own hash."""
         return self.manifest.bundle_hash
 
     @property
@@ -108,6 +116,13 @@ class Bundle:
     def learning_ids(self) -> pd.Index:
         """The applications of learning trials; none in bundles of before."""
         return self.applications.index[self.applications["split"] == LEARNING_SPLIT]
+
+    @cached_property
+    def learning_faces(self) -> dict[str, str]:
+        """Application id → picture of each case that is shown in `examples`."""
+        own = self.images[self.images["condition"] == "examples"]
+        own = own[own["application_id"].isin(self.learning_ids)]
+        return dict(zip(own["application_id"], own["image"], strict=True))
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -181,9 +196,9 @@ class Bundle:
         )
 
 
-def _bundle_hash(manifest: Manifest, applications_csv: bytes, images_csv: bytes) -> str:
+def _bundle_hash(manifest: Manifest, *tables: bytes) -> str:
     digest = hashlib.sha256(manifest.model_copy(update={"bundle_hash": ""}).model_dump_json().encode())
-    for content in (applications_csv, images_csv):
+    for content in tables:
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -201,6 +216,7 @@ def write_bundle(
     images: pd.DataFrame,
     pictures: Iterable[tuple[str, bytes]],
     outcomes: pd.Series,
+    similar_cases: SimilarCases | None = None,
 ) -> Bundle:
     """Write a whole bundle, or nothing: it is built beside its place and moved there when complete.
 
@@ -215,6 +231,7 @@ def write_bundle(
             `image` and `image_sha256` are missing where a simulation dealt the face to nobody.
         pictures: (relative path as in `images`, bytes), each once.
         outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
+        similar_cases: of every picture of `examples`, if these are served.
 
     Raises:
         BundleError: `path` exists, or outcomes.csv beside it contradicts `outcomes`.
@@ -225,15 +242,19 @@ def write_bundle(
     refuse_existing(path)
     applications_csv = applications.rename_axis("application_id").to_csv(float_format="%.6f").encode()
     images_csv = images.to_csv(index=False, float_format="%.6f").encode()
-    manifest = manifest.model_copy(
-        update={"bundle_hash": _bundle_hash(manifest, applications_csv, images_csv)}
+    similar_csv = similar_cases_csv(similar_cases) if similar_cases else None
+    tables = (
+        (applications_csv, images_csv) if similar_csv is None else (applications_csv, images_csv, similar_csv)
     )
+    manifest = manifest.model_copy(update={"bundle_hash": _bundle_hash(manifest, *tables)})
     with replaced_whole(path) as partial:
         (partial / "images").mkdir(parents=True)
         for relative, content in pictures:
             (partial / relative).write_bytes(content)
         (partial / "applications.csv").write_bytes(applications_csv)
         (partial / "images.csv").write_bytes(images_csv)
+        if similar_csv is not None:
+            (partial / SIMILAR_CASES_FILE).write_bytes(similar_csv)
         (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
         merge_outcomes(path.parent / OUTCOMES_FILE, outcomes.loc[applications.index])
     return load_bundle(path)
@@ -249,6 +270,8 @@ def load_bundle(path: str | Path) -> Bundle:
         manifest = Manifest.model_validate(json.loads((path / "manifest.json").read_text()))
         applications_csv = (path / "applications.csv").read_bytes()
         images_csv = (path / "images.csv").read_bytes()
+        similar = path / SIMILAR_CASES_FILE
+        similar_csv = [similar.read_bytes()] if similar.exists() else []  # bundles of before have none
     except OSError as error:
         raise BundleError(
             f"There is no advice bundle at {path}; publish one with `advisor publish`, or correct the path."
@@ -257,7 +280,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise BundleError(
             f"{path / 'manifest.json'} cannot be understood by this version; publish the bundle again."
         ) from error
-    if _bundle_hash(manifest, applications_csv, images_csv) != manifest.bundle_hash:
+    if _bundle_hash(manifest, applications_csv, images_csv, *similar_csv) != manifest.bundle_hash:
         raise BundleError(
             f"The bundle {path} was altered after it was published; restore it or publish again."
         )
@@ -270,6 +293,7 @@ def load_bundle(path: str | Path) -> Bundle:
         menu=pd.read_csv(
             path / "images.csv", dtype={"application_id": str, "source_application_id": str, "image": str}
         ),
+        similar_cases=read_similar_cases(similar_csv[0]) if similar_csv else {},
     )
 
 

@@ -5,13 +5,15 @@ Imports no torch: the participant app draws its trials here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import json
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, LEARNING_SPLIT, Bundle, Condition
+from advisor.bundles.similar_cases import N_EXAMPLES, examples_for
 from data.errors import BundleError
 from data.records import Trial, TrialKind
 from data.tasks.applications import draw_balanced_trials
@@ -76,9 +78,15 @@ def deal_learning(
     return [_dealt(bundle, condition, one, LEARNING_SPLIT, lambda _chances: 0) for one in ids]
 
 
-def require_learning_pool(bundle: Bundle, n_trials: int) -> None:
-    """Raise BundleError where a bundle has too few applications for that many learning trials."""
+def require_learning_pool(bundle: Bundle, n_trials: int, condition: Condition = "none") -> None:
+    """Raise BundleError where a bundle has too few applications for that many learning trials in a condition."""
     n_pool = len(bundle.learning_ids)
+    if condition == "examples" and n_trials <= n_pool < n_trials + N_EXAMPLES:
+        raise BundleError(
+            f"In the condition examples, {N_EXAMPLES} cases beside the {n_trials} learning trials are needed, but the"
+            f" bundle {bundle.path} has {n_pool} applications to learn from; ask for at most {n_pool - N_EXAMPLES}"
+            " learning trials."
+        )
     if n_trials and not n_pool:
         raise BundleError(
             f"The bundle {bundle.path} has no applications to learn from; ask for no learning trials, or publish anew"
@@ -117,8 +125,9 @@ def draw_trials(
     """
     learning = deal_learning(bundle, outcomes, condition, n_learning, rng)
     main = deal(bundle, outcomes, condition, n_trials, test_share, rng)
+    own = {one.application_id for one in learning}
     return [
-        _trial(bundle, condition, one, position, "learning" if position < n_learning else "main")
+        _trial(bundle, condition, one, position, *(("learning", own) if position < n_learning else ("main",)))
         for position, one in enumerate(learning + main)
     ]
 
@@ -130,12 +139,15 @@ def trial_on(
     split: str,
     pick: Callable[[np.ndarray], int],
     kind: TrialKind = "main",
+    no_examples: Collection[str] = (),
 ) -> Trial:
     """A trial on one application of a pool, with what the condition shows beside it.
 
     `pick` is given the probability of each of its faces in the condition, and returns which one is shown.
+    `no_examples` are applications that must not be shown as past cases: their outcomes are not to be known yet.
     """
-    return _trial(bundle, condition, _dealt(bundle, condition, application_id, split, pick), kind=kind)
+    dealt = _dealt(bundle, condition, application_id, split, pick)
+    return _trial(bundle, condition, dealt, kind=kind, no_examples=no_examples)
 
 
 def _dealt(
@@ -155,12 +167,19 @@ def _dealt(
 
 
 def _trial(
-    bundle: Bundle, condition: Condition, dealt: Dealt, position: int = 0, kind: TrialKind = "main"
+    bundle: Bundle,
+    condition: Condition,
+    dealt: Dealt,
+    position: int = 0,
+    kind: TrialKind = "main",
+    no_examples: Collection[str] = (),
 ) -> Trial:
-    picture = {}
+    picture: dict[str, Any] = {}
     if dealt.face is not None:
         image, sha256 = bundle.pictures[dealt.face]
         picture = {"image": image, "image_sha256": sha256, "propensity": dealt.propensity}
+        if condition == "examples":
+            picture["examples"] = json.dumps(examples_for(bundle.similar_cases, image, no_examples))
     score = None
     if condition == "score":
         score = round(bundle.applications["score"].loc[dealt.application_id], 3)

@@ -106,7 +106,7 @@ class BundleDraft:
             seed=self.config.seed,
             git_revision=git_revision(),
             created_at=now(),
-            conditions=CONDITIONS,
+            conditions=tuple(one for one in CONDITIONS if one != "examples" or self.learning is not None),
             axes=FaceGenerator.axes,
             weights=self.origin.weights,
             checks=tuple(checks),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from advisor.bundles.bundle import (
+    LEARNING_SPLIT,
     Bundle,
     Check,
     load_bundle,
@@ -18,7 +19,8 @@ from advisor.bundles.bundle import (
     require_participants,
     write_bundle,
 )
-from advisor.drawing.rendering import PictureKey, Progress, draw_once, no_progress
+from advisor.bundles.similar_cases import rank_similar
+from advisor.drawing.rendering import PictureKey, Progress, draw_once, no_progress, read_percepts
 from advisor.encoder.composition import usable_bounds
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
@@ -35,7 +37,7 @@ from advisor.publishing.bundle_faces import (
 )
 from advisor.publishing.checks import advisor_checks, face_checks
 from advisor.publishing.exploration import Menu, exploring_menu, only_exploit, only_explore
-from advisor.response.learn_response import read_faces
+from advisor.response.response_tables import face_readings
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_participants import read_participants, require_nobody_erased
@@ -209,7 +211,9 @@ def _publish(
     own = pd.concat([menu_rows(part.faces()) for part in draft.parts], ignore_index=True)
     smiles = [menu_rows(part.smiles(generator.axes)) for part in draft.parts]
     table, outcomes = draft.table(), draft.outcomes()
-    menu = pd.concat([own, *smiles, shuffle_faces(own, table["split"], rng)], ignore_index=True)
+    # The past cases of `examples` stand beside the very faces of `face`.
+    same = [own.assign(condition="examples")] if draft.learning else []
+    menu = pd.concat([own, *smiles, shuffle_faces(own, table["split"], rng), *same], ignore_index=True)
     shown = np.ones(len(menu), dtype=bool)
     if dealt is not None:
         planned = Bundle(out, draft.manifest(checks), table, menu)
@@ -232,12 +236,35 @@ def _publish(
     _require(checks)
     drawn |= draw_once(generator, *_as_tensors(menu[shown & of_smiles]), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, shown)
+    percepts = _percepts(images, pictures, of_all=response is not None)
     if response is not None:
-        sha256 = images.dropna(subset=["image"]).drop_duplicates("image").set_index("image")["image_sha256"]
-        readings = read_faces(response, {str(sha256[path]): content for path, content in pictures.items()})
+        readings = face_readings(response, np.stack(list(percepts.values())), list(percepts))
         of_picture = readings.set_index("image_sha256")[READING_COLUMN]
-        images[READING_COLUMN] = images["image_sha256"].map(of_picture)
-    return write_bundle(out, draft.manifest(checks), table, images, pictures.items(), outcomes)
+        images[READING_COLUMN] = images["image"].map(of_picture)
+    similar = _similar_cases(images, percepts, table["split"]) if shown.all() else None
+    return write_bundle(out, draft.manifest(checks), table, images, pictures.items(), outcomes, similar)
+
+
+def _percepts(images: pd.DataFrame, pictures: Mapping[str, bytes], *, of_all: bool) -> dict[str, np.ndarray]:
+    """Path → what is read in a picture, float [K]: of all of them, or of those of `examples`."""
+    wanted = images if of_all else images[images["condition"] == "examples"]
+    paths = [str(path) for path in wanted["image"].dropna().unique()]
+    if not paths:
+        return {}
+    read = read_percepts(FacePerception.load(), [pictures[path] for path in paths])
+    return dict(zip(paths, read, strict=True))
+
+
+def _similar_cases(
+    images: pd.DataFrame, percepts: Mapping[str, np.ndarray], splits: pd.Series
+) -> dict[str, tuple[str, ...]] | None:
+    """The past cases of every picture of `examples`; None where there is nothing to learn from."""
+    own = images[images["condition"] == "examples"].drop_duplicates(["application_id", "image"])
+    if own.empty:
+        return None
+    cases = own[own["application_id"].map(splits) == LEARNING_SPLIT]
+    faces = dict(zip(cases["application_id"], cases["image"], strict=True))
+    return rank_similar({str(path): percepts[path] for path in own["image"].unique()}, faces)
 
 
 def _as_tensors(menu: pd.DataFrame) -> tuple[Tensor, Tensor]:
@@ -263,6 +290,8 @@ def publish_whole(bundle: Bundle, out: Path, on_progress: Progress = no_progress
     drawn = pictures_of(bundle)
     drawn |= draw_once(FaceGenerator.load(), *_as_tensors(menu), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, np.ones(len(menu), dtype=bool))
+    percepts = _percepts(images, pictures, of_all=False)
+    similar = _similar_cases(images, percepts, bundle.applications["split"])
     return write_bundle(
-        out, bundle.manifest, bundle.applications, images, pictures.items(), bundle.outcomes()
+        out, bundle.manifest, bundle.applications, images, pictures.items(), bundle.outcomes(), similar
     )

@@ -47,6 +47,7 @@ def decisions_of_study(
 ) -> TrainingDecisions:
     """Decisions that a study collected on training applications, in conditions with a face.
 
+    Not in `examples`: what people saw there is more than the face and the application, which is all that ĥ knows.
     Whose decisions, and which of them, is what advisor/measurement/counted_decisions.py says, as for every result;
     whoever was erased is not there.
 
@@ -57,7 +58,7 @@ def decisions_of_study(
     """
     shown = ("image", "image_sha256", "propensity")
     frame = counted_decisions(store, study_name, participants, split="train", columns=shown)
-    frame = frame[frame["image_sha256"].notna()]
+    frame = frame[frame["image_sha256"].notna() & (frame["condition"] != "examples")]
     place: dict[str, tuple[str, str]] = {
         sha: (bundle_hash, image)
         for sha, bundle_hash, image in zip(

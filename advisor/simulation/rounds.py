@@ -47,7 +47,9 @@ DECISIONS_PER_APPLICATION = (
 )
 LEAST_POOL_SIZE = 300  # for variety
 # What is shown in each block of a round, and which share of its trials are test applications.
-BLOCKS: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in CONDITIONS)]
+# Simulated people look at no past cases: to them, `examples` would be `face` again.
+MEASURED = tuple(condition for condition in CONDITIONS if condition != "examples")
+BLOCKS: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in MEASURED)]
 
 
 @dataclass(frozen=True)
@@ -317,7 +319,7 @@ def _collect(
     decided = counted_decisions(store, study.name, "simulated", split="test")
     decided = decided[decided["participant_key"].isin(measured)]
     rows = []
-    for condition in CONDITIONS:
+    for condition in MEASURED:
         block = decided[decided["condition"] == condition]
         accuracy = balanced_accuracy(block)
         rows.append(

@@ -29,6 +29,7 @@ _SCRIPTS = {
         "faces.js",
         "follow_up.js",
         "layout.js",
+        "past_cases.js",
         "player.js",
     ),
     "forget": ("forget.js",),
@@ -183,6 +184,7 @@ def instruction_text(study: StudyFile, messages: Messages, task: DecisionTask, c
     shown = {
         "face": condition in FACE_CONDITIONS,
         "score": condition == "score",
+        "examples": condition == "examples",
         "two_stages": study.trials.stages == 2 and is_advised,
         "confidence": study.trials.confidence_points > 0,
         "reason": study.trials.reason_share > 0,

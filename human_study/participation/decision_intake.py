@@ -121,6 +121,9 @@ class DecisionIntake:
             )
         if (message["followup_time_ms"] is not None) != (wants_confidence or wants_reason):
             raise NotServedError(400, "Confidence and reason come with the time that they took.")
+        may_open = trial.examples is not None and submission.stage == "final"
+        if message["n_examples_opened"] is not None and not may_open:
+            raise NotServedError(400, "Past cases were opened on a trial that shows none.")
         question = trial.perception_question if submission.stage == "final" else None
         if message["perceived"] not in (answers_to(question) if question else (None,)):
             raise NotServedError(

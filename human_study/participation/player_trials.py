@@ -7,6 +7,7 @@ for the participant to know: a repeated trial looks like any other.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from data.tasks.decision_task import DecisionTask
 from human_study.participation.face_questions import FacePair, answers_to
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
+
+N_KEY_FACTS = 3  # of a past case, so that three of them can be seen at once
 
 
 def storage_id(participant: Participant) -> str:
@@ -37,14 +40,17 @@ def playable_trial(
     plan: TrialPlan,
     messages: Messages,
     before: Choice | None = None,
+    examples: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """One trial for the player. `before`: what was chosen at its first stage, where that is decided.
+    """One trial for the player.
+
+    `before`: what was chosen at its first stage, where that is decided; `examples`: past cases, as `playable_case`.
 
     `key` (random), `number` (within its block, from 1), `rows` ([label, value, help] of the shown columns),
     `image` (address or None), `score` (text or None), `stages` (what is still to be decided: ["initial", "final"]
     or ["final"]), `is_two_stage`, what was chosen `before` the advice, and whether it asks for `confidence`, for a
     `reason`, for a given choice (`asked_choice`, or None), asks what the face told (`perception`, or None), and gives
-    `feedback`.
+    `feedback`; `examples`, past cases with an address each of `image`.
     """
     return {
         "key": trial.trial_key,
@@ -63,6 +69,36 @@ def playable_trial(
         "perception": perception_question(trial, task, messages),
         "asked_choice": trial.asked_choice,
         "feedback": trial.kind in FEEDBACK_KINDS,
+        "examples": [
+            {**example, "image": f"faces/{trial.trial_key}/examples/{place}"}
+            for place, example in enumerate(examples)
+        ],
+    }
+
+
+def past_cases(trial: Trial) -> list[str]:
+    """The applications that are shown beside a trial as past cases, the most similar face first."""
+    return [str(one) for one in json.loads(trial.examples or "[]")]
+
+
+def playable_case(
+    participant_key: str,
+    application_id: str,
+    task: DecisionTask,
+    application: Mapping[Any, Any],
+    *,
+    is_good: bool,
+) -> dict[str, Any]:
+    """A past case: what became of it, the task's first facts (`rows`), and a name for this participant (`case`)."""
+    labels = task.outcome
+    return {
+        "case": hashlib.sha256(f"case {application_id} of {participant_key}".encode()).hexdigest()[:12],
+        "rows": [
+            [task.label(column), task.display(column, application[column])]
+            for column in task.shown_columns[:N_KEY_FACTS]
+        ],
+        "good": is_good,
+        "outcome": labels.positive_label if is_good else labels.negative_label,
     }
 
 

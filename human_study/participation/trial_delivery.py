@@ -13,7 +13,7 @@ from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
 from human_study.participation.face_questions import FacePair
 from human_study.participation.participations import Participations
-from human_study.participation.player_trials import playable_trial
+from human_study.participation.player_trials import past_cases, playable_case, playable_trial
 from human_study.participation.served_bundles import ServedBundles
 from human_study.study.messages import Messages
 from human_study.study.payment import Totals, totals
@@ -62,8 +62,9 @@ class TrialDelivery:
         if due is None or participant.step not in DECIDING_STEPS:
             return []
         first, stage = due
+        cases: dict[str, dict[str, Any]] = {}  # the same ones stand beside many trials
         return [
-            self._playable(trial, number, stage if trial == first else _first_stage(trial))
+            self._playable(trial, number, stage if trial == first else _first_stage(trial), cases)
             for number, trial in enumerate(self._block(participant), start=1)
             if trial.position >= first.position
         ]
@@ -76,21 +77,42 @@ class TrialDelivery:
         trials = self._store.trials(participant.participant_key)
         return [trial for trial in trials if step_of_trial(trial.kind) == participant.step]
 
-    def _playable(self, trial: Trial, number: int, stage: Stage) -> dict[str, Any]:
-        application = self._bundles.applications.frame.loc[
-            trial.application_id, self._task.shown_columns
-        ].to_dict()
+    def _playable(
+        self, trial: Trial, number: int, stage: Stage, cases: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        application = self._shown(trial.application_id)
+        for one in past_cases(trial):
+            if one not in cases:
+                is_good = bool(self._bundles.applications.outcomes.loc[one])
+                cases[one] = playable_case(
+                    trial.participant_key, one, self._task, self._shown(one), is_good=is_good
+                )
         has_before = stage == "final" and trial.n_stages == 2
         before = self._store.initial_choice(trial.trial_key) if has_before else None
         return playable_trial(
-            trial, number, stage, self._task, application, self._study.trials, self._messages, before
+            trial,
+            number,
+            stage,
+            self._task,
+            application,
+            self._study.trials,
+            self._messages,
+            before,
+            [cases[one] for one in past_cases(trial)],
         )
 
-    def face(self, token: str, trial_key: str) -> bytes:
+    def _shown(self, application_id: str) -> dict[Any, Any]:
+        frame = self._bundles.applications.frame
+        shown: dict[Any, Any] = frame.loc[application_id, self._task.shown_columns].to_dict()
+        return shown
+
+    def face(self, token: str, trial_key: str, example: int | None = None) -> bytes:
         """The picture of a trial that is the participant's next one, or a few ahead of it.
 
+        `example`: that of the past case at this place beside it, from 0.
+
         Raises NotServedError: 401 unknown session, 403 participation over, 404 not this participant's trial or
-        one without a face, 409 not its turn.
+        one without that face, 409 not its turn.
         """
         participant = self._participations.active(token)
         trial = self._own_trial(participant, trial_key)
@@ -99,7 +121,13 @@ class TrialDelivery:
             raise NotServedError(409, "This face is not available yet.")
         if trial.image is None:
             raise NotServedError(404, "There is no such face.")
-        return self._bundles.served(trial.bundle_hash).bundle.image_bytes(trial.image)
+        bundle = self._bundles.served(trial.bundle_hash).bundle
+        if example is None:
+            return bundle.image_bytes(trial.image)
+        shown = past_cases(trial)
+        if example >= len(shown):
+            raise NotServedError(404, "There is no such past case.")
+        return bundle.image_bytes(bundle.learning_faces[shown[example]])
 
     def feedback(self, token: str, trial_key: str) -> dict[str, Any]:
         """How a practice or learning trial turned out, once it is decided: `right`, and `outcome` in words.
@@ -194,8 +222,9 @@ class PairDelivery:
 
 def condition_text(condition: str, bundle_kind: str) -> str:
     """Which text of the debrief tells what a condition meant: faces of an exploratory bundle are random."""
-    is_random = bundle_kind == "explore" and condition in ("face", "shuffled")
-    return "face_explore" if is_random else condition
+    if bundle_kind != "explore" or condition not in ("face", "shuffled", "examples"):
+        return condition
+    return "examples_explore" if condition == "examples" else "face_explore"
 
 
 def _first_stage(trial: Trial) -> Stage:

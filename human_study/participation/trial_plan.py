@@ -86,10 +86,14 @@ def _learning_trials(
 ) -> list[Trial]:
     if not plan.learning:
         return []
-    require_learning_pool(bundle, plan.learning)
+    require_learning_pool(bundle, plan.learning, condition)
     dealt = dealer.deal(LEARNING_SPLIT, plan.learning, slot)
+    # What became of one's own cases is told after each decision, and until then nowhere else.
+    own = {one for one, _ in dealt}
     trials = [
-        trial_on(bundle, condition, one, LEARNING_SPLIT, partial(dealer.face, one, pass_number), "learning")
+        trial_on(
+            bundle, condition, one, LEARNING_SPLIT, partial(dealer.face, one, pass_number), "learning", own
+        )
         for one, pass_number in (dealt[k] for k in rng.permutation(len(dealt)))
     ]
     return [trial.model_copy(update={"n_stages": _n_stages(plan, condition)}) for trial in trials]

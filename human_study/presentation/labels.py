@@ -8,6 +8,7 @@ CONDITION_LABELS = {
     "face": "Face",
     "shuffled": "Shuffled face",
     "risk_to_smile": "Risk as smile",
+    "examples": "Face and past cases",
 }
 _WITH_WORDS = {
     "none": "no advice",
@@ -15,6 +16,7 @@ _WITH_WORDS = {
     "face": "the face",
     "shuffled": "a shuffled face",
     "risk_to_smile": "risk as smile",
+    "examples": "the face and past cases",
 }
 ADVISOR_WORDS = {"explore": "exploratory", "learned": "learned"}
 TRAINED_ON_WORDS = {"nothing": "nothing", "people": "decisions of people", "simulated": "SIMULATED decisions"}

@@ -8,8 +8,9 @@ INK, MUTED, LINE, GRID, SOFT, WHITE = "#17212b", "#4a5968", "#d3dbe3", "#e6eaed"
 ACCENT, ACCENT_DARK, ACCENT_SOFT = "#17587f", "#10425f", "#e8f1f7"
 WARNING, WARNING_SOFT, NOTICE, NOTICE_SOFT = "#a3360a", "#fdf1ea", "#9a7b1f", "#fff3cd"
 BLUE, ORANGE, PURPLE, GREEN, GREY = "#0072b2", "#c44e00", "#a6508c", "#00795a", "#4d5860"
-CONDITION_COLOURS = (GREY, BLUE, ORANGE, PURPLE, GREEN)  # in the order of `bundle.CONDITIONS`
-CONDITION_SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
+BROWN = "#7a5c00"
+CONDITION_COLOURS = (GREY, BLUE, ORANGE, PURPLE, GREEN, BROWN)  # in the order of `bundle.CONDITIONS`
+CONDITION_SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 # Of documents and charts, and of the apps (Streamlit brings its font).
 SANS = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 APP_SANS = "Source Sans, system-ui, sans-serif"

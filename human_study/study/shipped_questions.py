@@ -17,6 +17,8 @@ def comprehension_questions(
         ids += ["face_whose", "face_meaning"]
     elif condition == "score":
         ids += ["score_meaning"]
+    if condition == "examples":
+        ids += ["examples_meaning"]
     if trials.learning:
         ids += ["learning"]
     return tuple(_comprehension(messages, question_id) for question_id in [*ids, "stopping"])

@@ -184,6 +184,15 @@ class StudyFile(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _past_cases_are_to_learn_from(self) -> StudyFile:
+        if "examples" in self.conditions and not self.trials.learning:
+            raise ValueError(
+                "the condition examples shows cases of the learning trials beside the face, but trials.learning is 0;"
+                " set it to 20, say, or leave the condition out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _questions_are_about_faces(self) -> StudyFile:
         asked = self.perception_questions
         if asked and not set(FACE_CONDITIONS) & set(self.conditions):

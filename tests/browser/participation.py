@@ -34,7 +34,7 @@ _WORDS = {"noun": "application", "nouns": "applications", "positive": "repaid", 
 RIGHT_ANSWERS = {
     question.right
     for language in ("en", "de")
-    for condition in ("face", "score")
+    for condition in ("examples", "score")
     for question in comprehension_questions(
         Messages(Language(language), _WORDS), condition, TrialPlan(learning=1)
     )

@@ -93,7 +93,10 @@ def test_advice_and_choices_are_in_view_at_ten_sizes_in_every_condition(
     }
     monkeypatch.setitem(tiny_study.TASK, "columns", columns)
     path = write_study(
-        tmp_path, conditions=dict.fromkeys(CONDITIONS, 1), trials={"main": 2, "stages": n_stages}
+        tmp_path,
+        conditions=dict.fromkeys(CONDITIONS, 1),
+        trials={"main": 2, "learning": 2, "stages": n_stages},
+        n_learning=8,
     )
     served = serve_study(path)
     people = admit(path, LARGEST_SHUFFLED)  # a block of the allocation: every condition is among them

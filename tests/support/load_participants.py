@@ -12,6 +12,7 @@ from pathlib import Path
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participation.running_study import RunningStudy
+from human_study.study.protocol import step_of_trial
 from human_study.web.request_guard import session_cookie
 from tests.support.http_load import Connection, Timings
 
@@ -51,8 +52,9 @@ def admit(study_path: Path, n_participants: int, database_url: str | None = None
             )
             participant = live.participations.participant(token)
             assert participant is not None
-            live.store.set_step(participant.participant_key, "trials")
-            keys = [trial.trial_key for trial in live.store.trials(participant.participant_key)]
+            trials = live.store.trials(participant.participant_key)
+            live.store.set_step(participant.participant_key, step_of_trial(trials[0].kind))
+            keys = [trial.trial_key for trial in trials]
             deciders.append(Decider(participant.participant_key, token, keys))
     return deciders
 

@@ -5,6 +5,7 @@ import io
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, Manifest, write_bundle
+from advisor.bundles.similar_cases import rank_similar
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 
@@ -123,7 +125,8 @@ def write_tiny_bundle(
     validation = read_applications(task).select("validation").outcomes
     learning = [one for value in (0, 1) for one in validation.index[validation == value][: n_learning // 2]]
     applications.loc[learning, "split"] = "validation"
-    rows, pictures = [], {}
+    rows: list[dict[str, Any]] = []
+    pictures: dict[str, bytes] = {}
     is_learned = trained_on != "nothing"
     said = pd.DataFrame(
         {"e_smile": 1.6 * applications["score"] - 0.6, "e_inner_brow_raise": table["debt"].rank(pct=True)}
@@ -158,14 +161,24 @@ def write_tiny_bundle(
         seed=seed,
         git_revision="none",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        conditions=CONDITIONS,
+        conditions=tuple(one for one in CONDITIONS if n_learning or one != "examples"),
         axes=("smile", "inner_brow_raise"),
         weights={},
         checks=(),
         machine_balanced_accuracy=0.6,
         pools={str(split): int(n) for split, n in applications["split"].value_counts().items()},
     )
-    return write_bundle(folder, manifest, applications, pd.DataFrame(rows), pictures.items(), outcomes)
+    similar: dict[str, tuple[str, ...]] = {}
+    if n_learning:
+        same = [{**row, "condition": "examples"} for row in rows if row["condition"] == "face"]
+        faces = {row["application_id"]: row["image"] for row in same}
+        # What is read in these plain faces is how bright they are.
+        readings = {name: np.array([brightness(pictures[name])]) for name in faces.values()}
+        similar = rank_similar(readings, {one: faces[one] for one in learning})
+        rows += same
+    return write_bundle(
+        folder, manifest, applications, pd.DataFrame(rows), pictures.items(), outcomes, similar
+    )
 
 
 def write_study(folder: Path, **changes: object) -> Path:

@@ -7,6 +7,8 @@ const LARGEST_FACE = 420;
 const SMALLEST_FACE = 96;
 const LEAST_FACTS = 84; // CSS px: about three rows on a phone
 const GAP = 12;
+const STRIP_FROM = 640; // CSS px of height: in lower windows past cases are behind a button
+const LEAST_PAST = 200; // CSS px: a past case, where they take the place of the facts
 
 // The part of the page that can be scrolled; in a page without Streamlit, the document.
 function scroller() {
@@ -20,8 +22,8 @@ function heightOf(node) {
 }
 
 class Layout {
-  constructor({ section, header, prompt, frame, facts, table, advice, choices, more }) {
-    Object.assign(this, { section, header, prompt, frame, facts, table, advice, choices, more });
+  constructor({ section, header, prompt, frame, facts, table, advice, choices, more, past }) {
+    Object.assign(this, { section, header, prompt, frame, facts, table, advice, choices, more, past });
     this.facts.addEventListener("scroll", () => this.showWhetherThereIsMore(), { passive: true });
   }
 
@@ -31,13 +33,15 @@ class Layout {
     const main = scroller();
     const isLow = window.innerHeight < LOW_WINDOW;
     const top = section.getBoundingClientRect().top + main.scrollTop;
-    const room = window.innerHeight - (isLow ? 4 : top) - heightOf(this.header) - heightOf(this.prompt)
-      - heightOf(this.choices) - 2 * GAP;
     const width = section.clientWidth;
     const isWide = hasAdvice && (width >= WIDE_FROM || window.innerWidth > window.innerHeight);
     section.classList.toggle("wide", isWide);
-    facts.style.maxHeight = "";
-    const natural = this.table.offsetHeight + 2;
+    this.past.place(isWide && width >= WIDE_FROM && window.innerHeight >= STRIP_FROM);
+    const { strip, toggle, any: hasPast, isStrip } = this.past;
+    const room = window.innerHeight - (isLow ? 4 : top) - heightOf(this.header) - heightOf(this.prompt)
+      - heightOf(this.choices) - heightOf(strip) - heightOf(toggle) - 2 * GAP;
+    facts.style.maxHeight = facts.style.minHeight = "";
+    const natural = Math.max(this.table.offsetHeight, hasPast && !isStrip ? LEAST_PAST : 0) + 2;
     let face = 0;
     let factsHeight = room;
     if (hasAdvice && isWide) {
@@ -49,6 +53,8 @@ class Layout {
     if (hasAdvice) face = Math.max(SMALLEST_FACE, Math.floor(face));
     if (hasAdvice && !isWide) factsHeight = room - GAP - face;
     facts.style.maxHeight = `${Math.max(48, Math.floor(factsHeight))}px`;
+    // The box keeps its size when past cases take the place of the facts, so that nothing else moves.
+    if (hasPast && !isStrip) facts.style.minHeight = `${Math.max(48, Math.floor(Math.min(natural, factsHeight)))}px`;
     advice.style.width = advice.style.height = hasAdvice ? `${face}px` : "";
     frame.classList.toggle("has-advice", hasAdvice);
     this.showWhetherThereIsMore();

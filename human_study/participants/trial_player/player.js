@@ -2,7 +2,7 @@
 // the frame in which the trial was drawn, and posts every decision to the server, which stores it durably
 // before it answers. What is not yet acknowledged waits in a queue that outlives the page (decision_queue.js), as does
 // what is chosen (draft.js) while confidence and reason are asked (follow_up.js); faces.js fetches the faces; layout.js
-// fits the trial into the window; only the newest of a participant's open pages sends (lease.js). With elements.js,
+// fits the trial into the window; past_cases.js shows what became of similar ones; only the newest of a participant's open pages sends (lease.js). With elements.js,
 // these files are one module.
 //
 // `data` from Python: participant (random storage id), n_trials, choices [{choice, label, key}],
@@ -82,8 +82,13 @@ class TrialPlayer {
     this.prompt = element("p", { class: "prompt", "aria-live": "polite" });
     this.choices = element("div", { class: "choices", role: "group", "aria-label": data.texts.choices }, ...this.buttons);
     this.followUp = new FollowUp(data.texts, data.confidence_points);
-    const frame = element("div", { class: "case" }, element("div", { class: "facts-frame" }, facts, more), this.advice);
-    this.stage = element("div", { class: "stage" }, this.prompt, frame, this.choices, this.followUp.node);
+    this.past = new PastCases(data.texts, facts, table, () => {
+      more.textContent = this.past.isOpen ? data.texts.more_past : data.texts.more_facts;
+      this.layout.showWhetherThereIsMore();
+    });
+    const inFrame = element("div", { class: "facts-frame" }, this.past.toggle, element("div", { class: "facts-place" }, facts, more));
+    const frame = element("div", { class: "case" }, inFrame, this.advice);
+    this.stage = element("div", { class: "stage" }, this.prompt, frame, this.past.strip, this.choices, this.followUp.node);
     const header = element("header", {}, this.where, this.progress);
     // The page is followed in another language, too: numbers and values as they are.
     this.where.dir = this.prompt.dir = "auto";
@@ -91,7 +96,7 @@ class TrialPlayer {
       header, this.stage, this.notice);
     this.facts = facts;
     this.layout = new Layout({ section: this.section, header, prompt: this.prompt, frame, facts, table,
-      advice: this.advice, choices: this.choices, more });
+      advice: this.advice, choices: this.choices, more, past: this.past });
     this.section.addEventListener("keydown", (event) => this.onKey(event));
     root.querySelector(".player")?.remove();
     root.append(this.section);
@@ -133,16 +138,17 @@ class TrialPlayer {
     clearInterval(this.finishing);
     this.finishing = undefined;
     this.section.classList.remove("done");
-    this.remaining.slice(0, 1 + N_PRELOADED).forEach((upcoming) => this.faces.of(upcoming));
+    const pastOf = (one) => one.examples.map(({ case: key, image }) => this.faces.of({ key, image }));
+    this.remaining.slice(0, 1 + N_PRELOADED).forEach((upcoming) => { this.faces.of(upcoming); pastOf(upcoming); });
     const waiting = setTimeout(() => { this.isLoading = true; this.notify(); }, 1000);
-    const face = await this.faces.of(trial);
+    const [face, ...pastFaces] = await Promise.all([this.faces.of(trial), ...pastOf(trial)]);
     clearTimeout(waiting);
     this.isLoading = false;
     if (this.isStopped || trial !== this.remaining[0]) return;
-    requestAnimationFrame(() => this.draw(trial, face));
+    requestAnimationFrame(() => this.draw(trial, face, pastFaces));
   }
 
-  draw(trial, face) {
+  draw(trial, face, pastFaces) {
     if (this.trial === trial) return;
     const { texts, n_trials: nTrials } = this.data;
     this.where.textContent = filled(texts.where, { n: trial.number, total: nTrials });
@@ -154,6 +160,7 @@ class TrialPlayer {
     this.notify();
     this.trial = trial;
     this.shownFace = face;
+    this.past.draw(trial.examples, pastFaces);
     this.before = trial.before ?? null;
     this.facts.scrollTop = 0;
     this.reservePrompt(trial);
@@ -198,6 +205,7 @@ class TrialPlayer {
     const isAdvised = stage === "final" && Boolean(trial.image || trial.score);
     this.advice.replaceChildren(...(isAdvised ? this.drawAdvice(trial, this.shownFace) : []));
     this.advice.hidden = !trial.image && !trial.score;
+    this.past.reveal(isAdvised);
     this.followUp.clear();
     this.choices.hidden = false;
     this.buttons.forEach((button) => { button.disabled = true; });
@@ -270,7 +278,8 @@ class TrialPlayer {
     // let go. When a busy page came to handle it does not matter.
     const responseTime = event.timeStamp - this.onset;
     if (!trial || this.chosen || this.onset === null || !(responseTime >= LOCK_OUT_MS)) return;
-    this.chosen = { choice, response_time_ms: tenths(responseTime), at: performance.now() };
+    this.chosen = { choice, response_time_ms: tenths(responseTime), ...this.past.counted(this.currentStage),
+      at: performance.now() };
     if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
     else this.askPerceived({});
   }
@@ -289,8 +298,8 @@ class TrialPlayer {
   }
 
   keep(answers) {
-    const { trial, currentStage: stage, chosen: { choice, response_time_ms, at } } = this;
-    this.draft.write({ trial: trial.key, stage, counts: this.counts, chosen: { choice, response_time_ms },
+    const { trial, currentStage: stage, chosen: { at, ...chosen } } = this;
+    this.draft.write({ trial: trial.key, stage, counts: this.counts, chosen,
       chosen_at: Date.now() - (performance.now() - at), ...answers });
   }
 
@@ -310,11 +319,10 @@ class TrialPlayer {
   commit(given) {
     const { trial, currentStage: stage, chosen } = this;
     if (!trial || !chosen) return;
-    const { choice, response_time_ms } = chosen;
+    const { at: _, ...decided } = chosen;
     this.queue.replace([...this.queue.decisions, { stage, decision: {
       trial_key: trial.key,
-      choice,
-      response_time_ms,
+      ...decided,
       ...this.counts,
       idempotency_key: randomKey(),
       ...given,
@@ -322,7 +330,7 @@ class TrialPlayer {
     this.draft.clear();
     this.answered.add(trial.key + stage);
     if (stage === "initial") {
-      this.before = choice;
+      this.before = decided.choice;
       requestAnimationFrame(() => { if (this.trial === trial) this.drawStage(); });
     } else {
       this.remaining.shift();

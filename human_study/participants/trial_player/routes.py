@@ -56,6 +56,7 @@ class DecisionMessage(BaseModel):
     )
     perceived: Literal["higher", "usual", "lower", "unknown", "1", "2", "3", "4", "5"] | None = None
     perceived_time_ms: float | None = Field(default=None, ge=0, le=_LONGEST_MS)
+    n_examples_opened: _Count | None = None
 
 
 class InitialDecisionMessage(DecisionMessage):
@@ -64,6 +65,7 @@ class InitialDecisionMessage(DecisionMessage):
     reason: None = None
     perceived: None = None
     perceived_time_ms: None = None
+    n_examples_opened: None = None
 
 
 class PairMessage(BaseModel):
@@ -137,8 +139,8 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         return JSONResponse(told, headers=_NOT_KEPT)
 
     async def faces(request: Request) -> Response:
-        token = session_token(request, study_name)
-        return _shown(await run_in_threadpool(trials.face, token, request.path_params["trial_key"]))
+        token, asked = session_token(request, study_name), request.path_params
+        return _shown(await run_in_threadpool(trials.face, token, asked["trial_key"], asked.get("example")))
 
     async def judge(request: Request) -> Response:
         token = session_token(request, study_name)
@@ -161,6 +163,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         Route("/api/page-events", page_events, methods=["POST"]),
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
+        Route("/faces/{trial_key}/examples/{example:int}", faces),
         Route("/api/pair-judgements", judge, methods=["POST"]),
         Route("/pairs/{position:int}/{side}", pair_pictures),
     ]

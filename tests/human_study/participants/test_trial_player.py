@@ -290,6 +290,7 @@ def test_the_player_gets_the_shown_columns_and_its_own_advice_only(
             assert set(trial) == {
                 "key", "number", "rows", "image", "score",
                 "stages", "is_two_stage", "before", "confidence", "reason", "asked_choice", "feedback",
+                "perception", "examples",
             }  # fmt: skip
             assert [row[0] for row in trial["rows"]] == ["Loan amount", "Annual income", "Term"]
             assert trial["rows"][2][1] in ("36 months", "60 months")
