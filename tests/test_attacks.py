@@ -41,9 +41,9 @@ def altered(right: dict[str, object]) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_ten_thousand_random_bodies_store_nothing_that_was_not_decided(
+def test_two_thousand_random_bodies_store_nothing_that_was_not_decided(
     live: RunningStudy, client: TestClient, data: st.DataObject
 ) -> None:
     visitor = Visitor(live, data.draw(st.uuids()).hex)

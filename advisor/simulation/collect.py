@@ -26,6 +26,7 @@ def collect_simulated(
     test_share: float,
     rng: np.random.Generator,
     n_learning: int = 0,
+    seen: dict[str, np.ndarray] | None = None,
 ) -> None:
     """Let every one of `people` decide `n_trials` applications in one condition, and store it all.
 
@@ -43,12 +44,13 @@ def collect_simulated(
         test_share: of them on test applications, as in `draw_trials`.
         rng: draws the trials.
         n_learning: learning trials of each person, as in `draw_trials`.
+        seen: remembers by SHA-256 what eyes, which all simulated people share, make of a picture.
     """
     assert study.participants == "simulated", "a study of people is never simulated"
     newest = store.newest_round(study.name)
     assert newest.bundle_hash == bundle.bundle_hash, "the newest round serves another bundle"
     outcomes = bundle.outcomes()
-    faces: dict[str, np.ndarray] = {}
+    seen = {} if seen is None else seen
     participants, all_trials, decisions = [], [], []
     for participant_key, person in people.items():
         participant = Participant(
@@ -63,24 +65,24 @@ def collect_simulated(
         drawn = draw_trials(bundle, outcomes, condition, n_trials, test_share, rng, n_learning)
         trials = [trial.model_copy(update={"participant_key": participant_key}) for trial in drawn]
         for one in trials[:n_learning]:
-            images = _images(bundle, [one], faces)
-            decisions += _decisions([one], _decided(person, [one], shown, images), study)
-            if images is not None:
-                person.learn(images, outcomes.loc[[one.application_id]].to_numpy())
+            looked = _see(person, bundle, [one], seen)
+            decisions += _decisions([one], _decided(person, [one], shown, looked), study)
+            if looked is not None:
+                person.learn(looked, outcomes.loc[[one.application_id]].to_numpy())
         rest = trials[n_learning:]
-        decisions += _decisions(rest, _decided(person, rest, shown, _images(bundle, rest, faces)), study)
+        decisions += _decisions(rest, _decided(person, rest, shown, _see(person, bundle, rest, seen)), study)
         participants.append(participant)
         all_trials += trials
     store.add_collected(study.name, participants, all_trials, decisions)
 
 
 def _decided(
-    person: SimulatedParticipant, trials: Sequence[Trial], shown: pd.DataFrame, images: np.ndarray | None
+    person: SimulatedParticipant, trials: Sequence[Trial], shown: pd.DataFrame, seen: np.ndarray | None
 ) -> SimulatedDecisions:
     scores = None
     if trials[0].score is not None:
         scores = np.array([trial.score for trial in trials], dtype=float)
-    return person.decide(shown.loc[[trial.application_id for trial in trials]], images=images, scores=scores)
+    return person.decide(shown.loc[[trial.application_id for trial in trials]], seen=seen, scores=scores)
 
 
 def _decisions(trials: Sequence[Trial], answers: SimulatedDecisions, study: Study) -> list[Decision]:
@@ -99,13 +101,16 @@ def _decisions(trials: Sequence[Trial], answers: SimulatedDecisions, study: Stud
     ]
 
 
-def _images(bundle: Bundle, trials: Sequence[Trial], faces: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Pictures float32 [N, 3, S, S] in [0, 1] of trials with a face; `faces` remembers what was decoded."""
+def _see(
+    person: SimulatedParticipant, bundle: Bundle, trials: Sequence[Trial], seen: dict[str, np.ndarray]
+) -> np.ndarray | None:
+    """What the person's eyes make of trials with a face, float [N, K]; `seen` remembers every picture."""
     if trials[0].image is None:
         return None
-    for trial in trials:
-        assert trial.image is not None
-        if trial.image not in faces:
-            faces[trial.image] = decode_face(bundle.image_bytes(trial.image))
-    stacked = np.stack([faces[trial.image] for trial in trials if trial.image is not None])
-    return stacked.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    pictures = {str(trial.image_sha256): str(trial.image) for trial in trials}
+    new = {sha256: image for sha256, image in pictures.items() if sha256 not in seen}
+    if new:
+        faces = np.stack([decode_face(bundle.image_bytes(image)) for image in new.values()])
+        made = person.see(faces.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        seen |= dict(zip(new, made, strict=True))
+    return np.stack([seen[str(trial.image_sha256)] for trial in trials])

@@ -45,7 +45,7 @@ BUNDLE_BEFORE = "bundle_before"  # shown again, with all of its faces
 DECISIONS_PER_APPLICATION = (
     4  # in a block, on average: of more applications, most faces would be drawn for nobody
 )
-LEAST_POOL_SIZE = 300  # for variety
+LEAST_POOL_SIZE = 100  # for variety
 # What is shown in each block of a round, and which share of its trials are test applications.
 # Simulated people look at no past cases: to them, `examples` would be `face` again.
 MEASURED = tuple(condition for condition in CONDITIONS if condition != "examples")
@@ -84,6 +84,7 @@ class _Simulation:
     store: DecisionStore
     study: Study
     judgements: dict[str, Judgement] = field(default_factory=dict)
+    seen: dict[str, np.ndarray] = field(default_factory=dict)
 
     def people(self, round_number: int, part: int) -> dict[str, SimulatedParticipant]:
         """New people for one block of one round, by keys that are theirs however often the round is started."""
@@ -314,6 +315,7 @@ def _collect(
                 test_share,
                 simulation.dealing(round_number, part),
                 simulation.n_learning,
+                simulation.seen,
             )
         measured |= set(people) if test_share else set()
     decided = counted_decisions(store, study.name, "simulated", split="test")

@@ -77,9 +77,12 @@ class SimulatedParticipant:
         """How this person's population judges applications; shared by its members."""
         return self._base
 
-    def learn(self, images: np.ndarray, outcomes: np.ndarray) -> None:
-        """Look once at the faces [n, 3, S, S] of learning trials and be told what became of them, [n], 1 = repaid."""
-        self.remember(self._look(self._read_face(images), self._rng), outcomes)
+    def learn(self, seen: np.ndarray, outcomes: np.ndarray) -> None:
+        """Look once at faces of learning trials and be told what became of them, [n], 1 = repaid.
+
+        `seen` is what `see` made of the faces, float [n, K].
+        """
+        self.remember(self._look(seen, self._rng), outcomes)
 
     def remember(self, readings: np.ndarray, outcomes: np.ndarray) -> None:
         """Keep in mind what was read in faces, float [n, K], noise included, and what became of them, [n]."""
@@ -140,8 +143,16 @@ class SimulatedParticipant:
         """P(approve), lapses included, float [N]; arguments as in `log_odds`."""
         return self._lapse / 2 + (1 - self._lapse) * expit(self.log_odds(features, readings, scores))
 
+    def see(self, images: np.ndarray) -> np.ndarray:
+        """What this person's eyes make of images [N, 3, S, S], float [N, K], without the noise of one look."""
+        return self._read_face(images)
+
     def decide(
-        self, shown: pd.DataFrame, images: np.ndarray | None = None, scores: np.ndarray | None = None
+        self,
+        shown: pd.DataFrame,
+        images: np.ndarray | None = None,
+        scores: np.ndarray | None = None,
+        seen: np.ndarray | None = None,
     ) -> SimulatedDecisions:
         """Decide on N applications.
 
@@ -149,6 +160,7 @@ class SimulatedParticipant:
             shown: N rows of (at least) the shown columns, raw values.
             images: float [N, 3, S, S] in [0, 1], or None where no face is shown.
             scores: repayment probabilities float [N], or None.
+            seen: what `see` made of the images, float [N, K], in place of them.
         """
         rng = self._rng
         # Luck comes first, so that the same person with and without advice has the same.
@@ -159,7 +171,9 @@ class SimulatedParticipant:
         )
         readings = None
         if images is not None:
-            readings = self._look(self._read_face(images), rng)
+            seen = self.see(images)
+        if seen is not None:
+            readings = self._look(seen, rng)
         p = expit(self.log_odds(self.judged_features(shown), readings, scores))
         approve = np.where(lapses, coin < 0.5, luck < p)
         sure = np.abs(p - 0.5) * 2

@@ -144,8 +144,8 @@ def test_who_knows_nothing_of_faces_learns_them_from_cases_seen_with_outcomes(cr
     def having_seen(repaid_if_bright: int) -> list[SimulatedParticipant]:
         people = copy.deepcopy(drawn)
         for person in people:
-            person.learn(bright[:10], np.full(10, repaid_if_bright))
-            person.learn(dark[:10], np.full(10, 1 - repaid_if_bright))
+            person.learn(person.see(bright[:10]), np.full(10, repaid_if_bright))
+            person.learn(person.see(dark[:10]), np.full(10, 1 - repaid_if_bright))
         return people
 
     assert trust_in_bright_faces(copy.deepcopy(drawn)) == 0
