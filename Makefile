@@ -26,8 +26,8 @@ ifneq ($(SERVE),0)
 	$(BIN)/human-study serve $(DEMO)/try_it.yaml
 endif
 
-# Two processes, a whole file to each, so that what a file trains or serves is made once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes, a whole file to each, so that what a file trains or serves is made once; conftest.py orders the files.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Playwright keeps an event loop in its process, in which asyncio.run refuses to work: its tests run by themselves.
 test: chromium

@@ -32,14 +32,20 @@ NEEDS = {"chromium": "browser", "decided_round": "training", "served": "server",
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they need; browser tests come last.
+    """Mark tests by what they need, and put files with long tests first; browser tests come last.
 
+    Whole files go to one of several processes, in this order: a long one at the end would leave the others idle.
     Playwright keeps an event loop in the thread, where asyncio.run then refuses to work.
     """
     for item in items:
         for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(NEEDS[fixture])
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    by_length = {"training": 0, "slow": 1, "server": 2}
+    rank: dict[Path, int] = {}
+    for item in items:
+        for mark in item.iter_markers():
+            rank[item.path] = min(rank.get(item.path, 3), by_length.get(mark.name, 3))
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is not None, rank.get(item.path, 3)))
 
 
 @pytest.fixture(autouse=True)

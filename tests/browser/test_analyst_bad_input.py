@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from data.store.erasure_key import KEY_VARIABLE
 from tests.browser.analyst_visit import ServedAnalysts, choose, entered, settled, turn_to
-from tests.browser.bad_studies import BAD_STUDIES, build_bad_studies
+from tests.support.bad_studies import BAD_STUDIES, build_bad_studies
 
 pytestmark = pytest.mark.browser
 
@@ -114,6 +114,5 @@ def test_every_page_says_why_in_place_of_the_number(
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         text = main.inner_text()
-        page.screenshot(path=tmp_path / f"{study}_{title}.png")
         assert not re.findall(r"\b(?:nan|NaN|inf|None|NaT)\b|<NA>", text), title
         assert "the program made a mistake" not in text, title

@@ -17,7 +17,7 @@ from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
 from tests.support.served_study import ServedStudy
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.training]
 
 N_TRIALS = 10
 STUDY = "loop"

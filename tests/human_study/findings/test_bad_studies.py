@@ -11,7 +11,7 @@ from data.store.decision_store import DecisionStore
 from data.store.erasure_key import KEY_VARIABLE
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings.sections import SECTIONS
-from tests.browser.bad_studies import BAD_STUDIES
+from tests.support.bad_studies import BAD_STUDIES
 from tests.support.reviewed_study import add_people, open_reviewed_study, write_reviewed_bundle
 
 
