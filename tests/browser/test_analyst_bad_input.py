@@ -98,7 +98,7 @@ def analysts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedAnalyst
 
 @pytest.mark.parametrize("study", BAD_STUDIES)
 def test_every_page_says_why_in_place_of_the_number(
-    analysts: ServedAnalysts, new_visitor: Callable[..., BrowserContext], study: str, tmp_path: Path
+    analysts: ServedAnalysts, new_visitor: Callable[..., BrowserContext], study: str
 ) -> None:
     page = entered(new_visitor(viewport={"width": 1280, "height": 3000}), analysts.url)
     page.get_by_text("As of ").wait_for()
