@@ -24,7 +24,7 @@ from human_study.cli import app
 from human_study.dataset.psych_ds import read_table
 from human_study.findings.harm_warnings import harm_findings
 from human_study.findings.reliance import reliance_findings
-from tests.browser.bad_studies import BAD_STUDIES, build_bad_studies
+from tests.support.bad_studies import BAD_STUDIES, build_bad_studies
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 

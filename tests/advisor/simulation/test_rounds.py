@@ -248,10 +248,13 @@ def test_an_advisor_is_never_trained_to_mislead(simulation: Path, task: Decision
 
 
 def test_a_refused_advisor_leaves_the_one_before_and_the_rounds_go_on(
-    task: DecisionTask, tmp_path: Path
+    tiny_task: Path, tmp_path: Path
 ) -> None:
     strict = SMALL.model_copy(update={"max_pool_size": 24, "min_response_gain": 9.0})
-    results = simulate_rounds(task, population("realistic"), 2, 6, 8, 0, tmp_path / "out", QUICK, strict)
+    few_steps = QUICK.model_copy(update={"encoder": EncoderConfig(n_steps=20, batch_size=64)})
+    results = simulate_rounds(
+        load_task(tiny_task), population("realistic"), 2, 6, 8, 0, tmp_path / "out", few_steps, strict
+    )
     assert [row["published"] for row in results["results"]] == [True] * 5 + [False] * 10
     assert set(results["not_published"]) == {"1", "2"}
     assert "gain of ĥ" in results["not_published"]["1"]
