@@ -31,7 +31,7 @@ AXES_IN_WORDS = {
     "lid_tighten": "Tightened lids",
     "lip_corner_depress": "Lip corners pulled down",
     "jaw_drop": "An open mouth",
-    "head_tilt": "A head tilted further to the right, as seen",
+    "head_tilt": "A head tilted to the right, as seen",
 }
 
 
@@ -76,15 +76,18 @@ def reading_sentences(read: Read) -> list[str]:
 
 def _in_words(thing: ReadThing) -> str:
     """Such as "Raised inner brows: Debt higher than usual"."""
+    return f"{_axis_words(thing)}: {_told_words(thing)}"
+
+
+def _axis_words(thing: ReadThing) -> str:
+    return AXES_IN_WORDS.get(thing.axis, thing.axis.replace("_", " "))
+
+
+def _told_words(thing: ReadThing) -> str:
     label, _, category = thing.column.partition(": ")
-    way = (
-        f"{label} more often {category} than usual"
-        if category and thing.rises
-        else f"{label} less often {category} than usual"
-        if category
-        else f"{label} {'higher' if thing.rises else 'lower'} than usual"
-    )
-    return f"{AXES_IN_WORDS.get(thing.axis, thing.axis.replace('_', ' '))}: {way}"
+    if category:
+        return f"{label} {'more' if thing.rises else 'less'} often {category} than usual"
+    return f"{label} {'higher' if thing.rises else 'lower'} than usual"
 
 
 def still_sentences(table: pd.DataFrame) -> list[str]:
@@ -94,22 +97,32 @@ def still_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def reading_chart(read: Read, *, simulated: bool) -> alt.LayerChart:
-    """A bar for each thing beyond the risk: how well one look at its axis tells it."""
+    """A bar for each thing beyond the risk: how well one look at its axis tells it.
+
+    What it says stands above its bar, not beside it: on a phone there would be no room for the bar.
+    """
     rows = pd.DataFrame(
         {
-            "said": [_in_words(thing) for thing in read.things],
+            "place": [f"{place:02d}" for place in range(len(read.things))],
+            "axis": [_axis_words(thing) for thing in read.things],
+            "told": [_told_words(thing) for thing in read.things],
             "r2": [thing.r2 for thing in read.things],
             "text": [two_decimals(thing.r2) for thing in read.things],
         }
     )
-    y = alt.Y("said:N", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=480))
+    y = alt.Y("place:N", title=None, axis=None, scale=alt.Scale(padding=0))
     x = alt.X("r2:Q", title="R² of one look", scale=alt.Scale(domain=[0, 1]))
-    base = alt.Chart(rows)
+    base, start = alt.Chart(rows), alt.XValue(0)
+    words = {"align": "left", "fontSize": 12, "color": palette.INK}
     layers = [
-        base.mark_bar(color=palette.BLUE).encode(x=x, y=y),
-        base.mark_text(align="left", dx=4, fontSize=11, color=palette.INK).encode(x=x, y=y, text="text:N"),
+        base.mark_bar(color=palette.BLUE, size=12, yOffset=20).encode(x=x, y=y),
+        base.mark_text(**words, dy=-16, fontWeight="bold").encode(x=start, y=y, text="axis:N"),
+        base.mark_text(**words, dy=1).encode(x=start, y=y, text="told:N"),
+        base.mark_text(align="left", dx=4, dy=20, fontSize=11, color=palette.INK).encode(
+            x=x, y=y, text="text:N"
+        ),
     ]
-    return finished(layers, 260, 26 * len(rows), simulated)
+    return finished(layers, 400, 66 * len(rows), simulated)
 
 
 def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
@@ -121,7 +134,7 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
         axis=shown["axis"].str.replace("_", " "), text=shown["correlation"].map(two_decimals)
     )
     x = alt.X("axis:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, grid=False, orient="top"))
-    y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=260))
+    y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=200))
     scale = alt.Scale(
         domain=[-1, 0, 1], range=[palette.BLUE, palette.WHITE, palette.ORANGE], interpolate="rgb"
     )
@@ -130,7 +143,8 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
         base.mark_rect(stroke="white").encode(
             x=x, y=y, color=alt.Color("correlation:Q", scale=scale, title="Rank correlation", legend=None)
         ),
-        base.mark_text(fontSize=10).encode(
+        # Where the window is too narrow for numbers, colours alone.
+        base.mark_text(fontSize=alt.expr("width < 300 ? 0 : 10")).encode(
             x=x,
             y=y,
             text="text:N",
