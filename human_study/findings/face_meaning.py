@@ -111,7 +111,7 @@ def reading_chart(read: Read, *, simulated: bool) -> alt.LayerChart:
         }
     )
     y = alt.Y("place:N", title=None, axis=None, scale=alt.Scale(padding=0))
-    x = alt.X("r2:Q", title="R² of one look", scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("r2:Q", title="R² of one look", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5))
     base, start = alt.Chart(rows), alt.XValue(0)
     words = {"align": "left", "fontSize": 12, "color": palette.INK}
     layers = [
@@ -134,7 +134,7 @@ def meaning_chart(table: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
         axis=shown["axis"].str.replace("_", " "), text=shown["correlation"].map(two_decimals)
     )
     x = alt.X("axis:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, grid=False, orient="top"))
-    y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=200))
+    y = alt.Y("feature:N", title=None, sort=list(pictured), axis=alt.Axis(grid=False, labelLimit=260))
     scale = alt.Scale(
         domain=[-1, 0, 1], range=[palette.BLUE, palette.WHITE, palette.ORANGE], interpolate="rgb"
     )
