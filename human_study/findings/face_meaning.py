@@ -6,6 +6,8 @@ bundle's pools; it says what goes together, not what the encoder computes. An ex
 at random and say nothing.
 """
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -113,7 +115,7 @@ def reading_chart(read: Read, *, simulated: bool) -> alt.LayerChart:
     y = alt.Y("place:N", title=None, axis=None, scale=alt.Scale(padding=0))
     x = alt.X("r2:Q", title="R² of one look", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5))
     base, start = alt.Chart(rows), alt.XValue(0)
-    words = {"align": "left", "fontSize": 12, "color": palette.INK}
+    words: dict[str, Any] = {"align": "left", "fontSize": 12, "color": palette.INK}
     layers = [
         base.mark_bar(color=palette.BLUE, size=12, yOffset=20).encode(x=x, y=y),
         base.mark_text(**words, dy=-16, fontWeight="bold").encode(x=start, y=y, text="axis:N"),
