@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -64,10 +65,10 @@ def init(
     content = STUDY_TEMPLATE.format(
         name=name,
         file_name=path,
-        task=task,
+        task=_task_beside(path, task),
         language=language,
         language_folder=f"language_folder: {texts}" if texts else "# language_folder: languages/fr",
-        bundle=bundle,
+        bundle=_beside(path, bundle),
         database=database,
         participants=recruited,
         allow_simulated_advisor=str(allow_simulated_advisor).lower(),
@@ -90,6 +91,27 @@ def _language_folder(language: str, task: str, beside: Path) -> Path | None:
     write_language_folder(beside / texts, load_task(task))
     print(f"Wrote {beside / texts}; translate its files, and leave what stands in braces")
     return texts
+
+
+def _beside(study_file: Path, named: Path) -> Path:
+    """What the study file calls a file or folder: seen from its own folder, so that both can be copied elsewhere.
+
+    Absolute where it is far away, and as given where nothing is there yet.
+    """
+    if not named.exists():
+        return named
+    folder = study_file.parent.resolve()
+    near = named.resolve().is_relative_to(folder.parent)
+    return Path(os.path.relpath(named.resolve(), folder)) if near or not named.is_absolute() else named
+
+
+def _task_beside(study_file: Path, task: str) -> str:
+    """A shipped task by its name, which means the same on every machine; another's task.yaml like any file."""
+    from data.tasks.decision_task import shipped_name, task_path
+
+    if name := shipped_name(task):
+        return name
+    return str(_beside(study_file, task_path(task) if Path(task).exists() else Path(task)))
 
 
 def _task_of(bundle: Path) -> str:

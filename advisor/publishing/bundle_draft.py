@@ -19,6 +19,7 @@ from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import git_revision
 from data.stored_record import now
 from data.tasks.applications import Applications, draw_pool
+from data.tasks.decision_task import shipped_name
 from models.face_generator import FaceGenerator
 
 _LEARNING_STREAM = 6  # of the seed's random numbers, apart from those that draw and check the rest
@@ -100,7 +101,7 @@ class BundleDraft:
             round_number=self.origin.round_number,
             task_name=task.name,
             task_hash=task.task_hash,
-            task_path=str(task.path),
+            task_path=shipped_name(task.path) or str(task.path),
             trained_on=self.origin.trained_on,
             trained_on_study=self.origin.study,
             seed=self.config.seed,

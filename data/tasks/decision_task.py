@@ -15,6 +15,8 @@ from data.tasks.task_hash import FORMER_HASHES, former_hash, task_hash
 from data.tasks.task_language import translated, words_path
 from data.tasks.task_problems import read_task_file
 
+_SHIPPED = Path(__file__).parents[1]  # holds a folder for each shipped task
+
 
 class DecisionTask(TaskFile):
     """A checked task file and where it lies. It declares the table; `read_applications` reads it."""
@@ -83,7 +85,18 @@ class DecisionTask(TaskFile):
 
 def shipped_tasks() -> list[str]:
     """Names of the tasks that come with Countenance, in alphabetical order."""
-    return sorted(path.parent.name for path in Path(__file__).parents[1].glob("*/task.yaml"))
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/task.yaml"))
+
+
+def shipped_name(name_or_path: str | Path) -> str | None:
+    """The shipped task that is meant by its name or by its path, here or on the machine that wrote the path."""
+    if str(name_or_path) in shipped_tasks():
+        return str(name_or_path)
+    path = Path(name_or_path)
+    folder = path.parent if path.name == "task.yaml" else path
+    if folder.name not in shipped_tasks() or folder.parent.name != "data":
+        return None
+    return None if path.exists() and folder.resolve() != _SHIPPED / folder.name else folder.name
 
 
 def task_path(name_or_path: str | Path) -> Path:
@@ -91,9 +104,8 @@ def task_path(name_or_path: str | Path) -> Path:
 
     Raises TaskError where there is none; the message names the nearest shipped task.
     """
-    shipped = Path(__file__).parents[1] / str(name_or_path) / "task.yaml"
-    if str(name_or_path) in shipped_tasks():
-        return shipped
+    if shipped := shipped_name(name_or_path):
+        return _SHIPPED / shipped / "task.yaml"
     path = Path(name_or_path)
     if path.is_dir():
         path = path / "task.yaml"

@@ -11,7 +11,7 @@ language: {language}                  # what participants read: en, de, or anoth
 {language_folder}  # its texts: human-study init --language fr writes them to translate
 task: {task}            # a shipped task (lending_club, consumer_credit), or the path of a task.yaml
 bundle: {bundle}    # the first round's advice: advisor publish --explore --task T --out BUNDLE
-database: {database}     # or postgresql://USER@HOST/NAME
+database: {database}     # seen from where the server starts; or postgresql://USER@HOST/NAME
 
 participants: {participants}          # people or simulated; what simulated ones do is labelled so, and never mixed
 # true: people may meet advice that was learned from simulated ones; the consent text then says so

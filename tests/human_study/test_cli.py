@@ -1,5 +1,6 @@
 """The command human-study: what it prints, and the one line with exit status 2 for every mistake."""
 
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from data.records import Recruitment
+from data.tasks.decision_task import load_task, task_path
 from human_study import cli
 from human_study.participation.running_study import RunningStudy
+from human_study.study.study_file import load_study_file
 from tests.support.served_study import free_port
 from tests.support.tiny_study import write_study
 
@@ -128,8 +131,29 @@ def test_a_closed_study_opens_again(run, tmp_path: Path) -> None:
         assert live.participations.has_room()
 
 
-def test_a_new_file_names_the_task_of_its_bundle(run, tmp_path: Path) -> None:
-    write_study(tmp_path / "there")
-    bundle, path = tmp_path / "there" / "round_0" / "bundle", tmp_path / "new.yaml"
-    assert run("init", path, "--bundle", bundle)[0] == 0
-    assert f"task: {tmp_path / 'there' / 'task' / 'task.yaml'}" in path.read_text()
+@pytest.mark.parametrize("given_from_its_folder", [True, False])
+def test_a_study_folder_can_be_copied_to_a_server(
+    run, tmp_path: Path, monkeypatch, given_from_its_folder: bool
+) -> None:
+    lab, server = tmp_path / "lab", tmp_path / "server"
+    write_study(lab / "study")
+    monkeypatch.chdir(lab)
+    bundle = Path("study/round_0/bundle") if given_from_its_folder else lab / "study" / "round_0" / "bundle"
+    options = ("--kind", "simulated", "--db", "sqlite:///tried.db")
+    assert run("init", "study/new.yaml", "--bundle", bundle, *options)[0] == 0
+    lab.rename(tmp_path / "gone")
+    shutil.copytree(tmp_path / "gone" / "study", server / "copied")
+    monkeypatch.chdir(server)
+    live = RunningStudy.open("copied/new.yaml")
+    with live.store:
+        live.prepare()
+        assert live.participations.has_room()
+        assert live.task.path == server / "copied" / "task" / "task.yaml"
+
+
+def test_a_shipped_task_is_named_and_found_on_every_machine(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "new.yaml", "--task", task_path("lending_club"))[0] == 0
+    assert load_study_file("new.yaml").task == "lending_club"
+    written_elsewhere = "/built/on/another/machine/data/lending_club/task.yaml"
+    assert load_task(written_elsewhere).path == task_path("lending_club")
