@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 from babel import Locale
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 from babel.units import format_unit
 
 _DURATIONS = ("year", "month", "week", "day", "hour", "minute")
@@ -47,6 +47,16 @@ def amount_text(amount: float, currency: str, language: str) -> str:
     """An amount of money with its ISO code, for example "1.50 GBP", with as many decimals as the currency has."""
     text = format_currency(amount, currency, format="#,##0.00 ¤¤", locale=language)
     return text.replace("\u00a0", " ")
+
+
+def currency_decimals(currency: str) -> int:
+    """How many decimals amounts of a currency have: 2 of euros, none of yen."""
+    return int(get_currency_precision(currency))
+
+
+def duration_text(number: float, unit: str, language: str) -> str:
+    """A duration in words, in the right form: "1 minute", "17,5 Minuten". `unit` is CLDR's, such as day."""
+    return format_unit(number, f"duration-{unit}", length="long", locale=language)
 
 
 def with_unit(number: float, text: str, unit: str, language: str) -> str:

@@ -106,7 +106,9 @@ def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_s
     if study.trials.learning:
         parts.append(text("consent.learning"))
     if study.expected_minutes:
-        parts.append(text("consent.duration", minutes=f"{study.expected_minutes:g}"))
+        parts.append(
+            text("consent.duration", expected_time=messages.duration(study.expected_minutes, "minute"))
+        )
     if study.recruitment.platform != "link":
         parts.append(text("consent.recruited"))
     payment = study.payment
@@ -127,13 +129,13 @@ def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_s
     said = {
         "approval": ethics.approval or ethics.exemption,
         "contact": ethics.contact,
-        "retention": ethics.retention_days and str(ethics.retention_days),
+        "retention": ethics.retention_days and messages.duration(ethics.retention_days, "day"),
         "withdrawal": ethics.withdrawal,
         "risks": ethics.risks,
         "benefits": ethics.benefits,
         "sharing": ethics.sharing,
     }
-    word = {"retention": "retention_days"}
+    word = {"retention": "retention_time"}
     parts += [
         text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
     ]

@@ -185,5 +185,9 @@ def introduction(study: StudyFile, messages: Messages) -> str:
     if study.trials.learning:
         parts.append(messages.text("welcome.learning"))
     if study.expected_minutes:
-        parts.append(messages.text("welcome.duration", minutes=f"{study.expected_minutes:g}"))
+        parts.append(
+            messages.text(
+                "welcome.duration", expected_time=messages.duration(study.expected_minutes, "minute")
+            )
+        )
     return "\n\n".join(parts)

@@ -5,11 +5,12 @@ Not responsible for HTML, Streamlit or SQL. Safe to share between threads.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Self
 
 from advisor.bundles.bundle import load_bundle
 from data.errors import StudyError
-from data.formats.value_format import number_text
+from data.formats.value_format import duration_text
 from data.records import Study
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
@@ -107,6 +108,6 @@ def study_messages(study: StudyFile, task: DecisionTask) -> Messages:
         "n_practice": study.trials.practice,
         "n_learning": study.trials.learning,
         "n_paid": study.trials.main,
-        "idle_minutes": number_text(study.time_limits.idle_minutes, study.language),
+        "idle_time": duration_text(study.time_limits.idle / timedelta(minutes=1), "minute", study.language),
     }
     return Messages(study.spoken, words)

@@ -9,15 +9,25 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 
 _FILLED_IN = ("{external_id}", "{session_id}")
+# {X}, <X>, [X], $X, ${X}, %X%, __X__, notes to oneself, and the template's own example.
 _LEFT_OVER = re.compile(
-    r"[{}<>\[\]…]|\.\.\.|%(?:7B|7D|3C|3E)|\b(?:TODO|TBD|TBA|FIXME|CHANGE_?ME|PLACEHOLDER|X{3,}|YOUR_?\w*|INSERT_?\w*)\b",
+    r"[{}<>\[\]…]|\.\.\.|\$\w+|%[A-Z]\w+%|(?<![A-Za-z0-9])__\w+?__(?![A-Za-z0-9])|%(?:7B|7D|3C|3E)|C1A2B3"
+    r"|\b(?:TODO|TBD|TBA|FIXME|CHANGE_?ME|PLACEHOLDER|X{3,}|YOUR_?\w*|INSERT_?\w*)\b",
     re.IGNORECASE,
 )
 _SAYS_NOTHING = re.compile(
-    r"(?:todo|tbd|tba|fixme|x{2,}|n/?a|none|-+|\?+|\.+|…)\b[\s.:!?]*|[-?.…\s]+", re.IGNORECASE
+    r"(?:n/?a|none|pending|to follow|-+|\?+|\.+|…)\b[\s.:!?]*|[-?.…\s]+|[<\[(][^)\]>]*[>\])]", re.IGNORECASE
+)
+# What nobody writes in a statement that is finished.
+_UNFINISHED = re.compile(
+    r"\b(?:TODO|TBD|TBA|FIXME|X{3,}|lorem ipsum)\b|\bt\.?b\.?[acd]\b|\bfill (?:me |this )?in\b"
+    r"|\bto be (?:filled|announced|added|determined|confirmed|completed|decided)\b"
+    r"|<[^<>@]+>|\[[^\]]+\](?!\()|\b(?:you|your\.?name)@|@university\.edu\b",
+    re.IGNORECASE,
 )
 # Where a platform's address carries the code that a participant brings back.
-_CODE_PARAMETERS = ("cc", "code", "completion_code")
+_CODE_PARAMETERS = ("cc", "code", "completion_code", "survey_code")
+_CODE_IN_PATH = re.compile(r"(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6,12}")
 # Regular expressions of study files, in words.
 PATTERNS_IN_WORDS = {
     r"^[a-z]{2,3}$": "write the two or three small letters of a language's ISO 639 code, such as fr",
@@ -55,23 +65,34 @@ class OneOfEachKey(yaml.SafeLoader):
 def left_over_placeholder(address: str) -> str | None:
     """What is left in an address for somebody to fill in, or None; {external_id} and {session_id} are filled in."""
     for known in _FILLED_IN:
-        address = address.replace(known, "")
+        address = address.replace(known, "1")
     braces = re.search(r"\{[^}]*\}?", address)
-    found = braces or _LEFT_OVER.search(address)
-    return found.group(0) if found else None
+    if found := braces or _LEFT_OVER.search(address):
+        return found.group(0)
+    if address.count("://") > 1:
+        return "https:// twice"
+    parameters = parse_qsl(urlsplit(address).query, keep_blank_values=True)
+    return next((f"{name}= without a value" for name, value in parameters if not value.strip()), None)
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a text is a note to oneself, such as TODO, and no statement."""
-    return _SAYS_NOTHING.fullmatch(text.strip()) is not None or text.strip().lower().startswith(
-        ("todo", "tbd")
-    )
+    """Whether a text is a note to oneself as a whole, such as TODO."""
+    bare = text.strip().rstrip(".:!")
+    return bool(_SAYS_NOTHING.fullmatch(text.strip()) or _UNFINISHED.fullmatch(bare))
+
+
+def is_unfinished(statement: str) -> bool:
+    """Whether a statement is no statement yet: a note to oneself, or one with something left to be filled in."""
+    return says_nothing(statement) or _UNFINISHED.search(statement) is not None
 
 
 def code_in(address: str) -> str | None:
     """The completion code that an address carries, or None."""
-    parameters = dict(parse_qsl(urlsplit(address).query))
-    return next((parameters[name] for name in _CODE_PARAMETERS if name in parameters), None)
+    parts = urlsplit(address)
+    parameters = {name.lower(): value for name, value in parse_qsl(parts.query)}
+    in_path = [part for part in parts.path.split("/") if _CODE_IN_PATH.fullmatch(part)]
+    carried = [parameters[name] for name in _CODE_PARAMETERS if name in parameters] + in_path
+    return next((code for code in carried if not code.startswith("{")), None)
 
 
 def yaml_problem(error: yaml.YAMLError) -> str:

@@ -19,7 +19,7 @@ from babel import Locale, UnknownLocaleError
 
 from data.errors import StudyError
 from data.formats.files import replaced_whole
-from data.formats.value_format import amount_text
+from data.formats.value_format import amount_text, duration_text
 from data.tasks.task_file import TaskFile
 from data.tasks.task_language import words_to_translate
 from human_study.study.file_checks import yaml_problem
@@ -90,6 +90,10 @@ class Messages:
     def amount(self, amount: float, currency: str) -> str:
         """An amount of money as people read it in this language, for example "1.50 GBP"."""
         return amount_text(amount, currency, self.language.code)
+
+    def duration(self, number: float, unit: str) -> str:
+        """A duration as people read it in this language: "1 minute", "17.5 minutes". `unit` is CLDR's, such as day."""
+        return duration_text(number, unit, self.language.code)
 
     def section(self, name: str) -> dict[str, str]:
         """All single texts directly in one section, by the last part of their names."""

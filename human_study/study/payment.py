@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from data.formats.value_format import currency_decimals
 from data.records import FEEDBACK_KINDS, Bonus, Participant
 from human_study.study.study_sections import Payment
 
@@ -53,14 +54,15 @@ def bonuses(payment: Payment, completed: Iterable[Participant], n_correct: Mappi
     `n_correct`: participant key → correct main decisions.
     """
     people = list(completed)
-    cents = [round(100 * earned(payment, n_correct[person.participant_key])) for person in people]
+    coins = 10 ** currency_decimals(payment.currency)  # cents of a euro; yen have none
+    cents = [round(coins * earned(payment, n_correct[person.participant_key])) for person in people]
     without_help = [own for own, person in zip(cents, people, strict=True) if person.condition == "none"]
-    # Whole cents, rounded up: what participants are told holds to the last one.
+    # Whole coins, rounded up: what participants are told holds to the last one.
     floor = -(-sum(without_help) // len(without_help)) if without_help else 0
     return [
         Bonus(
             participant_key=person.participant_key,
-            amount=max(own, floor) / 100,
+            amount=max(own, floor) / coins,
             currency=payment.currency,
             n_correct=n_correct[person.participant_key],
         )

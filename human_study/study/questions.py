@@ -13,6 +13,14 @@ MAX_ANSWER_LENGTH = 2000  # characters
 _ID = r"^[a-z][a-z0-9_]{0,40}$"
 
 
+def different(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Options that people can tell apart. Raises ValueError where two read alike."""
+    alike = [option.strip().casefold() for option in options]
+    if twice := [option for k, option in enumerate(options) if alike[k] in alike[:k]]:
+        raise ValueError(f'the option "{twice[0]}" stands there twice; change or leave out one')
+    return options
+
+
 class _Question(Section):
     id: str = Field(pattern=_ID, description="names the answer in the data")
     question: Text = Field(description="what participants are asked")
@@ -28,6 +36,11 @@ class _ChoiceQuestion(_Question):
         if isinstance(options, list) and any(isinstance(option, bool) for option in options):
             raise ValueError('put quotes around options such as "yes" and "no"')
         return options
+
+    @field_validator("options")
+    @classmethod
+    def _told_apart(cls, options: tuple[str, ...]) -> tuple[str, ...]:
+        return different(options)
 
 
 class ScreeningQuestion(_ChoiceQuestion):
@@ -64,7 +77,7 @@ class QuestionnaireQuestion(_Question):
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> QuestionnaireQuestion:
-        if self.kind == "choice" and len(self.options) < 2:
+        if self.kind == "choice" and len(different(self.options)) < 2:
             raise ValueError("a choice needs at least two options")
         if self.minimum >= self.maximum:
             raise ValueError("minimum must be below maximum")

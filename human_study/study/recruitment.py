@@ -84,7 +84,18 @@ class RecruitmentPlan(BaseModel):
                 raise ValueError(
                     f"{ending}_code is {code}, but {ending}_url carries {in_address}; write the same code in both"
                 )
+        completed = self._code("completion")
+        for ending in _ENDINGS[1:]:
+            if completed and self._code(ending) == completed:
+                raise ValueError(
+                    f"{ending} people would bring back {completed}, the code of those who complete, and be paid like"
+                    " them; give them a code of their own"
+                )
         return self
+
+    def _code(self, ending: str) -> str | None:
+        code, address = self.way_back(ending)
+        return code or (code_in(address) if address else None)
 
     def way_back(self, ending: str) -> tuple[str | None, str | None]:
         """The code and the address for an ending; both may be missing."""

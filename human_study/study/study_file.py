@@ -22,7 +22,7 @@ from data.said_wrong import instead_of, instead_of_key
 from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
-from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, yaml_problem
+from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, says_nothing, yaml_problem
 from human_study.study.messages import Language, has_number_rules, shipped_languages
 from human_study.study.questions import (
     ComprehensionQuestion,
@@ -161,6 +161,43 @@ class StudyFile(BaseModel):
         if not has_number_rules(self.language):
             raise ValueError(
                 f"language is {self.language}, which is no language's ISO 639 code; write it as in fr"
+            )
+        return self
+
+    @field_validator("title")
+    @classmethod
+    def _title_says_something(cls, title: str) -> str:
+        if says_nothing(title):
+            raise ValueError(f'"{title}" says nothing yet; write it, or leave the key out')
+        return title
+
+    @model_validator(mode="after")
+    def _time_is_enough(self) -> StudyFile:
+        total, expected = self.time_limits.total_minutes, self.expected_minutes
+        if total is not None and expected is not None and expected > total:
+            raise ValueError(
+                f"expected_minutes is {expected:g}, but time_limits.total_minutes ends a participation after {total:g};"
+                " raise the limit, or lower what is expected"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _completing_pays_most(self) -> StudyFile:
+        pay = self.payment
+        most = pay.base + pay.bonus_per_correct * self.trials.main
+        for ending in ("screened_out", "returned", "timed_out"):
+            if pay.for_a_part(ending) > most:
+                raise ValueError(
+                    f"payment.{ending} is {pay.for_a_part(ending):g}, more than the {most:g} that somebody who"
+                    " completes can earn; lower it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _others_are_kept_out(self) -> StudyFile:
+        if self.name in self.not_from:
+            raise ValueError(
+                f"not_from names {self.name}, this study itself, in which everybody takes part once anyway; take it out"
             )
         return self
 

@@ -15,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from human_study.study.file_checks import says_nothing
+from data.formats.value_format import currency_decimals
+from human_study.study.file_checks import is_unfinished, says_nothing
 
 
 def _never_blank(text: str) -> str:
@@ -25,6 +26,7 @@ def _never_blank(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_never_blank)]
+_NO_MONEY = ("XXX", "XTS")  # ISO 4217's codes of no currency, and for tests
 
 
 class Section(BaseModel):
@@ -76,6 +78,10 @@ class TrialPlan(Section):
 
     @model_validator(mode="after")
     def _repeats_something(self) -> TrialPlan:
+        if self.attention > self.main:
+            raise ValueError(
+                f"attention is {self.attention}, but there are {self.main} main trials to stand between; ask for fewer"
+            )
         if self.repeated > self.main // 2:
             raise ValueError(
                 f"repeated is {self.repeated}, but only the first half of {self.main} main trials is shown"
@@ -98,14 +104,25 @@ class Payment(Section):
         """What somebody is paid whose participation ended with that status, other than by completion."""
         return float(getattr(self, status, 0))
 
-    @field_validator("base", "bonus_per_correct", "screened_out", "returned", "timed_out")
+    @field_validator("currency")
     @classmethod
-    def _can_be_shown(cls, amount: float) -> float:
-        if round(amount, 2) != amount:
-            raise ValueError(
-                "amounts have at most two decimals: participants are shown, and paid, no more of them"
-            )
-        return amount
+    def _is_money(cls, currency: str) -> str:
+        if currency in _NO_MONEY:
+            raise ValueError(f"{currency} stands for no currency; write one that people are paid in")
+        return currency
+
+    @model_validator(mode="after")
+    def _can_be_paid(self) -> Payment:
+        decimals = currency_decimals(self.currency)
+        most = f"at most {decimals}" if decimals else "no"
+        for name in ("base", "bonus_per_correct", "screened_out", "returned", "timed_out"):
+            amount = getattr(self, name)
+            if round(amount, decimals) != amount:
+                raise ValueError(
+                    f"{name} is {amount:g}, but amounts of {self.currency} have {most} decimals: participants are"
+                    " shown, and paid, no more"
+                )
+        return self
 
 
 class Ethics(Section):
@@ -125,7 +142,7 @@ class Ethics(Section):
     @field_validator("approval", "exemption", "contact", "withdrawal", "risks", "benefits", "sharing")
     @classmethod
     def _says_something(cls, said: str | None) -> str | None:
-        if said is not None and says_nothing(said):
+        if said is not None and is_unfinished(said):
             raise ValueError(f'"{said}" says nothing yet; write it, or leave the key out')
         return said
 
@@ -152,8 +169,8 @@ class TimeLimits(Section):
 
     @property
     def idle(self) -> timedelta:
-        """How long a participation may pause."""
-        return timedelta(minutes=self.idle_minutes)
+        """How long a participation may pause: never longer than it may take in all."""
+        return timedelta(minutes=min(self.idle_minutes, self.total_minutes or self.idle_minutes))
 
     @property
     def total(self) -> timedelta | None:
@@ -177,6 +194,13 @@ class Exclusions(Section):
 
 class Texts(Section):
     """Markdown that replaces the shipped texts; a text that is left out keeps the shipped one."""
+
+    @field_validator("*")
+    @classmethod
+    def _says_something(cls, said: str | None) -> str | None:
+        if said is not None and says_nothing(said):
+            raise ValueError(f'"{said}" says nothing yet; write it, or leave the key out')
+        return said
 
     welcome: Text | None = Field(default=None, description="the page a recruitment link opens")
     consent: Text | None = Field(default=None, description="what participants agree to")

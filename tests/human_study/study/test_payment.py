@@ -75,7 +75,7 @@ def test_what_participants_are_told_of_their_bonus_holds_to_the_last_cent(
 
 @pytest.mark.parametrize("amount", [0.125, 0.001])
 def test_an_amount_that_cannot_be_shown_as_it_is_paid_is_refused(amount: float) -> None:
-    with pytest.raises(ValidationError, match="at most two decimals"):
+    with pytest.raises(ValidationError, match="at most 2 decimals"):
         Payment(bonus_per_correct=amount)
 
 

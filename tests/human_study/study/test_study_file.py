@@ -97,6 +97,58 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
             {"recruitment": {"platform": "prolific"}, "participants": "people"},
             "write the completion_code or the completion_url",
         ),
+        ({"recruitment": {"completion_url": "https://a.example/?cc=$CODE"}}, "would get \\$CODE"),
+        ({"recruitment": {"completion_url": "https://a.example/?cc="}}, "cc= without a value"),
+        (
+            {"recruitment": {"full_url": "https://a.example/?p=__PROLIFIC_PID__"}},
+            "would get __PROLIFIC_PID__",
+        ),
+        (
+            {"recruitment": {"full_url": "https://a.example/?survey_code=%SURVEY_CODE%"}},
+            "would get %SURVEY_CODE%",
+        ),
+        ({"recruitment": {"completion_url": "https://a.example/?cc=C1A2B3"}}, "would get C1A2B3"),
+        ({"recruitment": {"completion_url": "https://https://a.example/"}}, "https:// twice"),
+        (
+            {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/?CC=BBBB"}},
+            "completion_url carries BBBB",
+        ),
+        (
+            {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/done/AB12CD34"}},
+            "completion_url carries AB12CD34",
+        ),
+        (
+            {"recruitment": {"completion_code": "AAAA", "screened_out_url": "https://a.example/?cc=AAAA"}},
+            "screened_out people would bring back AAAA",
+        ),
+        *(
+            ({"ethics": {"approval": said}}, "says nothing yet")
+            for said in (
+                "pending",
+                "to be filled in",
+                "T.B.D.",
+                "<board and reference>",
+                "IRB #XXXX",
+                "(fill in)",
+                "University IRB, number TODO",
+                "Lorem ipsum dolor sit amet",
+                "[Name of board]",
+            )
+        ),
+        ({"ethics": {"contact": "you@university.edu"}}, "says nothing yet"),
+        ({"texts": {"consent": "TODO"}}, "says nothing yet"),
+        ({"title": "TODO"}, "says nothing yet"),
+        ({"payment": {"base": 3, "screened_out": 30}}, "payment.screened_out is 30, more than the 3"),
+        ({"payment": {"currency": "XXX"}}, "stands for no currency"),
+        ({"payment": {"currency": "JPY", "base": 100.5}}, "amounts of JPY have no decimals"),
+        ({"payment": {"base": 0.005}}, "at most 2 decimals"),
+        ({"time_limits": {"total_minutes": 90}, "expected_minutes": 95}, "expected_minutes is 95"),
+        ({"trials": {"main": 2, "attention": 3}}, "attention is 3, but there are 2 main trials"),
+        (
+            {"screening": [{"id": "a", "question": "Q?", "options": ["Yes", "yes "], "accept": ["Yes"]}]},
+            'the option "yes " stands there twice',
+        ),
+        ({"not_from": [VALID["name"]]}, "this study itself"),
         ({"ethics": {"approval": "TODO"}}, '"TODO" says nothing yet'),
         ({"ethics": {"contact": "tbd."}}, "says nothing yet"),
         ({"exclusions": {"failed_attention": 1}}, "there are 0 attention trials"),
@@ -118,6 +170,18 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, 
 @pytest.mark.parametrize(
     "changes",
     [
+        {
+            "ethics": {
+                "approval": "Approved pending annual renewal, IRB #2031-44 [minutes](https://a.example)"
+            }
+        },
+        {"payment": {"currency": "JPY", "base": 300, "screened_out": 50}},
+        {"recruitment": {"completion_code": "AAAA", "full_url": "https://a.example/thanks?from=study"}},
+        {
+            "texts": {
+                "consent": "Write to (the board). Pending cases are told apart [below](https://a.example)."
+            }
+        },
         {"ethics": {"approval": "None of the boards we asked had to approve this, letter of 2 May."}},
         {"recruitment": {"completion_url": "https://a.example/?cc=AAAA&id={external_id}&s={session_id}"}},
         {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/?cc=AAAA"}},
