@@ -11,7 +11,7 @@ import pandas as pd
 from advisor.measurement.withheld import WITHHELD
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable
-from human_study.findings.harm_warnings import warning_sentences
+from human_study.findings.harm_warnings import Interactions, for_whom, interactions, warning_sentences
 from human_study.findings.headline import headline, nobody_counts
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label, with_condition
@@ -54,12 +54,17 @@ def answer_findings(results: StudyResults) -> Finding:
         said = (progress, WITHHELD)
         declared = (" ".join(results.declared.sentences()),)
         return Finding("answer", QUESTION, said, notes=declared, warnings=tuple(history(results)))
-    sentences, warnings = tuple(headline(results)), tuple(warnings_of(results))
+    known = interactions(results)
+    sentences, warnings = headline(results), tuple(warnings_of(results, known))
+    if len(sentences) > 1 and (whom := for_whom(known)):
+        sentences[-1] += f" {whom}"
     notes = (*_NOTES, " ".join(results.declared.sentences()))
     table = comparison_table(results.contrasts)
     if table.empty:
         reason = "no round has decisions on test applications in both conditions of a declared contrast"
-        return Finding("answer", QUESTION, sentences, reason=reason, notes=notes[-1:], warnings=warnings)
+        return Finding(
+            "answer", QUESTION, tuple(sentences), reason=reason, notes=notes[-1:], warnings=warnings
+        )
     chart = FindingChart(
         "answer",
         "The declared contrasts: differences in accuracy between two conditions of the same round, in percentage "
@@ -80,7 +85,7 @@ def answer_findings(results: StudyResults) -> Finding:
         "answer", "The differences in the picture, with 95% intervals.", newest_first, columns
     )
     charts = (chart,) if table["difference"].notna().any() else ()
-    return Finding("answer", QUESTION, sentences, (shown,), charts, notes, warnings=warnings)
+    return Finding("answer", QUESTION, tuple(sentences), (shown,), charts, notes, warnings=warnings)
 
 
 def history(results: StudyResults) -> list[str]:
@@ -114,13 +119,13 @@ def history(results: StudyResults) -> list[str]:
     return said
 
 
-def warnings_of(results: StudyResults) -> list[str]:
+def warnings_of(results: StudyResults, known: Interactions | None = None) -> list[str]:
     """What makes the answer less certain than its interval: each one a sentence, the gravest first."""
     said = nobody_counts(results)
     warnings = [f"{said[0].upper()}{said[1:]}."] if said else []
     warnings += [FILTERED] if results.is_filtered else []
     warnings += history(results)
-    warnings += warning_sentences(results)
+    warnings += warning_sentences(results, known)
     if results.test_decisions.empty:
         return warnings
     number = results.test_decisions["round_number"].max()

@@ -136,9 +136,9 @@ def _tables_of(label: str, known: pd.DataFrame) -> list[FindingTable]:
     differences = (
         condition,
         Column("n_groups", "Groups", "integer"),
-        Column("accuracy_difference", "Accuracy", "percent"),
-        Column("demographic_parity", "Approval rate (demographic parity)", "percent"),
-        Column("equalized_odds", "Error rates (equalised odds)", "percent"),
+        Column("accuracy_difference", "Accuracy, points", "points_apart"),
+        Column("demographic_parity", "Approval rate, points (demographic parity)", "points_apart"),
+        Column("equalized_odds", "Error rates, points (equalised odds)", "points_apart"),
     )
     return [
         FindingTable(f"groups_{slug}", f"{label}: by group, with 95% intervals.", by_group, columns),

@@ -12,13 +12,17 @@ from human_study.findings.reliance import steering_table
 from human_study.presentation.labels import condition_label, with_condition
 from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
 
+NO_GROUP = "No group of applications is affected differently from the others beyond chance"
 _MEASURES = {"correct": "share correct", "approved": "share approved"}
 
 
-def warning_sentences(results: StudyResults) -> list[str]:
-    """One sentence for each thing that was found; none where nothing was."""
+Interactions = tuple[pd.DataFrame, list[str], str]
+
+
+def warning_sentences(results: StudyResults, known: Interactions | None = None) -> list[str]:
+    """One sentence for each thing that was found; none where nothing was. `known` is from `interactions`."""
     return [
-        *_harm_sentences(_interactions(results)[0]),
+        *_harm_sentences((known or interactions(results))[0]),
         *_over_reliance_sentences(over_reliance(results.test_decisions)),
         *_attrition_sentences(_attrition(results)),
     ]
@@ -58,7 +62,17 @@ def newest_compared_round(decisions: pd.DataFrame) -> int | None:
     return max(compared, default=None)
 
 
-def _interactions(results: StudyResults) -> tuple[pd.DataFrame, list[str], str]:
+def for_whom(known: Interactions) -> str:
+    """Whether advice did the same to all groups of applications, in one sentence; "" where warnings say it."""
+    table, _, reason = known
+    if not reason and table["p_value"].isna().all():
+        reason = "no group has enough decisions with and without advice"
+    if reason:
+        return f"Whether advice affected groups of applications differently cannot be said: {reason}."
+    return "" if len(harmed(table)) else f"{NO_GROUP}."
+
+
+def interactions(results: StudyResults) -> Interactions:
     """The interactions of the newest round, notes of what is unknown, and why there are none."""
     number = newest_compared_round(results.test_decisions)
     if number is None:
@@ -96,12 +110,10 @@ def _harm_sentences(table: pd.DataFrame) -> list[str]:
 def harm_findings(results: StudyResults) -> Finding:
     """Whether advice harmed a group: every condition x group interaction of the newest round, corrected."""
     name, title = "group_harm", "Did advice harm a group?"
-    table, notes, reason = _interactions(results)
+    table, notes, reason = interactions(results)
     if reason or table.empty:
         return not_computed(name, title, reason or "no decision on an application of a known group")
-    sentences = _harm_sentences(table) or [
-        "No group is affected differently from the others beyond chance, corrected over all groups and conditions."
-    ]
+    sentences = _harm_sentences(table) or [f"{NO_GROUP}, corrected over all groups and conditions."]
     n_few = int(table["p_value"].isna().sum())
     if n_few:
         notes = [*notes, f"{n_few} comparisons could not be made; their rows say why."]

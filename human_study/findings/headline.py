@@ -65,8 +65,10 @@ def _gain(results: StudyResults, primary: Pair, number: int) -> str:
         return f"{said}{p_value_equals(gain['p_value'])}, exploratory, not corrected)."
     n_tested = int(table["p_holm"].notna().sum())
     corrected = f", Holm-corrected over {n_tested} contrasts" if n_tested > 1 else ""
-    verdict = "" if gain["p_holm"] < ALPHA else " The data are compatible with no gain."
-    return f"{said}{p_value_equals(gain['p_holm'])}{corrected}).{verdict}"
+    verdict = "The data are compatible with no gain."
+    if gain["p_holm"] < ALPHA:
+        verdict = f"People decided {'better' if gain['difference'] > 0 else 'worse'} with it, beyond chance."
+    return f"{said}{p_value_equals(gain['p_holm'])}{corrected}). {verdict}"
 
 
 def advisor_notes(results: StudyResults) -> list[str]:

@@ -128,9 +128,9 @@ def reliance_findings(results: StudyResults) -> Finding:
         again = changed_again(results.counted_people)
         if again.value is not None:
             chance = (
-                f"People change {percent(again.value)} of their answers when an application is shown again: "
+                f"People change {percent(again.value)} of their answers when an application is simply shown "
             )
-            chance += "so many switches are no reliance on advice."
+            chance += "again; switching that often would happen without advice."
         else:
             chance = f"How often answers change without any advice is unknown ({again.reason})."
         sentences = [

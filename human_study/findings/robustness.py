@@ -106,7 +106,7 @@ def robustness_findings(results: StudyResults) -> Finding:
         Column("difference", "Difference, points", "points"),
         Column("p_value", "p, uncorrected", "p_value"),
     )
-    caption = f"{results.declared.primary} in the newest round, under other exclusions, with 95% intervals."
+    caption = f"{_primary_in_words(results)} in the tested round, under other exclusions, with 95% intervals."
     notes = (
         "Only the first row is the declared analysis. The others say how much it depends on the exclusions.",
     )
@@ -264,7 +264,7 @@ def heterogeneity_findings(results: StudyResults) -> Finding:
     if moderated.empty:
         said.append("No question of the questionnaire divides people of both conditions into a few groups.")
     else:
-        tables.append(_moderation_shown(moderated, str(primary)))
+        tables.append(_moderation_shown(moderated, _primary_in_words(results)))
         found = moderated[moderated["p_holm"] < 0.05]
         said += [
             f"{row['question']}, {row['answer']}: the difference is {points(row['interaction'])} points compared with "
@@ -273,6 +273,12 @@ def heterogeneity_findings(results: StudyResults) -> Finding:
         ] or ["The difference does not depend on any answer beyond chance."]
     notes = ("Exploratory: people were not assigned to their answers, which came after the decisions.",)
     return Finding(name, title, tuple(said), tuple(tables), notes=notes)
+
+
+def _primary_in_words(results: StudyResults) -> str:
+    primary = results.declared.primary
+    assert primary is not None, "something was tested"
+    return f"{condition_label(primary.condition)} against {with_condition(primary.against)}"
 
 
 def _moderation_shown(table: pd.DataFrame, primary: str) -> FindingTable:

@@ -1,6 +1,7 @@
 """Figures of single findings: curves over rounds and trials, calibration, the flow of participants, power."""
 
 from itertools import pairwise
+from textwrap import wrap
 
 import altair as alt
 import numpy as np
@@ -151,7 +152,7 @@ def noise_chart(table: pd.DataFrame, assumed: float, *, simulated: bool) -> alt.
 
 
 def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
-    """The flow of participants as CONSORT draws it: began, left out and why, conditions, analysed.
+    """The flow of participants as CONSORT 2010 draws it: began, conditions, left out of each and why, analysed.
 
     `flow` is as from `participant_flow.flow_table` with `label`: its first row counts all, and the columns between
     `began` and `analysed` are the reasons to be left out.
@@ -160,20 +161,23 @@ def flow_chart(flow: pd.DataFrame, *, simulated: bool) -> alt.LayerChart:
     width = 1 / max(1, len(arms))
     columns = list(flow.columns)
     reasons = columns[columns.index("began") + 1 : columns.index("analysed")]
-    left_out = [f"{total[reason]} {reason}" for reason in reasons if total[reason]]
+    n_letters = int(95 * width)  # that a box is wide, so that reasons wrap in it
     boxes = [(0.5, 0.0, 0.36, [f"Began: {total['began']}"])]
-    boxes.append((0.76, 1.0, 0.46, [f"Left out: {total['began'] - total['analysed']}", *left_out]))
-    lines = [(0.5, 0.0, 0.5, 2.0), (0.5, 1.0, 0.76, 1.0)]
+    lines = [(0.5, 0.0, 0.5, 0.6)]
     for number, arm in arms.iterrows():
         x = (float(number) + 0.5) * width  # type: ignore[arg-type]
+        left_out = [f"Left out: {arm['began'] - arm['analysed']}"]
+        for reason in reasons:
+            left_out += wrap(f"{arm[reason]} {reason}", n_letters) if arm[reason] else []
         ended = [
             f"{arm['completed']} completed",
             f"{arm['timed_out']} timed out",
             f"{arm['active']} under way",
         ]
-        boxes.append((x, 2.7, width * 0.92, [str(arm["label"]), f"began: {arm['began']}"]))
-        boxes.append((x, 4.0, width * 0.92, [f"Analysed: {arm['analysed']}", *ended]))
-        lines += [(0.5, 2.0, x, 2.0), (x, 2.0, x, 4.0)]
+        boxes.append((x, 1.2, width * 0.92, [str(arm["label"]), f"began: {arm['began']}"]))
+        boxes.append((x, 2.6, width * 0.92, left_out))
+        boxes.append((x, 4.1, width * 0.92, [f"Analysed: {arm['analysed']}", *ended]))
+        lines += [(0.5, 0.6, x, 0.6), (x, 0.6, x, 4.1)]
     return finished([*_lines(lines), *_boxes(boxes)], 640, 400, simulated)
 
 
@@ -199,7 +203,7 @@ def _boxes(boxes: list[tuple[float, float, float, list[str]]]) -> list[alt.Chart
     )
     x_scale, y_scale = (
         alt.Scale(domain=[0, 1], nice=False),
-        alt.Scale(domain=[-0.5, 4.9], reverse=True, nice=False),
+        alt.Scale(domain=[-0.5, 5.0], reverse=True, nice=False),
     )
     return [
         alt.Chart(rows)

@@ -72,8 +72,11 @@ def test_harm_to_one_group_is_named_on_overview_with_group_and_interval(
         if f"{attribute}, {group}: " in one and " right " in one
     ]
     assert said.startswith("Face harmed one group. ") and "95% interval" in said
+    assert "No group of applications" not in answer_findings(planted).sentences[-1]
     assert re.search(r"without, −[\d.]+ points compared with", said)
 
 
 def test_a_study_without_a_plant_is_warned_of_nothing(without_a_plant: StudyResults) -> None:
     assert warning_sentences(without_a_plant) == []
+    said = "The data are compatible with no gain. No group of applications is affected differently from the others "
+    assert answer_findings(without_a_plant).sentences[-1].endswith(f"{said}beyond chance.")
