@@ -12,6 +12,7 @@ from human_study.findings.reliance import steering_table
 from human_study.presentation.labels import condition_label, with_condition
 from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
 
+NOTHING_COMPARED = "no group could be compared with the others"
 NO_GROUP = "No group of applications is affected differently from the others beyond chance"
 _MEASURES = {"correct": "share correct", "approved": "share approved"}
 
@@ -66,7 +67,7 @@ def for_whom(known: Interactions) -> str:
     """Whether advice did the same to all groups of applications, in one sentence; "" where warnings say it."""
     table, _, reason = known
     if not reason and table["p_value"].isna().all():
-        reason = "no group has enough decisions with and without advice"
+        reason = NOTHING_COMPARED
     if reason:
         return f"Whether advice affected groups of applications differently cannot be said: {reason}."
     return "" if len(harmed(table)) else f"{NO_GROUP}."
@@ -114,6 +115,8 @@ def harm_findings(results: StudyResults) -> Finding:
     if reason or table.empty:
         return not_computed(name, title, reason or "no decision on an application of a known group")
     sentences = _harm_sentences(table) or [f"{NO_GROUP}, corrected over all groups and conditions."]
+    if table["p_value"].isna().all():
+        sentences = [f"{NOTHING_COMPARED.capitalize()}."]
     n_few = int(table["p_value"].isna().sum())
     if n_few:
         notes = [*notes, f"{n_few} comparisons could not be made; their rows say why."]

@@ -80,7 +80,7 @@ def test_an_open_study_of_people_shows_how_far_it_is_and_no_outcome(tmp_path: Pa
     assert found.sentences[0] == "32 participants have begun, 32 have completed."
     assert not found.tables and not found.charts
     shown = [one for section in SECTIONS for one in section.findings(results)]
-    assert {one.name for one in shown} == {"answer", "design", "exclusions", "meaning", "leaks"}
+    assert {one.name for one in shown} == {"answer", "design", "exclusions", "meaning", "pairs", "leaks"}
     assert "accuracy" not in people_table(results)
 
 
