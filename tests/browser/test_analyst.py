@@ -152,9 +152,19 @@ def test_the_overview_answers_on_the_first_screen(analysts: KnownStudies, page: 
     assert said.startswith("+20.0 ")
     expect(page.get_by_text(f"that is {said}")).to_be_in_viewport()
     expect(page.get_by_text("Few people in round 1 (face 8, no advice 8)")).to_be_in_viewport()
+    expect(page.get_by_text("People decided better with it, beyond chance.")).to_be_in_viewport()
+    expect(page.get_by_text("Whether advice affected groups of applications differently")).to_be_in_viewport()
     p_value = f"{known_figure((1, 'face'), (1, 'none'))[3]:.3f}".removeprefix("0")
     row = f"1|with the face than with no advice|16|{gain((1, 'face'), (1, 'none'))}|{p_value}|{p_value}"
     assert rows(page, 0)[0] == row
+
+
+def test_the_overview_answers_on_the_first_two_screens_of_a_phone(analysts: KnownStudies, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 2 * 844})
+    open_page(page, analysts, "")
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_in_viewport(ratio=1, timeout=60_000)
+    for said in ("People decided better with it", "Whether advice affected groups", "Few people in round 1"):
+        expect(page.get_by_text(said)).to_be_in_viewport(ratio=1)
 
 
 def test_the_overview_has_an_address_of_its_own_too(analysts: KnownStudies, page: Page) -> None:
