@@ -234,7 +234,8 @@ class KeyboardWalk(Walk):
         self.page.keyboard.press("f")
 
     def say_how_sure(self, point: int) -> None:
-        """A digit is a point of the scale."""
+        """A digit is a point of the scale, once it is taken."""
+        self.page.locator(".points button:enabled").first.wait_for()
         self.page.keyboard.press(str(point))
 
     def withdraw(self) -> None:

@@ -42,9 +42,7 @@ def to_the_trials(page: Page, url: str) -> None:
 
 
 def press(page: Page, selector: str) -> None:
-    """Press the first of these buttons once the page takes answers (no second click within 300 ms counts)."""
-    page.locator(selector).first.wait_for()
-    page.wait_for_timeout(350)
+    """Press the first of these buttons, once the page takes answers."""
     page.locator(selector).first.click()
 
 
@@ -77,7 +75,7 @@ def test_questions_follow_the_decision_and_outlive_a_reload(
             page.reload()
             page.locator(".pairs .where", has_text=f"Pair {pair} of {N_PAIRS}").wait_for()
         if pair == 2:
-            page.wait_for_timeout(350)
+            page.locator(".pairs [data-side=right]:enabled").wait_for()
             page.keyboard.press("j")
         else:
             press(page, ".pairs [data-side=left]:enabled")

@@ -2,6 +2,12 @@
 
 const RETRY_DELAYS_MS = [300, 600, 1200, 2500, 5000, 8000];
 
+// For so long after it is drawn, nothing can be chosen.
+const LOCK_OUT_MS = 300;
+// The second press of a double click or double tap belongs to the question before: for so long after an answer, nothing
+// that has taken its place on the screen takes one.
+const DOUBLE_PRESS_MS = 600;
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retryDelay = (attempt) =>
   RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);

@@ -1,7 +1,6 @@
 // Confidence, reason and what the face told, asked after the choice, whose response time is taken already.
 
 const MAX_REASON_LENGTH = 1000; // characters
-const UNANSWERED_MS = 300; // a second click or key on the answer before answers nothing
 
 class FollowUp {
   constructor(texts, nPoints) {
@@ -62,8 +61,7 @@ class FollowUp {
     const buttons = options.map(([answer, label]) => {
       const button = element("button", { type: "button", "data-answer": answer }, label);
       button.addEventListener("click", () => {
-        const taken = performance.now() - onset;
-        if (taken >= UNANSWERED_MS) answered({ perceived: answer, perceived_time_ms: tenths(taken) });
+        answered({ perceived: answer, perceived_time_ms: tenths(performance.now() - onset) });
       });
       return button;
     });
@@ -75,10 +73,18 @@ class FollowUp {
         element("span", {}, low), element("span", {}, high))))]);
   }
 
-  // Draws what follows a choice; the keyboard and screen readers begin at its first words.
+  // Draws what follows a choice; the keyboard and screen readers begin at its first words. Its buttons lie where those of
+  // the choice lay, and are locked until nobody's double press can reach them.
   show(parts) {
     this.node.replaceChildren(...parts);
-    (this.node.querySelector("[tabindex], textarea") ?? parts.at(-1)).focus({ preventScroll: true });
+    const locked = [...this.node.querySelectorAll("button:enabled")];
+    const begin = () => (this.node.querySelector("[tabindex], textarea") ?? parts.at(-1)).focus({ preventScroll: true });
+    locked.forEach((button) => { button.disabled = true; });
+    begin();
+    setTimeout(() => {
+      locked.forEach((button) => { button.disabled = false; });
+      if (locked.includes(parts[0]) && this.node.contains(parts[0])) begin();
+    }, DOUBLE_PRESS_MS);
   }
 
   confidence(question, given, onGiven) {

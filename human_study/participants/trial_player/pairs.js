@@ -4,7 +4,6 @@
 // `data` from Python: n_pairs, texts, pairs [{position, question, pictures: [first, second]}].
 // Trigger to Python: `done` when every pair is judged.
 
-const LOCK_OUT_MS = 300;
 const AGAIN_MS = 4000;
 const SIDES = ["left", "right"];
 const KEYS = ["F", "J"];
@@ -14,6 +13,7 @@ class FacePairs {
     this.listening = new AbortController();
     this.loaded = new Map();
     this.judged = new Set();
+    this.takesFrom = 0;
     this.isStopped = false;
     this.where = element("p", { class: "where", role: "status" });
     this.question = element("h2", { class: "question", tabindex: "-1" });
@@ -40,6 +40,7 @@ class FacePairs {
     start.addEventListener("click", () => {
       introduction.remove();
       this.isIntroduced = true;
+      this.takesFrom = performance.now() + DOUBLE_PRESS_MS;
       this.next();
     });
     this.section.prepend(introduction);
@@ -99,13 +100,17 @@ class FacePairs {
     this.where.textContent = filled(texts.where, { n: total - this.remaining.length + 1, total });
     this.question.textContent = pair.question;
     this.buttons.forEach((button, k) => {
-      button.disabled = false;
+      button.disabled = true;
       button.replaceChildren(pictures[k], element("kbd", { "aria-hidden": "true" }, KEYS[k]));
     });
     this.section.classList.add("started");
     this.question.focus({ preventScroll: true });
     this.section.scrollIntoView({ block: "nearest" });
     this.onset = performance.now();
+    this.takesFrom = Math.max(this.onset + LOCK_OUT_MS, this.takesFrom);
+    setTimeout(() => {
+      if (this.pair === pair && this.onset !== null) this.buttons.forEach((button) => { button.disabled = false; });
+    }, this.takesFrom - this.onset);
   }
 
   onKey(event) {
@@ -117,8 +122,9 @@ class FacePairs {
   async choose(choice, event) {
     const { pair } = this;
     const taken = event.timeStamp - this.onset;
-    if (!pair || this.onset === null || !(taken >= LOCK_OUT_MS)) return;
+    if (!pair || this.onset === null || !(event.timeStamp >= this.takesFrom)) return;
     this.onset = null;
+    this.takesFrom = event.timeStamp + DOUBLE_PRESS_MS;
     this.buttons.forEach((button) => { button.disabled = true; });
     const message = { position: pair.position, choice, response_time_ms: tenths(taken) };
     for (let attempt = 0; !this.isStopped && !(await this.isStored(message)); attempt += 1) {

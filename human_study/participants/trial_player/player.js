@@ -10,7 +10,6 @@
 // A trial has one stage, "final", or two: "initial", before the advice is shown, and "final", with it.
 // Triggers to Python: `finished` when everything is acknowledged, `changed` when the server knows better.
 
-const LOCK_OUT_MS = 300;
 const N_PRELOADED = 2;
 const LONGEST_ON_ONE_LINE = 18; // characters
 const FINISH_AGAIN_MS = 4000;
@@ -44,6 +43,7 @@ class TrialPlayer {
     this.isInFeedback = false;
     this.isOutOfView = false;
     this.onset = null;
+    this.takesFrom = 0;
     this.chosen = null;
     this.counts = { n_blur: 0, n_focus: 0, n_key: 0, n_paste: 0 };
     this.build(root, data);
@@ -234,10 +234,11 @@ class TrialPlayer {
     // paint), and a screen needs 5-30 ms to light up, which no page can see; times are longer by both. Readings
     // further on (a task after the paint, the next frame's time) scatter twice as much around the same reports.
     this.onset = performance.now();
+    this.takesFrom = Math.max(this.onset + LOCK_OUT_MS, this.takesFrom);
     setTimeout(() => {
       if (this.trial !== trial || this.currentStage !== stage || this.chosen) return;
       this.buttons.forEach((button) => { button.disabled = false; });
-    }, LOCK_OUT_MS);
+    }, this.takesFrom - this.onset);
   }
 
   promptFor(trial, stage) {
@@ -277,7 +278,7 @@ class TrialPlayer {
     // The event's own time, on the same clock as performance.now(): a key went down, a mouse button or a finger was
     // let go. When a busy page came to handle it does not matter.
     const responseTime = event.timeStamp - this.onset;
-    if (!trial || this.chosen || this.onset === null || !(responseTime >= LOCK_OUT_MS)) return;
+    if (!trial || this.chosen || this.onset === null || !(event.timeStamp >= this.takesFrom)) return;
     this.chosen = { choice, response_time_ms: tenths(responseTime), ...this.past.counted(this.currentStage),
       at: performance.now() };
     if (trial.confidence || (trial.reason && this.currentStage === "final")) this.ask();
@@ -328,6 +329,7 @@ class TrialPlayer {
       ...given,
     } }]);
     this.draft.clear();
+    this.takesFrom = performance.now() + DOUBLE_PRESS_MS;
     this.answered.add(trial.key + stage);
     if (stage === "initial") {
       this.before = decided.choice;
@@ -353,6 +355,7 @@ class TrialPlayer {
     const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
     goOn.addEventListener("click", () => {
       this.isInFeedback = false;
+      this.takesFrom = performance.now() + DOUBLE_PRESS_MS;
       this.next();
     });
     const text = told && filled(told.right ? texts.feedback_right : texts.feedback_wrong, told);

@@ -29,7 +29,7 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 _Token = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 _LONGEST_MS = 30 * 24 * 3600 * 1000
-# As in player.js and follow_up.js: for so long nothing can be chosen, and no reason is longer.
+# As in elements.js and follow_up.js: for so long nothing can be chosen, and no reason is longer.
 _LOCK_OUT_MS = 300
 _MAX_REASON_LENGTH = 1000
 
