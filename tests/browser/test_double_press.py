@@ -31,7 +31,9 @@ def press_twice(page: Page, selector: str, gap_ms: int) -> None:
     page.wait_for_timeout(300)
 
 
-@pytest.fixture(params=[{"confidence_points": 5, "stages": 1}, {"confidence_points": 0, "stages": 2}], ids=str)
+@pytest.fixture(
+    params=[{"confidence_points": 5, "stages": 1}, {"confidence_points": 0, "stages": 2}], ids=str
+)
 def served(
     request: pytest.FixtureRequest, tmp_path: Path, serve_study: Callable[[Path], ServedStudy]
 ) -> ServedStudy:
