@@ -234,7 +234,9 @@ def close(
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
-        if not yes and sys.stdin.isatty():
+        if not yes:
+            if not sys.stdin.isatty():
+                raise StudyError(f"Closing {condition or name} asks first, and here nobody can answer; add --yes.")
             typer.confirm(f"Admit nobody new to {condition or name}? Those under way may finish", abort=True)
         if condition is None:
             store.close_study(name)

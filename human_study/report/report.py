@@ -3,6 +3,7 @@
 What it says. How that is written down is in report_page.py and templates/report.html; figures and tables are findings.
 """
 
+import json
 import platform
 import textwrap
 from datetime import UTC, datetime
@@ -184,6 +185,7 @@ def _versions(results: StudyResults) -> dict[str, str]:
     """What → version or hash, of everything that the report rests on."""
     return {
         "Study file": results.study.study_hash,
+        **_changes(results),
         f"Task {results.study.task_name}": results.study.task_hash,
         **{
             f"Bundle of round {row['round_number']}": row["bundle_hash"]
@@ -193,6 +195,18 @@ def _versions(results: StudyResults) -> dict[str, str]:
         "Countenance": version("countenance"),
         "Python": platform.python_version(),
         **{name: version(name) for name in (*preregistration.ANALYSIS_PACKAGES, "altair")},
+    }
+
+
+def _changes(results: StudyResults) -> dict[str, str]:
+    """When the running study was changed, closed or opened again → what of it, and after how many had begun."""
+    what = {"closed": "closed", "opened": "opened again", "changed": "Study file changed"}
+    return {
+        f"{what[event.kind].capitalize()}, {event.happened_at:%Y-%m-%d %H:%M:%S}": "; ".join(
+            [*json.loads(event.detail).get("keys", ()), f"after {event.n_began} had begun"]
+        )
+        for event in results.events
+        if event.kind in what
     }
 
 

@@ -121,13 +121,15 @@ def test_a_closed_study_opens_again(run, tmp_path: Path) -> None:
     live = RunningStudy.open(str(path))
     with live.store:
         live.prepare()
-        assert "human-study open" in run("close", path)[1]
+        assert "add --yes" in run("close", path)[2]  # a script has nobody to ask
+        assert live.participations.has_room()
+        assert "human-study open" in run("close", path, "--yes")[1]
         assert not live.participations.has_room()
         assert run("open", path)[0] == 0
         assert live.participations.has_room()
         assert "open already" in run("open", path)[2]
-        for command in ("close", "open"):
-            assert run(command, path, "--condition", "face")[0] == 0
+        for command in (("close", "--yes"), ("open",)):
+            assert run(*command, path, "--condition", "face")[0] == 0
         assert live.participations.has_room()
 
 

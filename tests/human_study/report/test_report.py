@@ -54,8 +54,10 @@ def report_of(store: DecisionStore, folder: Path, kind) -> str:
 def test_the_report_holds_the_known_answers(store_url: str, tmp_path: Path) -> None:
     build_known_study(store_url, tmp_path, "people")
     with DecisionStore.open(store_url) as store:
+        store.amend_study(store.study(STUDY), {}, {"keys": ["ethics.contact"], "analysis_before": []})
         html = report_of(store, tmp_path, "people")
     text = words(html)
+    assert re.search(r"Study file changed, [\d :-]+ ethics\.contact; after 32 had begun", text)
     face = re.search(r"1 Face 8 160 80\.0% \[([\d.]+)%, ([\d.]+)%\] 80\.0% \[[\d.]+%, [\d.]+%\] −20\.0", text)
     assert face is not None
     # Everybody is right on the same applications: with those at random, wider than people's own 73.7% to 86.3%.
