@@ -236,7 +236,9 @@ def close(
     with DecisionStore.open(url, create=False) as store:
         if not yes:
             if not sys.stdin.isatty():
-                raise StudyError(f"Closing {condition or name} asks first, and here nobody can answer; add --yes.")
+                raise StudyError(
+                    f"Closing {condition or name} asks first, and here nobody can answer; add --yes."
+                )
             typer.confirm(f"Admit nobody new to {condition or name}? Those under way may finish", abort=True)
         if condition is None:
             store.close_study(name)
