@@ -282,7 +282,7 @@ def pair_findings(results: StudyResults) -> Finding:
     )
     chart = FindingChart(
         "looking_noise",
-        "Noise of one look at each axis; the line is what `advisor train` assumes unless told otherwise"
+        "Noise of one look at each axis; the line is what advisor train assumes unless told otherwise"
         f" ({LOOKING_NOISE_SD:g}).",
         lambda: finding_charts.noise_chart(table.frame, LOOKING_NOISE_SD, simulated=results.simulated),
         "A point with its interval for each axis; the table holds the numbers",

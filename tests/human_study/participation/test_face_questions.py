@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from data.errors import StudyError
 from data.records import FACE_SURENESS, Trial
 from data.store.decision_store import DecisionStore
+from data.store.erasure_key import KEY_VARIABLE
 from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.human_study.participants.test_trial_player import Visitor, client, message, played
@@ -147,9 +148,10 @@ def test_the_answer_is_asked_for_checked_and_stored(live: RunningStudy, client: 
     assert set(frame.loc[list(given), "perceived_time_ms"]) == {900.0}
 
 
-def test_pairs_are_judged_once_in_their_step_and_end_it_when_all_are(
-    live: RunningStudy, client: TestClient
+def test_pairs_are_judged_once_in_their_step_and_are_erased_with_the_person(
+    live: RunningStudy, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "a long random text, as the erasure of people needs one")
     visitor = Visitor(live)
     judgement = {"position": 0, "choice": "left", "response_time_ms": 800.0}
     assert client.post("/api/pair-judgements", json=judgement, headers=visitor.headers).status_code == 409
