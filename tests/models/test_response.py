@@ -36,18 +36,23 @@ def heed_sd(model: ResponseModel) -> float:
     return float(((values - 1).square() * log_shares.exp()).sum(1).sqrt().mean())
 
 
-def test_it_learns_how_differently_people_heed_advice() -> None:
-    rng, attentive = np.random.default_rng(1), np.zeros(80, dtype=bool)
-    alike = fitted(np.full(80, 1.5), attentive)
-    apart = fitted(rng.gamma(0.4, 1.5 / 0.4, 80), attentive)
+@pytest.fixture(scope="module")
+def alike() -> ResponseModel:
+    """ĥ of people who heed advice alike, and all look."""
+    return fitted(np.full(80, 1.5), np.zeros(80, dtype=bool))
+
+
+def test_it_learns_how_differently_people_heed_advice(alike: ResponseModel) -> None:
+    rng = np.random.default_rng(1)
+    apart = fitted(rng.gamma(0.4, 1.5 / 0.4, 80), np.zeros(80, dtype=bool))
     assert heed_sd(alike) < 0.8 < 1.1 < heed_sd(apart)
 
 
-def test_it_finds_those_who_do_not_look() -> None:
+def test_it_finds_those_who_do_not_look(alike: ResponseModel) -> None:
     rng = np.random.default_rng(2)
     careless = rng.random(80) < 0.35
     some = fitted(np.full(80, 1.5), careless).careless_share.mean().item()
-    none = fitted(np.full(80, 1.5), np.zeros(80, dtype=bool)).careless_share.mean().item()
+    none = alike.careless_share.mean().item()
     assert none < 0.08 and abs(some - careless.mean()) < 0.12
 
 
