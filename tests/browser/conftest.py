@@ -53,9 +53,9 @@ def new_visitor(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve_study() -> Iterator[Callable[[Path], ServedStudy]]:
-    """Serves study files; every server is ended when the tests are over."""
+    """Serves study files; every server is ended when the tests of its file are over."""
     servers: list[ServedStudy] = []
 
     def serve(study_path: Path) -> ServedStudy:
