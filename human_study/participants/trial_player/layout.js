@@ -7,7 +7,7 @@ const LARGEST_FACE = 420;
 const SMALLEST_FACE = 96;
 const LEAST_FACTS = 84; // CSS px: about three rows on a phone
 const GAP = 12;
-const STRIP_FROM = 640; // CSS px of height: in lower windows past cases are behind a button
+const LEAST_FACE_OVER_STRIP = 320; // CSS px: where past cases would leave less to the own face, a button shows them
 const LEAST_PAST = 200; // CSS px: a past case, where they take the place of the facts
 
 // The part of the page that can be scrolled; in a page without Streamlit, the document.
@@ -36,10 +36,12 @@ class Layout {
     const width = section.clientWidth;
     const isWide = hasAdvice && (width >= WIDE_FROM || window.innerWidth > window.innerHeight);
     section.classList.toggle("wide", isWide);
-    this.past.place(isWide && width >= WIDE_FROM && window.innerHeight >= STRIP_FROM);
-    const { strip, toggle, any: hasPast, isStrip } = this.past;
-    const room = window.innerHeight - (isLow ? 4 : top) - heightOf(this.header) - heightOf(this.prompt)
-      - heightOf(this.choices) - heightOf(strip) - heightOf(toggle) - 2 * GAP;
+    const roomLeft = () => window.innerHeight - (isLow ? 4 : top) - heightOf(this.header) - heightOf(this.prompt)
+      - heightOf(this.choices) - heightOf(this.past.strip) - heightOf(this.past.toggle) - 2 * GAP;
+    this.past.place(isWide && width >= WIDE_FROM);
+    if (roomLeft() < LEAST_FACE_OVER_STRIP) this.past.place(false);
+    const { any: hasPast, isStrip } = this.past;
+    const room = roomLeft();
     facts.style.maxHeight = facts.style.minHeight = "";
     const natural = Math.max(this.table.offsetHeight, hasPast && !isStrip ? LEAST_PAST : 0) + 2;
     let face = 0;
