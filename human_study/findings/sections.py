@@ -31,8 +31,8 @@ from human_study.findings.reason_codes import reason_findings
 from human_study.findings.reliance import reliance_findings, steering_findings
 from human_study.findings.response_model import calibration_findings, importance_findings
 from human_study.findings.robustness import heterogeneity_findings, robustness_findings
-from human_study.findings.similar_faces import likeness_findings
-from human_study.findings.trends import practice_findings, round_findings
+from human_study.findings.similar_faces import learned_likeness_findings, likeness_findings
+from human_study.findings.trends import learning_findings, practice_findings, round_findings
 from human_study.findings.what_people_saw import pair_findings, perception_findings
 from human_study.presentation.failures import why_missing
 
@@ -91,9 +91,11 @@ SECTIONS: tuple[Section, ...] = (
         (robustness_findings, heterogeneity_findings),
     ),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
-    Section("learning", "Learning", (round_findings, practice_findings)),
+    Section("learning", "Learning", (learning_findings, round_findings, practice_findings)),
     Section(
-        "meaning", "What faces say", (meaning_findings, perception_findings, pair_findings, likeness_findings)
+        "meaning",
+        "What faces say",
+        (meaning_findings, perception_findings, pair_findings, likeness_findings, learned_likeness_findings),
     ),
     Section("response", "The response model", (calibration_findings, importance_findings)),
     Section("reasons", "Reasons", (reason_findings,)),

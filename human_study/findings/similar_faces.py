@@ -18,11 +18,13 @@ from advisor.measurement.told_by_faces import expressions_of
 from human_study.analysis.application_groups import features_of
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import ROUND, Column, Finding, FindingTable, not_computed
+from human_study.findings.trends import learning_decisions
 from human_study.presentation.labels import condition_label
 from human_study.presentation.numbers import p_value_equals, two_decimals
 
 N_NEIGHBOURS = 5
 N_PERMUTATIONS = 999
+N_ORDERS = 199
 MIN_APPLICATIONS = 20
 RIDGE = 1.0
 
@@ -92,11 +94,7 @@ def likeness(
             len(ids), None, None, None, f"fewer than {MIN_APPLICATIONS} applications were decided"
         )
     with_features = features.reindex(known["application_id"]).fillna(0.5).to_numpy(float)
-    near = np.argsort(
-        face_distances(expressions.loc[ids]) + np.diag(np.full(len(ids), np.inf)), axis=1, kind="stable"
-    )[:, :N_NEIGHBOURS]
-    weights = np.zeros((len(ids), len(ids)))
-    np.put_along_axis(weights, near, 1 / N_NEIGHBOURS, axis=1)
+    weights = _neighbours(expressions.loc[ids])
     left, raw = (
         pd.Series(residual_approval(known, columns))
         .groupby(known["application_id"].to_numpy())
@@ -112,6 +110,99 @@ def likeness(
     before = (raw - raw.mean()).to_numpy()
     p = float((1 + (moran[1:] >= moran[0] - 1e-12).sum()) / (N_PERMUTATIONS + 1))
     return Likeness(len(ids), float(moran[0]), p, float(before @ weights @ before / (before @ before)))
+
+
+def _neighbours(expressions: pd.DataFrame) -> np.ndarray:
+    """Weights [N, N] that average over the nearest faces of each, of N expressions."""
+    n = len(expressions)
+    apart = face_distances(expressions) + np.diag(np.full(n, np.inf))
+    near = np.argsort(apart, axis=1, kind="stable")[:, :N_NEIGHBOURS]
+    weights = np.zeros((n, n))
+    np.put_along_axis(weights, near, 1 / N_NEIGHBOURS, axis=1)
+    return weights
+
+
+@dataclass(frozen=True)
+class LearnedLikeness:
+    """Moran's I of the first and the second half of the learning trials, and a one-sided p value of the rise."""
+
+    n_decisions: int
+    early: float | None
+    late: float | None
+    p_value: float | None
+    reason: str = ""
+
+
+def learned_likeness(
+    decisions: pd.DataFrame, expressions: pd.DataFrame, features: pd.DataFrame, rng: np.random.Generator
+) -> LearnedLikeness:
+    """Whether alike faces got alike decisions more in the second half of the learning trials than in the first.
+
+    Which application came when is drawn at random, so the rise is held against drawing it anew within each person.
+    `decisions` have `position`, the place among a person's learning trials; the rest as for `likeness`.
+    """
+    known = decisions[decisions["application_id"].isin(expressions.index)].reset_index(drop=True)
+    is_late = (known["position"] >= (known["position"].max() + 1) / 2).to_numpy(bool)
+    by_half = [known.loc[is_late == late, "application_id"].nunique() for late in (False, True)]
+    if min(by_half) < MIN_APPLICATIONS:
+        reason = f"fewer than {MIN_APPLICATIONS} applications were decided in a half of the learning trials"
+        return LearnedLikeness(len(known), None, None, None, reason)
+    left = residual_approval(known, features.reindex(known["application_id"]).fillna(0.5).to_numpy(float))
+    ids, place = np.unique(known["application_id"].to_numpy(str), return_inverse=True)
+    people = known["participant_key"].to_numpy()
+
+    def moran(half: np.ndarray) -> float:
+        n = np.bincount(place[half], minlength=len(ids))
+        there = n > 0
+        mean = np.bincount(place[half], left[half], len(ids))[there] / n[there]
+        values = mean - mean.mean()
+        return float(values @ _neighbours(expressions.loc[ids[there]]) @ values / max(values @ values, 1e-12))
+
+    early, late = moran(~is_late), moran(is_late)
+    rises = []
+    for _ in range(N_ORDERS):
+        drawn = is_late.copy()
+        order = np.lexsort((rng.random(len(known)), people))  # each person's, at random
+        drawn[order] = is_late[np.argsort(people, kind="stable")]
+        rises.append(moran(drawn) - moran(~drawn))
+    n_as_large = sum(rise >= late - early - 1e-12 for rise in rises)
+    return LearnedLikeness(len(known), early, late, (1 + n_as_large) / (N_ORDERS + 1))
+
+
+def learned_likeness_findings(results: StudyResults) -> Finding:
+    """Likeness early and late in the learning trials, by round and face condition."""
+    name, title = "learned_likeness", "Do people learn to decide by likeness?"
+    learned = learning_decisions(results)
+    shown = learned[learned["condition"].isin(FACE_CONDITIONS)]
+    if shown.empty:
+        return not_computed(name, title, "nobody has decided on a learning trial with a face yet")
+    if results.applications.task is None:
+        return not_computed(name, title, results.applications.reason)
+    features = features_of(results.applications)
+    rows = []
+    for (number, condition), group in shown.groupby(["round_number", "condition"]):
+        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
+        also_score = features.assign(score=bundle.applications["score"].reindex(features.index))
+        expressions = expressions_of(bundle, str(condition))
+        found = learned_likeness(group, expressions, also_score, np.random.default_rng(0))
+        rows.append({"round_number": number, "condition": condition_label(str(condition)), **vars(found)})
+    table = pd.DataFrame(rows)
+    columns = (
+        ROUND,
+        Column("condition", "Condition"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("early", "I, first half", "two_decimals"),
+        Column("late", "I, second half", "two_decimals"),
+        Column("p_value", "p of a rise", "p_value"),
+    )
+    caption = f"Moran's I of decisions over the {N_NEIGHBOURS} nearest faces, in either half of the learning trials."
+    notes = (
+        "Features are accounted for; p is one-sided, over orders of trials drawn anew within each person.",
+    )
+    reason = "" if table["early"].notna().any() else str(table["reason"].iloc[0])
+    return Finding(
+        name, title, (), (FindingTable(name, caption, table, columns),), notes=notes, reason=reason
+    )
 
 
 def analogy_table(

@@ -24,6 +24,7 @@ from human_study.study.analysis_plan import ResponseTimePolicy
 
 PER_TRIALS = 10
 N_BLOCKS = 8
+N_LEARNING_BLOCKS = 4
 
 
 def trend_over_trials(decisions: pd.DataFrame, outcome: np.ndarray) -> Estimate:
@@ -60,7 +61,6 @@ def practice_table(decisions: pd.DataFrame, policy: ResponseTimePolicy) -> pd.Da
     """
     rows = []
     for (number, condition), group in decisions.groupby(["round_number", "condition"]):
-        correct = (group["approved"] == group["outcome"]).to_numpy(float)
         timed = group[policy.counts(group["response_time_ms"])]
         time_change = (
             trend_over_trials(timed, np.log(timed["response_time_ms"].to_numpy(float)))
@@ -71,22 +71,24 @@ def practice_table(decisions: pd.DataFrame, policy: ResponseTimePolicy) -> pd.Da
             {
                 "round_number": number,
                 "condition": str(condition),
-                **estimate_cells("accuracy_change", trend_over_trials(group, correct)),
+                **estimate_cells("accuracy_change", trend_over_trials(group, _correct(group))),
                 **estimate_cells("time_change", time_change),
             }
         )
     return pd.DataFrame(rows)
 
 
-def block_table(decisions: pd.DataFrame) -> pd.DataFrame:
+def block_table(decisions: pd.DataFrame, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
     """Balanced accuracy over the course of a participation: by condition and block of trials, all rounds.
+
+    `position` of each decision counts from 0.
 
     Columns condition, block (from 1), first_trial, last_trial, n_decisions, accuracy with interval columns.
     """
     if decisions.empty:
         return pd.DataFrame()
     n_trials = int(decisions["position"].max()) + 1
-    size = max(1, -(-n_trials // N_BLOCKS))
+    size = max(1, -(-n_trials // n_blocks))
     block = decisions["position"].to_numpy(int) // size
     rows = []
     for key, group in decisions.groupby(["condition", block]):
@@ -126,6 +128,75 @@ def rounds_table(decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def learning_decisions(results: StudyResults) -> pd.DataFrame:
+    """Decisions on learning trials by those who count; `position` is the place among a person's, from 0."""
+    people = results.counted_people
+    learned = people[people["trial_kind"] == "learning"].astype({"outcome": "int8"})
+    by_person = learned.groupby("participant_key")["position"]
+    return learned.assign(position=by_person.rank().astype(int) - 1).reset_index(drop=True)
+
+
+def learning_findings(results: StudyResults) -> Finding:
+    """The learning curve: how right people were while they were told after each decision what became of it."""
+    name, title = "learning_trials", "The learning trials"
+    decisions = learning_decisions(results)
+    if decisions.empty:
+        return not_computed(name, title, "the study has no learning trials, or nobody has decided on one yet")
+    rows = [
+        {
+            "condition": str(condition),
+            "n_decisions": len(group),
+            **estimate_cells("change", trend_over_trials(group, _correct(group))),
+        }
+        for condition, group in decisions.groupby("condition")
+    ]
+    changes, blocks = pd.DataFrame(rows), block_table(decisions, N_LEARNING_BLOCKS)
+    for table in (changes, blocks):
+        table["label"] = table["condition"].map(condition_label)
+    chart = FindingChart(
+        "learning_trials_curve",
+        "Balanced accuracy over the learning trials, with 95% intervals.",
+        lambda: finding_charts.course_chart(
+            blocks, "last_trial", "Learning trial", simulated=results.simulated
+        ),
+        "Balanced accuracy by block of learning trials and condition; the table below holds the numbers",
+    )
+    change_columns = (
+        Column("label", "Condition"),
+        Column("n_decisions", "Decisions", "integer"),
+        Column("change", f"Accuracy, points in {PER_TRIALS} trials", "points"),
+    )
+    tables = (
+        FindingTable(
+            name, "Change over learning trials, with 95% intervals over people only.", changes, change_columns
+        ),
+        FindingTable(
+            "learning_trials_accuracy",
+            "Accuracy by block of learning trials, all rounds.",
+            blocks,
+            _BLOCK_COLUMNS,
+        ),
+    )
+    notes = (
+        "Learning trials are unpaid, and neither scored nor trained on; what was learned shows on main trials.",
+    )
+    charts = (chart,) if blocks["accuracy"].notna().any() else ()
+    return Finding(name, title, (), tables, charts, notes)
+
+
+def _correct(decisions: pd.DataFrame) -> np.ndarray:
+    return (decisions["approved"] == decisions["outcome"]).to_numpy(float)
+
+
+_BLOCK_COLUMNS = (
+    Column("label", "Condition"),
+    Column("first_trial", "From trial", "integer"),
+    Column("last_trial", "to", "integer"),
+    Column("n_decisions", "Decisions", "integer"),
+    Column("accuracy", "Balanced accuracy", "percent"),
+)
+
+
 def practice_findings(results: StudyResults) -> Finding:
     """Learning and fatigue within a participation."""
     name, title = "practice", "Learning and fatigue over trials"
@@ -142,15 +213,7 @@ def practice_findings(results: StudyResults) -> Finding:
     )
     blocks = block_table(decisions)
     blocks["label"] = blocks["condition"].map(condition_label)
-    block_columns = (
-        Column("label", "Condition"),
-        Column("first_trial", "From trial", "integer"),
-        Column("last_trial", "to", "integer"),
-        Column("n_decisions", "Decisions", "integer"),
-        Column("accuracy", "Balanced accuracy", "percent"),
-    )
-    correct = (decisions["approved"] == decisions["outcome"]).to_numpy(float)
-    overall = estimate_words(trend_over_trials(decisions, correct), "points")
+    overall = estimate_words(trend_over_trials(decisions, _correct(decisions)), "points")
     sentence = (
         f"Over {PER_TRIALS} trials the share correct changed by {overall} points, all conditions together."
     )
@@ -163,7 +226,7 @@ def practice_findings(results: StudyResults) -> Finding:
     tables = (
         FindingTable("practice", "Change over trials, with 95% intervals over people only.", table, columns),
         FindingTable(
-            "accuracy_over_trials", "Accuracy by block of trials, all rounds.", blocks, block_columns
+            "accuracy_over_trials", "Accuracy by block of trials, all rounds.", blocks, _BLOCK_COLUMNS
         ),
     )
     charts = (chart,) if blocks["accuracy"].notna().any() else ()

@@ -19,7 +19,8 @@ allow_simulated_advisor: {allow_simulated_advisor}
 
 # What stands beside the application, and how many participants get it: a share, as a weight, or share and quota.
 #   none (nothing), score (a percentage), face, shuffled (the face of another application),
-#   risk_to_smile (the machine's risk drawn as a smile)
+#   risk_to_smile (the machine's risk drawn as a smile),
+#   examples (face, and three past cases whose faces are most alike, with outcomes; needs trials.learning)
 # A quota counts who is active or completed in one round. It can be raised, and a condition closed, while live.
 conditions:
   face: {{share: 1, quota: 100}}

@@ -25,7 +25,7 @@ from human_study.findings.group_audits import (
 )
 from human_study.findings.reason_codes import coder_agreement, suggest_codes
 from human_study.findings.reliance import steering_table
-from human_study.findings.similar_faces import likeness, nearest_by_face
+from human_study.findings.similar_faces import LearnedLikeness, learned_likeness, likeness, nearest_by_face
 from tests.support.analysed_study import decisions_of
 
 
@@ -169,6 +169,33 @@ def test_likeness_of_decisions_is_found_where_faces_made_it_and_not_where_featur
     assert found.moran > 0.2
     p_values = [likeness_of(seed, from_face=0.0, from_feature=1.5).p_value for seed in range(1, 9)]
     assert np.mean(p_values) > 0.25
+
+
+def learned_likeness_of(seed: int, early: float, late: float) -> LearnedLikeness:
+    """25 people on 20 learning trials each; how much faces move approval in either half of them."""
+    rng = np.random.default_rng(seed)
+    ids = pd.Index([f"A{k:02d}" for k in range(60)])
+    expressions = pd.DataFrame(rng.normal(size=(60, 2)), index=ids, columns=["smile", "jaw_drop"])
+    features = pd.DataFrame(rng.normal(size=(60, 2)), index=ids)
+    rows = [
+        (person, ids[k], place) for person in range(25) for place, k in enumerate(rng.permutation(60)[:20])
+    ]
+    decisions = pd.DataFrame(rows, columns=["participant_key", "application_id", "position"])
+    heed = np.where(decisions["position"] < 10, early, late)
+    lean = heed * np.tanh(expressions["smile"]).loc[decisions["application_id"]].to_numpy()
+    decisions["approved"] = (rng.random(len(lean)) < 1 / (1 + np.exp(-lean))).astype(int)
+    return learned_likeness(decisions, expressions, features, np.random.default_rng(0))
+
+
+def test_a_rise_of_likeness_over_the_learning_trials_is_found_where_people_learned_and_not_elsewhere() -> (
+    None
+):
+    found = learned_likeness_of(0, early=0.0, late=3.0)
+    assert found.early is not None and found.late is not None
+    assert found.late > found.early + 0.2
+    assert found.p_value is not None and found.p_value < 0.02
+    p_values = [learned_likeness_of(seed, early=2.0, late=2.0).p_value for seed in range(1, 9)]
+    assert 0.25 < np.mean([p for p in p_values if p is not None]) < 0.75
 
 
 def test_the_nearest_faces_are_the_nearest_expressions() -> None:
