@@ -4,17 +4,17 @@ The primary contrast in the round where it is tested: under every combination of
 multiverse, Steegen et al. 2016, Perspect. Psychol. Sci. 11), and by what people answered in the questionnaire.
 """
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.counted_decisions import counted
-from advisor.measurement.crossed_means import crossed_means
+from advisor.measurement.crossed_means import codes, crossed_means
 from advisor.measurement.estimate import Estimate
 from advisor.measurement.exclusion_rules import excluded_participants
 from advisor.measurement.jackknife import jackknife_figure
-from human_study.analysis.contrasts import contrast, holm, tested_round
+from human_study.analysis.contrasts import balanced_difference, contrast, holm, tested_round
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label, with_condition
@@ -46,44 +46,69 @@ def multiverse_table(results: StudyResults) -> pd.DataFrame:
         for key, value in results.study.declared.get("exclusions", {}).items()
         if value and key in RULES
     }
-    rules = [kept for n in range(len(declared), -1, -1) for kept in combinations(declared, n)]
-    universe = {
-        _in_words(kept, len(declared)): excluded_participants(
-            {key: declared[key] for key in kept}, results.participants, results.all_decisions
-        )
-        for kept in rules
+    everything = results.all_decisions
+    wanted = (
+        (everything["trial_kind"] == "main")
+        & (everything["split"] == "test")
+        & (everything["round_number"] == number)
+        & everything["condition"].isin(primary)
+    )
+    made = _Decisions.of(everything[wanted], primary.condition)
+    left_out = {
+        key: set(excluded_participants(one, results.participants, everything).index)
+        for key, one in {"": {}, **{key: {key: value} for key, value in declared.items()}}.items()
     }
-    rows = []
     completed = set(
         results.participants.loc[results.participants["status"] == "completed", "participant_key"]
     )
-    for words, excluded in {**universe, EVERYBODY: pd.Series(dtype=object)}.items():
-        decisions = counted(results.all_decisions, excluded)
-        decisions = decisions[
-            (decisions["split"] == "test")
-            & (decisions["round_number"] == number)
-            & decisions["condition"].isin(primary)
-        ]
-        rows.append(_analysed(words, decisions, primary.condition))
-        finished = decisions[decisions["participant_key"].isin(completed)]
-        if words != EVERYBODY and len(finished) < len(decisions):
-            rows.append(_analysed(f"{words}; {COMPLETED}", finished, primary.condition))
+    rows = []
+    for n_rules in range(len(declared), -1, -1):
+        for kept in combinations(declared, n_rules):
+            words = _in_words(kept, len(declared))
+            who = set(made.people) - left_out[""].union(*(left_out[key] for key in kept))
+            rows.append(made.analysed(words, who))
+            if not who <= completed:
+                rows.append(made.analysed(f"{words}; {COMPLETED}", who & completed))
+    rows.append(made.analysed(EVERYBODY, set(made.people)))
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """Those on test applications in both conditions, in whole numbers: a multiverse asks many times."""
+
+    people: np.ndarray  # keys [n_people]
+    person: np.ndarray  # index of the key, like all below [n_decisions]
+    application: np.ndarray
+    right: np.ndarray
+    outcome: np.ndarray
+    is_first: np.ndarray
+
+    @classmethod
+    def of(cls, decisions: pd.DataFrame, condition: str) -> "_Decisions":
+        person, people = pd.factorize(decisions["participant_key"].to_numpy())
+        outcome = decisions["outcome"].to_numpy(bool)
+        return cls(
+            people=people,
+            person=person,
+            application=codes(decisions["application_id"].to_numpy()),
+            right=decisions["approved"].to_numpy(bool) == outcome,
+            outcome=outcome,
+            is_first=(decisions["condition"] == condition).to_numpy(),
+        )
+
+    def analysed(self, words: str, who: set[str]) -> dict[str, object]:
+        """The row of the analysis of these people."""
+        kept = np.array([key in who for key in self.people], dtype=bool)[self.person]
+        parts = (self.right, self.outcome, self.is_first, self.person, self.application)
+        found = balanced_difference(*(part[kept] for part in parts))
+        cells = estimate_cells("difference", found.estimate(-1.0, 1.0))
+        return {"excluded": words, "n_participants": len(who), **cells, "p_value": found.p_value}
 
 
 def _in_words(kept: tuple[str, ...], n_declared: int) -> str:
     left_out = ", ".join(["withdrew", *(RULES[key] for key in kept)])
     return f"{left_out} ({AS_DECLARED})" if len(kept) == n_declared else left_out
-
-
-def _analysed(words: str, decisions: pd.DataFrame, condition: str) -> dict[str, object]:
-    result = contrast(decisions, (decisions["condition"] == condition).to_numpy())
-    return {
-        "excluded": words,
-        "n_participants": decisions["participant_key"].nunique(),
-        **estimate_cells("difference", result.difference),
-        "p_value": result.found.p_value,
-    }
 
 
 def robustness_findings(results: StudyResults) -> Finding:
@@ -197,9 +222,9 @@ def moderation_table(results: StudyResults) -> pd.DataFrame:
     number, primary = tested_round(results.test_decisions, results.declared), results.declared.primary
     if number is None or primary is None:
         return pd.DataFrame()
-    pair = results.test_decisions[
-        (results.test_decisions["round_number"] == number) & results.test_decisions["condition"].isin(primary)
-    ]
+    needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
+    test = results.test_decisions
+    pair = test.loc[(test["round_number"] == number) & test["condition"].isin(primary), needed]
     rows = []
     for question, values in answer_groups(results).items():
         answer = pair["participant_key"].map(values)
