@@ -80,7 +80,7 @@ def participant_app(
         ],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
-            Middleware(Entrance, study_name=running.study.name),
+            Middleware(Entrance, cookie=running.cookie),
             Middleware(StaticFiles),
         ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},

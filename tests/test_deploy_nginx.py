@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from data.store.decision_store import DecisionStore
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from human_study.web.static_files import files_of_the_first_page
 from tests.support.browser_check import CHECK_COOKIE, proven_entry
 from tests.support.http_load import Connection
@@ -77,7 +77,7 @@ def ask(
     headers = {
         "Accept-Encoding": coding,
         **(
-            {"Cookie": f"{session_cookie('tiny_study')}={cookie}; {CHECK_COOKIE}"}
+            {"Cookie": f"{session_cookie_before('tiny_study')}={cookie}; {CHECK_COOKIE}"}
             if cookie
             else {"Cookie": CHECK_COOKIE}
         ),
@@ -107,7 +107,7 @@ def test_each_participant_stays_with_one_replica_and_all_decisions_are_stored(cl
             n_at_start = cluster.n_decisions_at()
             for _ in range(3):  # a connection each: nothing but the cookie can hold them together
                 async with Connection(
-                    cluster.nginx.port, f"{session_cookie('tiny_study')}={person.token}"
+                    cluster.nginx.port, f"{session_cookie_before('tiny_study')}={person.token}"
                 ) as connection:
                     await person.decide(connection)
             await_decisions(cluster, sum(n_at_start) + 3)
@@ -183,7 +183,7 @@ def test_when_a_replica_is_gone_its_participants_go_on_with_the_other(cluster: C
     async def decide_all() -> None:
         for person in people:
             async with Connection(
-                cluster.nginx.port, f"{session_cookie('tiny_study')}={person.token}"
+                cluster.nginx.port, f"{session_cookie_before('tiny_study')}={person.token}"
             ) as connection:
                 await person.decide(connection)
 

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 
 from itsdangerous import BadSignature, TimestampSigner
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -19,10 +18,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from human_study.web.refused_pages import tell_no_upgrade, tell_refused_origin
 from human_study.web.request_guard import (
+    SessionCookie,
     guarded,
     is_framed,
     is_own_page,
-    session_cookie,
     unframed,
     without_origin,
 )
@@ -41,10 +40,10 @@ class Entrance:
     the welcome page's advice to open it in a tab.
     """
 
-    def __init__(self, app: ASGIApp, study_name: str) -> None:
-        """`study_name` names the cookie."""
+    def __init__(self, app: ASGIApp, cookie: SessionCookie) -> None:
+        """`cookie` is the participants'."""
         self.app = app
-        self._cookie = session_cookie(study_name)
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, redirect it, or refuse it."""
@@ -55,14 +54,15 @@ class Entrance:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, framed = Headers(scope=scope), is_framed(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        framed = is_framed(connection)
         send, scope = guarded(send), without_origin(scope)
         if not (framed and scope["path"] in ("/", "/welcome")):
             send = unframed(send)
         if scope["path"] in _WEBSOCKETS:
             tell_no_upgrade(scope["path"])
         query = scope["query_string"].decode("latin-1")
-        has_cookie = f"{self._cookie}=" in headers.get("cookie", "")
+        has_cookie = bool(self._cookie.token(connection.cookies))
         if scope["path"] == "/" and (query or framed or not has_cookie):
             response = RedirectResponse("welcome" + (f"?{query}" if query else ""), 303)
             await response(scope, receive, send)

@@ -13,7 +13,6 @@ from human_study.participation.player_trials import pairs_data, player_data, sto
 from human_study.participation.running_study import RunningStudy
 from human_study.study.protocol import DECIDING_STEPS, Protocol
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
-from human_study.web.request_guard import session_cookie
 
 
 @st.cache_resource(show_spinner=False)
@@ -23,7 +22,7 @@ def _running_study(study_path: str, database_url: str) -> RunningStudy:
 
 def _visitor(running: RunningStudy) -> Participant | None:
     """Whoever's cookie the browser sent."""
-    token = st.context.cookies.get(session_cookie(running.study.name), "")
+    token = running.cookie.token(st.context.cookies)
     return running.participations.participant(token)
 
 

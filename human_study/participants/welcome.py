@@ -30,8 +30,6 @@ from human_study.web.request_guard import (
     is_framed,
     read_body,
     refuse_other_sites,
-    session_cookie,
-    set_session_cookie,
 )
 from human_study.web.static_files import files_of_the_first_page
 
@@ -46,6 +44,7 @@ class Welcome:
         self._study, self._messages = running.study, running.messages
         self._participations = running.participations
         self._text = running.messages.text
+        self._cookie = running.cookie
         self._check = BrowserCheck(running.study.name)
         self._ahead = files_of_the_first_page()
         self._told_lacking = False
@@ -61,7 +60,7 @@ class Welcome:
         if is_framed(request):
             address = "welcome" + (f"?{query}" if query else "")
             return self._page("welcome_in_a_tab", lacking="frame", address=address)
-        token = request.cookies.get(session_cookie(self._study.name), "")
+        token = self._cookie.token(request.cookies)
         participant = await run_in_threadpool(self._participations.participant, token)
         if participant is not None and participant.status == "active":
             # On a plain link, somebody else may have come to the browser of an unfinished participation.
@@ -103,7 +102,7 @@ class Welcome:
                 status=409, words=self._not_again(external) if is_again else self._full(external)
             )
         response = RedirectResponse("./", 303)
-        set_session_cookie(response, self._study.name, session, secure=request.url.scheme == "https")
+        self._cookie.give(response, session, secure=request.url.scheme == "https")
         return response
 
     def _known_status(self, external: Recruitment | None) -> str | None:

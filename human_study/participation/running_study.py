@@ -6,6 +6,8 @@ Not responsible for HTML, Streamlit or SQL. Safe to share between threads.
 from __future__ import annotations
 
 from datetime import timedelta
+import hashlib
+from functools import cached_property
 from typing import Self
 
 from advisor.bundles.bundle import load_bundle
@@ -21,6 +23,7 @@ from human_study.participation.served_bundles import ServedBundles
 from human_study.participation.trial_delivery import PairDelivery, TrialDelivery
 from human_study.study.messages import Messages
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
+from human_study.web.request_guard import SessionCookie
 
 
 class RunningStudy:
@@ -50,6 +53,12 @@ class RunningStudy:
         self.trials = TrialDelivery(study, store, self.task, self.bundles, self.participations, self.messages)
         self.pairs = PairDelivery(store, self.bundles, self.participations)
         self.decisions = DecisionIntake(study, store)
+
+    @cached_property
+    def cookie(self) -> SessionCookie:
+        """The participants' cookie, once the study is entered; raises StudyError before."""
+        begun = self.store.study(self.study.name).created_at.isoformat()
+        return SessionCookie(self.study.name, hashlib.sha256(begun.encode()).hexdigest()[:8])
 
     @classmethod
     def open(cls, study_path: str, database_url: str | None = None) -> Self:

@@ -15,8 +15,44 @@ _COOKIE_LIFETIME_S = 30 * 24 * 3600
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 
-def session_cookie(study_name: str) -> str:
-    """The name of a study's cookie. Cookies know no ports: with one name, two studies of a host would share it."""
+class SessionCookie:
+    """A study's cookie, which holds a participant's secret.
+
+    Cookies know no ports, and many a study is called "study": the name therefore holds a mark of the study as its
+    database began it, which replicas share. Who began under the name of versions before goes on.
+    """
+
+    def __init__(self, study_name: str, mark: str) -> None:
+        """`mark`: letters and digits that no other study has."""
+        self.name = f"countenance_session_{study_name}_{mark}"
+        self._names = (self.name, session_cookie_before(study_name))
+
+    def token(self, cookies: Mapping[str, str]) -> str:
+        """The secret among a browser's cookies, or an empty text."""
+        return next((cookies[name] for name in self._names if cookies.get(name)), "")
+
+    def required_token(self, request: Request) -> str:
+        """The secret in a request's cookie; 401 where there is none."""
+        token = self.token(request.cookies)
+        if not token:
+            raise NotServedError(401, "Please begin at the welcome page.")
+        return token
+
+    def give(self, response: Response, token: str, *, secure: bool) -> None:
+        """Give the browser the participant's secret; no script can read it."""
+        response.set_cookie(
+            self.name,
+            token,
+            max_age=_COOKIE_LIFETIME_S,
+            path="/",
+            secure=secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+
+def session_cookie_before(study_name: str) -> str:
+    """The cookie's name before it told studies of one name apart."""
     return f"countenance_session_{study_name}"
 
 
@@ -61,27 +97,6 @@ def without_origin(scope: Scope) -> Scope:
     """
     headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
     return {**scope, "headers": headers}
-
-
-def session_token(request: Request, study_name: str) -> str:
-    """The secret in the participant's cookie; 401 where there is none."""
-    token = request.cookies.get(session_cookie(study_name), "")
-    if not token:
-        raise NotServedError(401, "Please begin at the welcome page.")
-    return token
-
-
-def set_session_cookie(response: Response, study_name: str, token: str, *, secure: bool) -> None:
-    """Give the browser the participant's secret; no script can read it."""
-    response.set_cookie(
-        session_cookie(study_name),
-        token,
-        max_age=_COOKIE_LIFETIME_S,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
 
 
 def refuse_other_sites(request: Request) -> None:

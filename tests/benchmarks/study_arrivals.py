@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from human_study.web.static_files import files_of_the_first_page
 from tests.support.browser_check import proven_entry
 from tests.support.http_load import Connection, Timings
@@ -89,7 +89,7 @@ async def memory_of_participants(served: ServedStudy, n: int, n_before: int = 10
         for number, person in enumerate(people):
             if number == n_before:
                 rss.append(_resident_bytes(served))
-            page = OpenPage(served.port, f"{session_cookie('tiny_study')}={person.token}")
+            page = OpenPage(served.port, f"{session_cookie_before('tiny_study')}={person.token}")
             await (await pages.enter_async_context(page)).draw()
         rss.append(_resident_bytes(served))
     return (rss[1] - rss[0]) / n / 1e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import sync_playwright
 
 from data.store.decision_store import DecisionStore
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from tests.browser.chromium import find_chromium
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.support.load_participants import Decider
@@ -48,7 +48,7 @@ def response_time_errors_ms(served: ServedStudy, person: Decider, n: int) -> tup
         try:
             context = browser.new_context()
             context.add_cookies(
-                [{"name": session_cookie("tiny_study"), "value": person.token, "url": served.url}]
+                [{"name": session_cookie_before("tiny_study"), "value": person.token, "url": served.url}]
             )
             page = context.new_page()
             page.goto(served.url)

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from data.store.decision_store import DecisionStore
-from human_study.web.request_guard import session_cookie
 from tests.browser.participation import WHOLE_STUDY, Walk
 from tests.support.served_caddy import ServedCaddy
 from tests.support.served_study import ServedStudy, wait_until
@@ -44,7 +43,7 @@ def test_a_whole_participation_below_a_path(
     walk.trials("main")
     page.locator(".code").wait_for()
     assert page.url == caddy.url + "/study/"
-    ours = [cookie for cookie in page.context.cookies() if cookie["name"] == session_cookie("tiny_study")]
+    ours = [cookie for cookie in page.context.cookies() if cookie["name"].startswith("countenance_session_")]
     assert [cookie["secure"] for cookie in ours] == [True]
     with DecisionStore.open(served.database_url) as store:
         decided = store.decisions_frame("tiny_study", kind="simulated")

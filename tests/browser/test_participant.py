@@ -83,7 +83,7 @@ def decide(page: Page, number: int) -> Click:
 def key_of(store: DecisionStore, page: Page) -> str:
     """The participant whose cookie this browser carries."""
     (cookie,) = [
-        cookie for cookie in page.context.cookies() if cookie["name"] == "countenance_session_tiny_study"
+        cookie for cookie in page.context.cookies() if cookie["name"].startswith("countenance_session_")
     ]
     participant = store.participant_by_session(cookie["value"])
     assert participant is not None

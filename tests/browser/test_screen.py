@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from advisor.bundles.bundle import CONDITIONS
 from data.store.decision_store import DecisionStore
 from human_study.participation.assignment import LARGEST_SHUFFLED
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from tests.support import tiny_study
 from tests.support.load_participants import admit
 from tests.support.served_study import ServedStudy, wait_until
@@ -52,7 +52,7 @@ MEASURE = """() => {
 
 def enter(served: ServedStudy, context: BrowserContext, token: str) -> Page:
     """The first trial of somebody who is past everything before."""
-    context.add_cookies([{"name": session_cookie("tiny_study"), "value": token, "url": served.url}])
+    context.add_cookies([{"name": session_cookie_before("tiny_study"), "value": token, "url": served.url}])
     page = context.new_page()
     page.goto(served.url)
     page.locator(".player.started [data-choice=approve]:enabled").wait_for()
@@ -202,7 +202,7 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         store.set_step(person.participant_key, "questionnaire")
         context = new_visitor()
         context.add_cookies(
-            [{"name": session_cookie("tiny_study"), "value": person.token, "url": served.url}]
+            [{"name": session_cookie_before("tiny_study"), "value": person.token, "url": served.url}]
         )
         page = context.new_page()
         page.goto(served.url)

@@ -13,7 +13,7 @@ from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participation.running_study import RunningStudy
 from human_study.study.protocol import step_of_trial
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from tests.support.http_load import Connection, Timings
 
 
@@ -67,7 +67,7 @@ async def without_pause(port: int, deciders: list[Decider], n_connections: int, 
     async def one_after_another() -> None:
         while waiting and time.perf_counter() - start < duration_s:
             decider = waiting.pop()
-            async with Connection(port, f"{session_cookie('tiny_study')}={decider.token}") as connection:
+            async with Connection(port, f"{session_cookie_before('tiny_study')}={decider.token}") as connection:
                 while decider.trial_keys and time.perf_counter() - start < duration_s:
                     await timings.take(decider.decide(connection))
 
@@ -82,7 +82,7 @@ async def at_pace(port: int, deciders: list[Decider], every_s: float, duration_s
     start = time.perf_counter()
 
     async def one(number: int, decider: Decider) -> None:
-        async with Connection(port, f"{session_cookie('tiny_study')}={decider.token}") as connection:
+        async with Connection(port, f"{session_cookie_before('tiny_study')}={decider.token}") as connection:
             for turn in range(int(duration_s / every_s)):
                 due = start + every_s * (turn + number / len(deciders))
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -103,7 +103,7 @@ class Persistent:
     async def play(self, stop: asyncio.Event, pause_s: float = 0.02) -> None:
         """Decide until all is decided or `stop` is set; a server that is gone is asked again and again."""
         async with Connection(
-            self.port, f"{session_cookie('tiny_study')}={self.decider.token}"
+            self.port, f"{session_cookie_before('tiny_study')}={self.decider.token}"
         ) as connection:
             while self.decider.trial_keys and not stop.is_set():
                 trial_key = self.decider.trial_keys[0]

@@ -2,7 +2,8 @@
 // One a page, whatever is drawn on it; a reload makes a new one, and with it the newest.
 
 const LEASES_ADDRESS = "api/leases";
-const LEASE_CHANNEL = "countenance.lease";
+// Two studies of one host may differ in their path alone.
+const LEASE_CHANNEL = `countenance.lease ${new URL(".", location.href).pathname}`;
 const ASK_EVERY_MS = 20000;
 const REQUEST_TIMEOUT_MS = 10000;
 

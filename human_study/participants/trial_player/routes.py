@@ -22,7 +22,7 @@ from human_study.participants.group_commit import GroupCommit
 from human_study.participation.decision_intake import Submission
 from human_study.participation.running_study import RunningStudy
 from human_study.web.refusals import NotServedError
-from human_study.web.request_guard import read_body, refuse_other_sites, session_token
+from human_study.web.request_guard import read_body, refuse_other_sites
 
 _MAX_DECISION_BYTES = 16 * 1024
 _NOT_KEPT = {"Cache-Control": "no-store"}
@@ -104,12 +104,12 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
     not its turn, 413 too long, 503 the database does not answer.
     """
 
-    study_name, participations, trials = running.study.name, running.participations, running.trials
-    pairs = running.pairs
+    participations, trials, pairs = running.participations, running.trials, running.pairs
+    required_token = running.cookie.required_token
     writing = GroupCommit(running.decisions.take)
 
     async def decide(request: Request, kind: type[DecisionMessage], stage: Stage) -> Response:
-        token = session_token(request, study_name)
+        token = required_token(request)
         message = await _message(request, kind)
         fields = message.model_dump(exclude={"lease"})
         taken = await writing.submit(Submission(token, message.lease, stage, fields))
@@ -118,7 +118,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         return JSONResponse({"status": taken.status, "lease": taken.lease}, headers=_NOT_KEPT)
 
     async def leases(request: Request) -> Response:
-        token = session_token(request, study_name)
+        token = required_token(request)
         message = await _message(request, LeaseMessage)
         is_newest = await run_in_threadpool(
             participations.hold_lease, token, message.lease, take=message.take
@@ -126,7 +126,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 
     async def page_events(request: Request) -> Response:
-        token = session_token(request, study_name)
+        token = required_token(request)
         message = await _message(request, PageEventMessage)
         await run_in_threadpool(
             participations.note_page_event, token, message.kind, {"language": message.language}
@@ -134,22 +134,22 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         return JSONResponse({"status": "noted"}, headers=_NOT_KEPT)
 
     async def feedback(request: Request) -> Response:
-        token = session_token(request, study_name)
+        token = required_token(request)
         told = await run_in_threadpool(trials.feedback, token, request.path_params["trial_key"])
         return JSONResponse(told, headers=_NOT_KEPT)
 
     async def faces(request: Request) -> Response:
-        token, asked = session_token(request, study_name), request.path_params
+        token, asked = required_token(request), request.path_params
         return _shown(await run_in_threadpool(trials.face, token, asked["trial_key"], asked.get("example")))
 
     async def judge(request: Request) -> Response:
-        token = session_token(request, study_name)
+        token = required_token(request)
         message = await _message(request, PairMessage)
         await run_in_threadpool(pairs.judge, token, **message.model_dump())
         return JSONResponse({"status": "recorded"}, headers=_NOT_KEPT)
 
     async def pair_pictures(request: Request) -> Response:
-        token, asked = session_token(request, study_name), request.path_params
+        token, asked = required_token(request), request.path_params
         return _shown(await run_in_threadpool(pairs.picture, token, asked["position"], asked["side"]))
 
     return [

@@ -18,7 +18,7 @@ from human_study.participation.running_study import RunningStudy
 from human_study.participation.trial_delivery import N_FACES_AHEAD
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
-from human_study.web.request_guard import session_cookie
+from human_study.web.request_guard import session_cookie_before
 from tests.support.tiny_study import write_study
 
 
@@ -49,7 +49,7 @@ class Visitor:
         self.key = participant.participant_key
         live.store.set_step(self.key, "trials")
         self.trials: list[Trial] = live.store.trials(self.key)
-        self.headers = {"Cookie": f"{session_cookie('tiny_study')}={self.token}"}
+        self.headers = {"Cookie": f"{session_cookie_before('tiny_study')}={self.token}"}
 
 
 def message(trial_key: str, **changes: Any) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def test_another_participants_trial_and_a_made_up_one_are_unknown(
     "headers",
     [
         {},
-        {"Cookie": f"{session_cookie('tiny_study')}=forged"},
-        {"Cookie": f"{session_cookie('tiny_study')}="},
+        {"Cookie": f"{session_cookie_before('tiny_study')}=forged"},
+        {"Cookie": f"{session_cookie_before('tiny_study')}="},
     ],
 )
 def test_without_a_known_session_nothing_is_taken_or_shown(

@@ -16,7 +16,6 @@ from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from human_study.web.refusals import NotServedError
-from human_study.web.request_guard import session_cookie
 from tests.support.browser_check import CHECK_COOKIE
 from tests.support.tiny_study import write_study
 
@@ -70,9 +69,9 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(door: MakeDoor) ->
     cookie = response.headers["set-cookie"].lower()
     for property_ in ("httponly", "samesite=lax", "secure", "path=/"):
         assert property_ in cookie
-    participant = live.participations.participant(response.cookies[session_cookie("tiny_study")])
+    participant = live.participations.participant(response.cookies[live.cookie.name])
     assert participant is not None
-    assert response.cookies[session_cookie("tiny_study")] not in participant.model_dump_json()
+    assert response.cookies[live.cookie.name] not in participant.model_dump_json()
 
 
 def test_people_of_a_pilot_are_not_taken_again(door: MakeDoor, store: DecisionStore, tmp_path: Path) -> None:
@@ -265,3 +264,29 @@ def test_somebody_under_way_is_offered_to_go_on(door: MakeDoor) -> None:
     page = client.get("/welcome").text
     assert "Continue where you left off" in page
     assert "Begin as a different person" in page
+
+
+def test_two_studies_of_one_name_and_host_keep_their_participants_apart(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    path = write_study(tmp_path)
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        lives = [RunningStudy(load_study_file(path), one) for one in (store, other)]
+        cookies: dict[str, str] = {}
+        for live in lives:
+            live.prepare()
+            begin = Starlette(routes=Welcome(live).routes)
+            with TestClient(begin, base_url="https://study.example", follow_redirects=False) as client:
+                response = client.post("/begin", data={"entry": entry(client)})
+            cookies |= dict(response.cookies)
+        for live in lives:
+            replica = RunningStudy(live.study, live.store)
+            assert live.participations.participant(replica.cookie.token(cookies)) is not None
+
+
+def test_who_began_under_the_cookie_of_versions_before_goes_on(door: MakeDoor) -> None:
+    live, client = door()
+    client.post("/begin", data={"entry": entry(client)})
+    token = client.cookies.pop(live.cookie.name)
+    client.cookies.set("countenance_session_tiny_study", token)
+    assert "Continue where you left off" in client.get("/welcome").text
