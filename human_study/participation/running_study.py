@@ -5,8 +5,8 @@ Not responsible for HTML, Streamlit or SQL. Safe to share between threads.
 
 from __future__ import annotations
 
-from datetime import timedelta
 import hashlib
+from datetime import timedelta
 from functools import cached_property
 from typing import Self
 

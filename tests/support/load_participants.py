@@ -67,7 +67,9 @@ async def without_pause(port: int, deciders: list[Decider], n_connections: int, 
     async def one_after_another() -> None:
         while waiting and time.perf_counter() - start < duration_s:
             decider = waiting.pop()
-            async with Connection(port, f"{session_cookie_before('tiny_study')}={decider.token}") as connection:
+            async with Connection(
+                port, f"{session_cookie_before('tiny_study')}={decider.token}"
+            ) as connection:
                 while decider.trial_keys and time.perf_counter() - start < duration_s:
                     await timings.take(decider.decide(connection))
 
