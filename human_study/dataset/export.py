@@ -17,6 +17,7 @@ import pandas as pd
 
 from advisor.bundles.bundle import Bundle
 from advisor.bundles.outcomes_file import OUTCOMES_FILE
+from advisor.bundles.similar_cases import SIMILAR_CASES_FILE
 from data.analysis_records import CodeBookEntry, ExportFolder, ReasonCode, StudyEvent
 from data.codebook import StoredField, codebook, record_name, stored_fields
 from data.errors import StudyError
@@ -193,8 +194,9 @@ def _write_materials(folder: Path, rows: dict[str, list[dict[str, Any]]], bundle
     for bundle_hash, bundle in bundles.items():
         copied = folder / "materials" / "bundles" / bundle_hash
         copied.mkdir(parents=True)
-        for name in ("manifest.json", "applications.csv", "images.csv"):
-            shutil.copyfile(bundle.path / name, copied / name)
+        for name in ("manifest.json", "applications.csv", "images.csv", SIMILAR_CASES_FILE):
+            if name != SIMILAR_CASES_FILE or (bundle.path / name).exists():
+                shutil.copyfile(bundle.path / name, copied / name)
         outcomes.append(bundle.outcomes())
     if outcomes:
         together = pd.concat(outcomes)

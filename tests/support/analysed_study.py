@@ -49,7 +49,7 @@ def decisions_of(counts: Counts, condition: str = "face", start: int = 0) -> pd.
     return frame.assign(application_id=frame["outcome"].astype(str) + "_" + number.astype(str))
 
 
-def write_small_bundle(path: Path, round_number: int) -> Bundle:
+def write_small_bundle(path: Path, round_number: int, similar_cases: bool = False) -> Bundle:
     """A bundle of 20 test and 10 training applications, half of them good, with plain drawn faces."""
     rows = [
         (f"{split}_{'good' if good else 'bad'}_{number}", split, good, (number + 1 + 10 * good) / 22)
@@ -95,6 +95,7 @@ def write_small_bundle(path: Path, round_number: int) -> Bundle:
         pd.DataFrame(images, columns=[*columns, "source_application_id", "e_smile"]),
         list(pictures.items()),
         table["outcome"],
+        similar_cases={name: tuple(map(str, table.index[:3])) for name in pictures} if similar_cases else None,
     )
 
 
@@ -112,7 +113,12 @@ def drawn_face(score: float, identity: int) -> bytes:
 
 
 def create_study(
-    store: DecisionStore, folder: Path, kind: ParticipantKind, n_rounds: int = 2, name: str = STUDY
+    store: DecisionStore,
+    folder: Path,
+    kind: ParticipantKind,
+    n_rounds: int = 2,
+    name: str = STUDY,
+    similar_cases: bool = False,
 ) -> list[Bundle]:
     """A study with its rounds and nobody in it; its bundles are written into `folder`."""
     study_file = {"conditions": {"face": 1, "none": 1}, "allow_simulated_advisor": False}
@@ -128,7 +134,7 @@ def create_study(
     )
     bundles = []
     for round_number in range(n_rounds):
-        bundle = write_small_bundle(folder / f"round_{round_number}" / "bundle", round_number)
+        bundle = write_small_bundle(folder / f"round_{round_number}" / "bundle", round_number, similar_cases)
         store.register_bundle(bundle.as_record())
         store.start_round(name, bundle.bundle_hash)
         bundles.append(bundle)

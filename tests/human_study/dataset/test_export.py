@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from data.errors import StudyError
+from data.errors import BundleError, StudyError
 from data.records import Answer, Participant, Study
 from data.store import sql_tables
 from data.store.database import open_engine
@@ -160,6 +160,44 @@ def test_a_damaged_csv_is_not_imported(exported: Path, tmp_path: Path, damage: s
         assert again.studies() == []
 
 
+@pytest.fixture(scope="module")
+def with_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set some of whose participants saw faces."""
+    folder = tmp_path_factory.mktemp("faces")
+    with DecisionStore.open(f"sqlite:///{folder / 'a.db'}") as store:
+        bundle = create_study(store, folder, "simulated", n_rounds=1, similar_cases=True)[0]
+        add_participants(store, bundle, (0, "face"), "simulated")
+        with open_engine(f"sqlite:///{folder / 'a.db'}").begin() as connection:
+            connection.execute(update(sql_tables.trial).values(image=bundle.menu["image"].iloc[0]))
+        return export_study(store, STUDY, kind="simulated", out=folder / "data_set")
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _content: b"", None])
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("materials/stimuli/*", "the face"),
+        ("documentation/codebook.csv", "codebook.csv"),
+        ("materials/bundles/outcomes.csv", "outcomes.csv|the tables in"),
+        ("materials/bundles/*/images.csv", "the tables in|altered|images.csv|the face"),
+    ],
+)
+def test_every_file_of_a_data_set_is_whole_or_it_is_not_imported(
+    with_faces: Path, tmp_path: Path, pattern: str, said: str, damage: Callable[[bytes], bytes] | None
+) -> None:
+    folder = shutil.copytree(with_faces, tmp_path / "damaged")
+    path = sorted(folder.glob(pattern))[0]
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
+        with pytest.raises((StudyError, BundleError), match=said):
+            import_data_set(folder, again, tmp_path / "bundles")
+        assert again.studies() == []
+        assert import_data_set(with_faces, again, tmp_path / "bundles") == STUDY
+
+
 def test_an_imported_data_set_gives_the_same_statistics(
     known: tuple[str, Path], exported: Path, tmp_path: Path
 ) -> None:
@@ -290,14 +328,10 @@ def test_nothing_that_names_people_or_opens_doors_is_exported(exported: Path, tm
     assert psych_ds_problems(folder) == []
 
 
-def test_shown_faces_are_named_by_their_hash(tmp_path: Path) -> None:
-    with DecisionStore.open(f"sqlite:///{tmp_path / 'a.db'}") as store:
-        bundle = create_study(store, tmp_path, "simulated", n_rounds=1)[0]
-        add_participants(store, bundle, (0, "none"), "simulated")
-        folder = export_study(store, STUDY, kind="simulated", out=tmp_path / "data_set")
-    for path in (folder / "materials" / "stimuli").iterdir():
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
-    described = json.loads((folder / "dataset_description.json").read_text())
+def test_shown_faces_are_named_by_their_hash(with_faces: Path) -> None:
+    (shown,) = (with_faces / "materials" / "stimuli").iterdir()
+    assert hashlib.sha256(shown.read_bytes()).hexdigest() == shown.stem
+    described = json.loads((with_faces / "dataset_description.json").read_text())
     assert "SIMULATED" in described["name"]
 
 
