@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from data.errors import TrainingError
+from advisor.drawing.picture_files import read_picture
+from data.errors import FacesError, TrainingError
 from data.formats.picture_format import SUFFIX
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -84,10 +86,10 @@ def encode_face(face: np.ndarray) -> bytes:
 
 def decode_face(content: bytes) -> np.ndarray:
     """Bytes of a JPEG, or of a PNG of an earlier version → RGB uint8 [S, S, 3]."""
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise TrainingError("A face's picture file is damaged; restore its bundle.")
-    return image[..., ::-1]
+    try:
+        return read_picture(content)
+    except FacesError as problem:
+        raise TrainingError(f"A face's picture file is damaged: {problem}. Restore its bundle.") from problem
 
 
 def to_pixels(faces: Tensor) -> np.ndarray:
@@ -101,13 +103,32 @@ def as_images(pictures: np.ndarray) -> Tensor:
 
 
 def read_percepts(
-    perception: FacePerception, contents: list[bytes], on_progress: Callable[[int], object] = lambda n: None
+    perception: FacePerception,
+    contents: Sequence[bytes | Path],
+    on_progress: Callable[[int], object] = lambda n: None,
 ) -> np.ndarray:
-    """What FacePerception reads in picture files, float [N, K]."""
+    """What FacePerception reads in picture files (paths or their bytes), float [N, K].
+
+    Raises FacesError for a picture that is damaged, transparent, not square or else unreadable, and for none.
+    """
+    if not len(contents):
+        raise FacesError("there is no picture to read; pass one or more")
     percepts = []
     with torch.no_grad():
         for k in range(0, len(contents), READ_BATCH):
-            batch = np.stack([decode_face(content) for content in contents[k : k + READ_BATCH]])
-            percepts.append(perception(as_images(batch)).cpu().numpy())
+            batch = [_square(content, k + n) for n, content in enumerate(contents[k : k + READ_BATCH])]
+            if len({face.shape for face in batch}) == 1:
+                percepts.append(perception(as_images(np.stack(batch))).cpu().numpy())
+            else:  # of several sizes
+                percepts += [perception(as_images(face[None])).cpu().numpy() for face in batch]
             on_progress(len(batch))
     return np.concatenate(percepts)
+
+
+def _square(content: bytes | Path, place: int) -> np.ndarray:
+    name = content.name if isinstance(content, Path) else f"picture {place + 1}"
+    face = read_picture(content, name)
+    height, width = face.shape[:2]
+    if height != width:
+        raise FacesError(f"{name} has {width:,} × {height:,} pixels; cut it square, with the face as the shipped ones have it")
+    return face

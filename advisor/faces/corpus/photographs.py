@@ -7,7 +7,6 @@ hair_makes_poor_surround`). A person whose pictures cannot be used is skipped, n
 """
 
 import csv
-import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from advisor.drawing.picture_files import read_picture
 from advisor.faces.corpus.landmarks import (
     MARGIN,
     N_LANDMARKS,
@@ -30,7 +29,6 @@ from data.formats.files import replaced_whole
 
 TEXTURE_SIZE = 384  # pixels of the canonical frame with its margin
 MIN_PEOPLE = 6
-MAX_PIXELS = 50_000_000  # of a picture, 150 MB once it is read
 MIN_LIKENESS = 0.4  # correlation with the mean face below which landmarks are held to be another picture's
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -157,7 +155,7 @@ def _mediapipe_reader(folder: Path) -> LandmarkReader:
     mesh = FaceMesh(static_image_mode=True, max_num_faces=2, refine_landmarks=True)
 
     def read(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        faces = mesh.process(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)).multi_face_landmarks or []
+        faces = mesh.process(pixels).multi_face_landmarks or []
         if len(faces) != 1:
             raise FacesError(f"{len(faces) or 'no'} faces are in the picture where there must be one")
         return np.array([[point.x, point.y] for point in faces[0].landmark])
@@ -181,8 +179,7 @@ def _read_picture(
 ) -> _Picture:
     if stem not in pictures:
         raise FacesError(f"{stem} is missing")
-    _require_whole(pictures[stem])
-    pixels = _pixels(pictures[stem])
+    pixels = read_picture(pictures[stem])
     if isinstance(landmarks, dict):
         if stem not in landmarks:
             raise FacesError(f"landmarks.npz has no {stem}")
@@ -193,38 +190,6 @@ def _read_picture(
         raise FacesError(f"the landmarks of {stem} are not {N_LANDMARKS} finite points")
     height, width = pixels.shape[:2]
     return _Picture(pictures[stem], points * [width, height])
-
-
-def _require_whole(path: Path) -> None:
-    """Raise FacesError for a picture that is damaged, transparent or too large; OpenCV would read on in silence."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is looked at here
-            picture = Image.open(path)
-        with picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise FacesError(
-                    f"{path.name} has {width:,} × {height:,} pixels; scale it down, below 50 million"
-                )
-            picture.load()  # a truncated one fails here
-            if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
-                raise FacesError(
-                    f"{path.name} has transparent pixels; lay it on a background and save it again"
-                )
-    except Image.DecompressionBombError:
-        raise FacesError(f"{path.name} has far too many pixels; scale it down, below 50 million") from None
-    except (OSError, ValueError, SyntaxError) as problem:
-        raise FacesError(
-            f"{path.name} is not a readable picture or is damaged ({problem}); copy it again"
-        ) from None
-
-
-def _pixels(path: Path) -> NDArray[np.uint8]:
-    pixels = cv2.imread(str(path))
-    if pixels is None:
-        raise FacesError(f"{path.name} is not a readable picture")
-    return pixels
 
 
 def _assemble(usable: dict[str, tuple[_Picture, _Picture]], facts: dict[str, dict[str, str]]) -> People:
@@ -264,9 +229,9 @@ def _texture(picture: _Picture, shape: NDArray[np.float64], warp: Warp) -> NDArr
     )
     source = ((target - offset) @ np.linalg.inv(matrix).T).astype(np.float32)
     pixels_a_texel = (1 + 2 * MARGIN) / TEXTURE_SIZE / np.sqrt(abs(np.linalg.det(matrix)))
-    smoothed = cv2.GaussianBlur(_pixels(picture.path), (0, 0), max(0.3, pixels_a_texel * 0.35))
+    smoothed = cv2.GaussianBlur(read_picture(picture.path), (0, 0), max(0.3, pixels_a_texel * 0.35))
     laid = cv2.remap(smoothed, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(laid[..., ::-1], dtype=np.uint8)
+    return np.asarray(laid, dtype=np.uint8)
 
 
 def _misfits(people: People) -> list[str]:

@@ -19,6 +19,7 @@ from rich.progress import Progress, TextColumn, track
 from torch import Tensor, nn
 
 from advisor.drawing.contact_sheet import write_png
+from advisor.drawing.picture_files import read_picture
 from advisor.drawing.rendering import to_pixels
 from advisor.faces.training.adversary import Adversary
 from advisor.faces.training.run_state import keep_options, load_state, save_state
@@ -177,13 +178,14 @@ def read_pictures(folder: Path, image_size: int) -> tuple[NDArray[np.uint8], dic
     images, skipped = [], {}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     for path in track(paths, description="reading pictures"):
-        picture = cv2.imread(str(path))
-        if picture is None:
-            skipped[str(path.relative_to(folder))] = "it is not a readable picture"
+        try:
+            picture = read_picture(path)
+        except FacesError as problem:
+            skipped[str(path.relative_to(folder))] = str(problem)
             continue
         side = min(picture.shape[:2])
         top, left = ((extent - side) // 2 for extent in picture.shape[:2])
-        square = picture[top : top + side, left : left + side, ::-1]
+        square = picture[top : top + side, left : left + side]
         images.append(cv2.resize(square, (image_size, image_size), interpolation=cv2.INTER_AREA))
     if not images:
         raise FacesError(f"{folder} holds no readable pictures; pass a folder of .jpg or .png files")

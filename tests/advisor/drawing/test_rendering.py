@@ -1,12 +1,23 @@
 """Faces as pictures: drawn once, light, and the same to whoever looks."""
 
+import io
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from advisor.drawing.rendering import as_images, decode_face, draw_once, encode_face, render_faces
-from data.errors import TrainingError
+from advisor.drawing.rendering import (
+    as_images,
+    decode_face,
+    draw_once,
+    encode_face,
+    read_percepts,
+    render_faces,
+)
+from data.errors import FacesError, TrainingError
 from data.formats.picture_format import media_type, picture_suffix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
@@ -54,3 +65,46 @@ def test_a_picture_takes_a_fifth_of_a_png_and_reads_the_same(generator: FaceGene
 def test_a_damaged_picture_is_named() -> None:
     with pytest.raises(TrainingError, match="damaged"):
         decode_face(b"\xff\xd8\xff nothing")
+
+
+def _saved(picture: Image.Image, suffix: str = "png", **options: object) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, format=suffix, **options)
+    return content.getvalue()
+
+
+def _deep() -> bytes:
+    return bytes(cv2.imencode(".png", np.full((64, 64, 3), 40_000, np.uint16))[1])
+
+
+GREY = Image.new("RGB", (64, 64), "grey")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "picture 2 is not a readable picture: its file is empty"),
+        (b"GIF89a", "picture 2 is not a readable picture or is damaged"),
+        (_saved(GREY.resize((300, 300)), "jpeg")[:900], "picture 2 is not a readable picture or is damaged"),
+        (_saved(GREY.convert("RGBA").point(lambda level: level // 2)), "picture 2 has transparent pixels"),
+        (_saved(Image.new("1", (9000, 9000))), "9,000 × 9,000 pixels; scale it down"),
+        (_deep(), "more than 8 bits"),
+        (_saved(GREY.resize((64, 32))), "64 × 32 pixels; cut it square"),
+        ("face.png", "not str"),
+    ],
+)
+def test_a_picture_that_cannot_be_read_as_a_face_is_refused_in_a_sentence(
+    content: bytes, said: str
+) -> None:
+    with pytest.raises(FacesError, match=said):
+        read_percepts(FacePerception.load(), [_saved(GREY), content])
+
+
+def test_faces_of_several_sizes_and_files_are_read_alike(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(_saved(GREY))
+    perception = FacePerception.load()
+    readings = read_percepts(perception, [tmp_path / "a.png", _saved(GREY), _saved(GREY.resize((128, 128)))])
+    assert np.array_equal(readings[0], readings[1])
+    assert np.allclose(readings[0], readings[2], atol=0.05)
+    with pytest.raises(FacesError, match="no picture"):
+        read_percepts(perception, [])

@@ -275,7 +275,7 @@ def test_damaged_transparent_and_huge_pictures_are_skipped_and_named(
     (folder / "006_neutral.png").write_bytes(huge)
     large = cv2.resize(cv2.imread(str(folder / "007_smiling.jpg")), (900, 900))
     cv2.imwrite(str(folder / "007_smiling.jpg"), large)
-    monkeypatch.setattr("advisor.faces.corpus.photographs.MAX_PIXELS", 800_000)
+    monkeypatch.setattr("advisor.drawing.picture_files.MAX_PIXELS", 800_000)
     people, skipped = read_people(folder)
     assert sorted(skipped) == ["003", "004", "006", "007"]
     assert "003_neutral.jpg is not a readable picture or is damaged" in skipped["003"]
