@@ -130,5 +130,7 @@ def _square(content: bytes | Path, place: int) -> np.ndarray:
     face = read_picture(content, name)
     height, width = face.shape[:2]
     if height != width:
-        raise FacesError(f"{name} has {width:,} × {height:,} pixels; cut it square, with the face as the shipped ones have it")
+        raise FacesError(
+            f"{name} has {width:,} × {height:,} pixels; cut it square, with the face as the shipped ones have it"
+        )
     return face

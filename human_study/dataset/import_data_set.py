@@ -91,7 +91,9 @@ def _require_materials(folder: Path, bundle_hash: str, shown: set[str]) -> None:
     """Raise StudyError where a shown face is gone, or differs from the hash that names it, or an outcome is gone."""
     source = folder / "materials" / "bundles"
     try:
-        images = pd.read_csv(source / bundle_hash / "images.csv").dropna(subset="image").drop_duplicates("image")
+        images = (
+            pd.read_csv(source / bundle_hash / "images.csv").dropna(subset="image").drop_duplicates("image")
+        )
         applications = pd.read_csv(source / bundle_hash / "applications.csv", dtype={"application_id": str})
         ids, names = applications["application_id"], images[["image", "image_sha256"]]
         outcomes = read_outcomes(source / OUTCOMES_FILE)

@@ -95,7 +95,9 @@ def write_small_bundle(path: Path, round_number: int, similar_cases: bool = Fals
         pd.DataFrame(images, columns=[*columns, "source_application_id", "e_smile"]),
         list(pictures.items()),
         table["outcome"],
-        similar_cases={name: tuple(map(str, table.index[:3])) for name in pictures} if similar_cases else None,
+        similar_cases={name: tuple(map(str, table.index[:3])) for name in pictures}
+        if similar_cases
+        else None,
     )
 
 

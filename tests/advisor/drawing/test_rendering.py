@@ -93,9 +93,7 @@ GREY = Image.new("RGB", (64, 64), "grey")
         ("face.png", "not str"),
     ],
 )
-def test_a_picture_that_cannot_be_read_as_a_face_is_refused_in_a_sentence(
-    content: bytes, said: str
-) -> None:
+def test_a_picture_that_cannot_be_read_as_a_face_is_refused_in_a_sentence(content: bytes, said: str) -> None:
     with pytest.raises(FacesError, match=said):
         read_percepts(FacePerception.load(), [_saved(GREY), content])
 
