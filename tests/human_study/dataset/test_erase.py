@@ -179,7 +179,8 @@ def test_exports_are_cleaned_and_those_that_are_gone_are_named(
     assert [str(moved) in sentence for sentence in outcome.missed] == [True]
     fresh = export_study(store, STUDY, kind="people", out=tmp_path / "fresh")
     for path in fresh.rglob("*"):
-        if path.is_file():
+        # Each export of an open study is itself an event of the study, which the earlier copy cannot hold.
+        if path.is_file() and path.stem != "study_event" and "studyEvent" not in path.name:
             assert path.read_bytes() == (kept / path.relative_to(fresh)).read_bytes(), path.name
 
 
