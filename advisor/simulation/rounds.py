@@ -45,7 +45,7 @@ BUNDLE_BEFORE = "bundle_before"  # shown again, with all of its faces
 DECISIONS_PER_APPLICATION = (
     4  # in a block, on average: of more applications, most faces would be drawn for nobody
 )
-LEAST_POOL_SIZE = 100  # for variety
+LEAST_POOL_SIZE = 300  # for variety
 # What is shown in each block of a round, and which share of its trials are test applications.
 # Simulated people look at no past cases: to them, `examples` would be `face` again.
 MEASURED = tuple(condition for condition in CONDITIONS if condition != "examples")
