@@ -7,9 +7,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The word of `known` that `word` most likely stands for, or None where nothing is near."""
-    found = difflib.get_close_matches(str(word), [str(entry) for entry in known], n=1, cutoff=0.5)
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The word of `known` that `word` most likely stands for, or None where none is as like as `cutoff`, 0 to 1."""
+    found = difflib.get_close_matches(str(word), [str(entry) for entry in known], n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

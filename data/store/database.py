@@ -27,7 +27,7 @@ MIGRATION_LOCK = 0x434F554E
 _WRITE_URL = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
 # psycopg 3 is the driver that the extra installs.
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_SECRET_OPTIONS = ("password", "sslpassword", "passfile")
+_SHOWN_OPTIONS = ("host", "port", "dbname")  # of a URL's query; others may be a password, or one misspelt
 _INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
@@ -86,9 +86,11 @@ def _location(url: str) -> URL:
     if not separator:
         raise StoreError(f"that is no database URL; {_WRITE_URL}")
     if backend not in _DRIVERS:
-        meant = nearest(backend, ("sqlite", "postgresql"))
+        meant = nearest(backend, ("sqlite", "postgresql"), cutoff=0.75)
         mend = f"did you mean {meant}://?" if meant else _WRITE_URL
-        raise StoreError(f'a database URL that begins with "{backend}" is not supported; {mend}')
+        raise StoreError(
+            f'a database URL that begins with "{backend}" is not supported, only SQLite and PostgreSQL are; {mend}'
+        )
     if backend != "sqlite" and rest.count("@") > 1:
         raise StoreError("the password in the database URL holds an @; write it as %40 there")
     try:
@@ -107,6 +109,8 @@ def _location(url: str) -> URL:
     if backend == "sqlite":
         if not location.database or location.database == ":memory:":
             raise StoreError("a database in memory keeps nothing; name a file: sqlite:///FILE")
+        if location.query and "uri" not in location.query:
+            raise StoreError("a sqlite:/// URL takes no options; leave out what stands behind the ?")
         try:
             Path(location.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -118,7 +122,8 @@ def _location(url: str) -> URL:
 
 def shown_url(engine: Engine) -> str:
     """The database's URL without its password, in whichever part of it that stands."""
-    url = engine.url.difference_update_query(_SECRET_OPTIONS)
+    hidden = [option for option in engine.url.query if option not in _SHOWN_OPTIONS]
+    url = engine.url.difference_update_query(hidden)
     return url.render_as_string(hide_password=True)
 
 

@@ -51,6 +51,11 @@ def postgres() -> Iterator[OwnPostgres]:
         "postgresql+asyncpg://me:hush@127.0.0.1:1/studies",
         "postgres://127.0.0.1:1/studies?user=me&password=hush",
         "postgresql://me@127.0.0.1:1/studies?sslpassword=hush",
+        "postgresql://me@127.0.0.1:1/studies?passwrod=hush",
+        "postgresql://127.0.0.1:1/studies?user=me&PASSWORD=hush&connect_timeout=1",
+        "sqlite:////proc/nowhere/studies.db?passwrod=hush",
+        "sqlite:///studies.db?passwrod=hush",
+        "mysql://me:hush@127.0.0.1/studies?token=hush",
     ],
 )
 def test_a_wrong_url_is_told_without_its_password(url: str) -> None:
@@ -63,6 +68,14 @@ def test_a_wrong_url_is_told_without_its_password(url: str) -> None:
         assert "hush" not in str(seen)
         seen = seen.__cause__
     assert "pip install" not in str(raised.value)
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mssql+pyodbc", "oracle"])
+def test_a_database_that_is_not_served_is_not_taken_for_a_slip(scheme: str) -> None:
+    with pytest.raises(StoreError, match="only SQLite and PostgreSQL are; write sqlite:///FILE or postgresql://"):
+        DecisionStore.open(f"{scheme}://me@127.0.0.1/studies")
+    with pytest.raises(StoreError, match="did you mean sqlite://"):
+        DecisionStore.open("sqllite:///studies.db")
 
 
 def test_a_disk_that_declines_the_write_ahead_log_is_refused(
