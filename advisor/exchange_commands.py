@@ -19,7 +19,7 @@ commands = typer.Typer()
 def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipped task's name")]) -> None:
     """Report everything that is wrong with a task and its table, all at once."""
     from data.errors import TaskError
-    from data.tasks.decision_task import checked_table
+    from data.tasks.decision_task import checked_table, open_questions
 
     frame, problems = checked_table(path)
     if frame is None or problems:
@@ -29,6 +29,9 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
     if missing.any():
         counts = ", ".join(f"{name} {n:,}" for name, n in missing[missing > 0].items())
         print(f"Read as missing: {counts}.")
+    if questions := open_questions(path):
+        print(f"Still open, each a line that begins with # ? in the file ({len(questions)}):")
+        print("\n".join(f"  {question}" for question in questions))
 
 
 @commands.command(epilog="Example: advisor draft-task my_loans/loans.csv --outcome repaid")

@@ -152,3 +152,15 @@ def checked_table(path: str | Path) -> tuple[pd.DataFrame | None, list[str]]:
         return None, problems
     frame, table_problems = read_table(task_file, file_path.parent / task_file.table)
     return frame, problems + table_problems
+
+
+def open_questions(path: str | Path) -> list[str]:
+    """The questions of `advisor draft-task` that still stand in a task file, each with the column that it is about."""
+    questions = []
+    lines = task_path(path).read_text(encoding="utf-8-sig").splitlines()
+    for place, line in enumerate(lines):
+        if line.strip().startswith("# ?"):
+            following = next((text for text in lines[place:] if not text.strip().startswith("#")), "")
+            about = f"{following.strip().rstrip(':')}: " if line.startswith(" ") else ""
+            questions.append(about + line.strip().removeprefix("# ?").strip())
+    return questions

@@ -10,7 +10,7 @@ import pyarrow.compute
 
 from data.tasks.table import NO_TEXTS, YES_TEXTS
 from data.tasks.task_file import Kind, Role
-from data.tasks.written_numbers import numbers_of
+from data.tasks.written_numbers import looks_written, numbers_of
 
 MOST_CATEGORIES = 40
 LEAKS_ABOVE = 0.97  # area under the curve of one column alone, on rows that its rates were not taken from
@@ -21,6 +21,10 @@ _PROTECTED = re.compile(
     r"zip|postcode|alter|geschlecht|familienstand|herkunft|staatsang\w*|geburt\w*)\b"
 )
 _PRICE = re.compile(r"\b(int rate|interest\w*|apr|sub grade|grade|zins\w*)\b")
+_NAMES_PEOPLE = re.compile(
+    r"\b(name|names|surname|lastname|firstname|forename|e?mail|phone|mobile|telephone|tel|fax|address|street|iban|ssn|"
+    r"passport|vorname|nachname|telefon|handy|anschrift|adresse|stra(ss|ß)e|steuer ?(id|nr|nummer))\b"
+)
 _SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
 
 
@@ -61,6 +65,13 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
             "it never holds anything" if not len(distinct) else "it is the same in every row"
         )
         return draft
+    if names_people(name):
+        draft.role = "ignored"
+        draft.questions.append(
+            "by its name, it tells who somebody is: left out, and shown to nobody; take it out of the table, or say its "
+            "role if it does not"
+        )
+        return draft
     numbers = numbers_of(pa.chunked_array([distinct]), decimal)
     is_code = pa.compute.any(pa.compute.match_substring_regex(distinct, r"^0\d")).as_py()  # 007 is no number
     words = {str(text).lower() for text in distinct[:3].to_pylist()}
@@ -74,6 +85,13 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
             draft.questions.append(
                 f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
             )
+    elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, distinct.to_pylist()))):
+        draft.role = "ignored"
+        draft.questions.append(
+            f'it holds numbers written as "{distinct[0]}": write them all as plain digits with one decimal sign, '
+            "then draft again, or it stays left out"
+        )
+        return draft
     elif len(distinct) <= MOST_CATEGORIES:
         draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
         if texts.null_count:
@@ -98,9 +116,14 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     return draft
 
 
+def names_people(name: str) -> bool:
+    """Whether a column's name says that it tells who somebody is, such as a name or an address."""
+    return _NAMES_PEOPLE.search(words_of(name)) is not None
+
+
 def may_be_id(name: str, draft: ColumnDraft, n_rows: int) -> int:
     """How much speaks for a column as the id: 0 (nothing) to 2 (its values and its name)."""
-    if draft.n_missing or draft.n_distinct != n_rows or draft.kind == "number":
+    if draft.n_missing or draft.n_distinct != n_rows or draft.kind == "number" or names_people(name):
         return 0
     return 2 if re.search(r"\b(id|key|nr|no|number|nummer|index)\b|id$", words_of(name)) else 1
 

@@ -12,15 +12,16 @@ import pyarrow.parquet
 from data.errors import TaskError
 from data.formats.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
 from data.said_wrong import nearest
-from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by
+from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by, words_of
 from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts
 from data.tasks.task_file import TaskFile
 from data.tasks.written_numbers import numbers_of
 
 MOST_SHOWN = 10
-_GOOD = re.compile(
-    r"yes|y|true|1|good|repaid|paid.*|fully paid|approved|ok|success|ja|gut|no default|current", re.I
-)
+_GOOD = re.compile(r"good|repaid|paid.*|fully paid|approved|ok|success|gut|no default|current", re.I)
+_TRUE = re.compile(r"yes|y|true|1|ja|on", re.I)  # good where the column is named after something good
+_GOOD_NAME = re.compile(r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b")
+_NOT = re.compile(r"\b(not?|un|nicht|kein\w*|late)\b")
 
 
 def draft_task(table: Path, outcome: str) -> Path:
@@ -32,8 +33,8 @@ def draft_task(table: Path, outcome: str) -> Path:
     path = table.with_name("task.yaml")
     if path.exists():
         raise TaskError(f"{path} is there already; move it away, or give the table a folder of its own")
-    texts, file_keys = _read(table, outcome)
-    positive, negative = _outcomes(texts[outcome], outcome)
+    texts, file_keys, left_out = _read(table, outcome)
+    positive, negative, is_told = _outcomes(texts[outcome], outcome)
     is_positive = pa.compute.equal(texts[outcome], positive).fill_null(False).to_numpy()
     decimal = "comma" if _writes_decimal_commas(texts) else None
     if decimal:
@@ -52,13 +53,13 @@ def draft_task(table: Path, outcome: str) -> Path:
     features = sorted((d for d in drafts if d.role == "feature"), key=lambda d: -d.told)
     for draft in features[:MOST_SHOWN]:
         draft.shown = True
-    text = _written(table, outcome, (positive, negative), texts[outcome].null_count, file_keys, drafts)
+    text = _written(table, outcome, (positive, negative, is_told), texts[outcome].null_count, file_keys, drafts, left_out)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def _read(table: Path, outcome: str) -> tuple[pa.Table, dict[str, str]]:
-    """All columns of a table as trimmed text, and what task.yaml must say of its file."""
+def _read(table: Path, outcome: str) -> tuple[pa.Table, dict[str, str], list[str]]:
+    """Columns of a table as trimmed text, what task.yaml must say of its file, and comments on what is left out."""
     if not table.is_file():
         raise TaskError(f"there is no table {table}; name a .csv, .csv.gz or .parquet file")
     file_keys: dict[str, str] = {}
@@ -88,10 +89,42 @@ def _read(table: Path, outcome: str) -> tuple[pa.Table, dict[str, str]]:
     for keys in (file_keys, {**file_keys, "encoding": "cp1252"}):
         texts, problems = read_texts(_all_columns(table, outcome, names, keys), table)
         if texts is not None and not problems:
-            return texts, keys
+            return texts, keys, _left_out(header)
         if not any("not written in UTF-8" in problem for problem in problems):
             break
     raise TaskError("\n".join(problems))
+
+
+def _left_out(header: list[str]) -> list[str]:
+    """Comments on columns that no task file can name."""
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    comments = [
+        f"# ? The table has {header.count(name)} columns named {_quoted(name)}, so none is used: rename all but one."
+        for name in twice
+    ]
+    blank = [str(place + 1) for place, name in enumerate(header) if not name]
+    if blank:
+        comments.append(
+            f"# ? Nothing stands above column {', '.join(blank)}, so it is not used: name it in the table "
+            "(row, say), and if it differs in every row it can be the id."
+        )
+    return comments
+
+
+def _outcome_keys(outcomes: tuple[str, str, bool]) -> list[tuple[str, str]]:
+    first, second, _ = outcomes
+    keys = ("positive", "negative", "positive_label", "negative_label")
+    return list(zip(keys, (first, second, first, second), strict=True))
+
+
+def _outcome_question(outcomes: tuple[str, str, bool]) -> str:
+    first, second, is_told = outcomes
+    if is_told:
+        return f"# ? Is {_quoted(first)} the good outcome? And what shall people read for the two?"
+    return (
+        f"# ? Which is the good outcome, {_quoted(first)} or {_quoted(second)}? Write it at positive: and the other at "
+        "negative:, then what people shall read for them."
+    )
 
 
 def _all_columns(table: Path, outcome: str, names: list[str], file_keys: dict[str, str]) -> TaskFile:
@@ -108,8 +141,8 @@ def _all_columns(table: Path, outcome: str, names: list[str], file_keys: dict[st
     )
 
 
-def _outcomes(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str]:
-    """The good outcome and the other one, as far as their words or, failing that, their numbers tell."""
+def _outcomes(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str, bool]:
+    """The two outcomes, and whether words and the column's name tell that the first is the good one."""
     counted = {
         str(entry["values"]): entry["counts"] for entry in texts.drop_null().value_counts().to_pylist()
     }
@@ -119,8 +152,15 @@ def _outcomes(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str]:
             f"column {outcome} holds {len(counted):,} different values ({some}); an outcome has two: name another "
             "column, or write one with two values"
         )
-    first, second = sorted(counted, key=lambda word: (not _GOOD.fullmatch(word), -counted[word]))
-    return first, second
+    first, second = sorted(counted, key=lambda word: (not _is_good(word, outcome), -counted[word]))
+    return first, second, _is_good(first, outcome) and not _is_good(second, outcome)
+
+
+def _is_good(word: str, outcome: str) -> bool:
+    """Whether a word says a good outcome by itself, or says yes in a column that is named after one."""
+    name = words_of(outcome)
+    named_good = _GOOD_NAME.search(name) is not None and not _NOT.search(name)
+    return bool(_GOOD.fullmatch(word) or (named_good and _TRUE.fullmatch(word)))
 
 
 def _writes_decimal_commas(texts: pa.Table) -> bool:
@@ -148,10 +188,11 @@ def _choose_id(drafts: list[ColumnDraft], n_rows: int) -> None:
 def _written(
     table: Path,
     outcome: str,
-    outcomes: tuple[str, str],
+    outcomes: tuple[str, str, bool],
     n_unknown: int,
     file_keys: dict[str, str],
     drafts: list[ColumnDraft],
+    left_out: list[str],
 ) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", table.name.split(".")[0].lower()).strip("_") or "task"
     lines = [
@@ -163,15 +204,13 @@ def _written(
         "# ? What is one row called, and several of them?",
         "case_noun: application",
         "case_noun_plural: applications",
-        f"# ? Is {_quoted(outcomes[0])} the good outcome? And what shall people read for the two?",
+        _outcome_question(outcomes),
         *([f"# ? {n_unknown:,} rows have no outcome: leave them out of the table."] if n_unknown else []),
         "outcome:",
         f"  column: {_quoted(outcome)}",
-        f"  positive: {_quoted(outcomes[0])}",
-        f"  negative: {_quoted(outcomes[1])}",
-        f"  positive_label: {_quoted(outcomes[0])}",
-        f"  negative_label: {_quoted(outcomes[1])}",
+        *(f"  {key}: {_quoted(word) if outcomes[2] else ''}".rstrip() for key, word in _outcome_keys(outcomes)),
     ]
+    lines += left_out
     if not any(draft.role == "id" for draft in drafts):
         lines.append("# ? No column differs in every row: add one to the table that does, with role: id.")
     lines += ["# Shown: at most ten, those that tell most about the outcome.", "columns:"]

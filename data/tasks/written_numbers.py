@@ -48,6 +48,33 @@ def doubtful_thousands(values: pa.ChunkedArray) -> np.ndarray | None:
     return has_point.to_numpy()
 
 
+def plain_number(found: str, decimal: str | None) -> str | None:
+    """A number with thousands set apart as the file should write it, or None where it is none.
+
+    Where points and commas both stand in it, the last one is the decimal sign; a sign that comes twice parts
+    thousands.
+    """
+    for used, pattern in THOUSANDS.items():
+        if pattern.fullmatch(found):
+            sign = "." if used == "point" else ","
+            whole, _, broken = found.rpartition(sign) if sign in found else (found, "", "")
+            written = "," if decimal == "comma" else "."
+            return re.sub(r"[^\d+-]", "", whole) + (f"{written}{broken}" if broken else "")
+    return None
+
+
+def bare_number(found: str) -> str:
+    """A text without the currency or unit around its number: "$4,170" → "4,170"."""
+    around = re.fullmatch(r"([^\d+-]{0,4}?)\s*([+-]?\d(?:[\d.,'’\s]*\d)?)\s*[^\d\s][^\d]{0,11}|\D{1,4}?\s*([+-]?\d(?:[\d.,'’\s]*\d)?)", found)
+    return (around.group(2) or around.group(3)) if around else found
+
+
+def looks_written(found: str) -> bool:
+    """Whether a text that cannot be read as a number is one to people: 1.226,50 or $4,170 or 12.3%."""
+    bare = bare_number(found)
+    return plain_number(bare, None) is not None or re.fullmatch(r"[+-]?\d+([.,]\d+)?", bare) is not None
+
+
 def mend_for(found: str, decimal: str | None) -> str:
     """What is wrong with a text in a number column, and the mend, to be read after "but is of kind number"."""
     used = decimal or "point"
@@ -57,7 +84,13 @@ def mend_for(found: str, decimal: str | None) -> str:
                 "and its comma may be a decimal comma or part thousands; write 1234.5 for the one, "
                 "or decimal: comma into the task file, and 1234 for the other"
             )
-        return f"with thousands set apart; write {_digits(found)}"
+        return f"with thousands set apart; write {plain_number(found, decimal)}"
+    if THOUSANDS["comma" if used == "point" else "point"].fullmatch(found):
+        sign = "comma" if used == "point" else "point"
+        return (
+            f"with thousands set apart and a decimal {sign}; write {plain_number(found, decimal)}, "
+            f"or {plain_number(found, sign)} in every row and decimal: {sign} into the task file"
+        )
     if used == "point" and re.fullmatch(r"[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+", found):
         return "with a decimal comma; write a point, or decimal: comma into the task file"
     if used == "comma" and re.fullmatch(r"[+-]?\d*\.\d+", found):
@@ -68,6 +101,3 @@ def mend_for(found: str, decimal: str | None) -> str:
         return "with a unit or sign in the cell; write the number alone, and unit: into the task file"
     return "write plain digits with a point, or leave the cell empty"
 
-
-def _digits(found: str) -> str:
-    return re.sub(r"[^\d.+-]", "", found)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from data.errors import TaskError
 from data.tasks.decision_task import check_task, load_task, shipped_tasks, task_path
@@ -14,7 +15,7 @@ from tests.support.tiny_table import tiny_table
 
 
 def drafted(folder: Path, table: pd.DataFrame, outcome: str = "repaid", **options: object) -> str:
-    table.to_csv(folder / "loans.csv", index=False, **options)  # type: ignore[call-overload]
+    table.to_csv(folder / "loans.csv", **{"index": False, **options})  # type: ignore[call-overload]
     return draft_task(folder / "loans.csv", outcome).read_text(encoding="utf-8")
 
 
@@ -89,6 +90,10 @@ def test_what_only_a_person_can_decide_is_said(tmp_path: Path) -> None:
     table["rate"] = table["rate"].round()
     text = drafted(tmp_path, table.assign(repaid=np.where(table["repaid"] == "yes", "A", "B")))
     assert "# ? No column differs in every row" in text
+    assert '# ? Which is the good outcome, "A" or "B"?' in text
+    assert any("outcome.positive" in problem for problem in check_task(tmp_path / "task.yaml"))
+    text = text.replace("  positive:\n", "  positive: A\n").replace("  negative:\n", "  negative: B\n")
+    (tmp_path / "task.yaml").write_text(text)
     assert any("no column has role id" in problem for problem in check_task(tmp_path / "task.yaml"))
 
 
@@ -116,7 +121,7 @@ def test_one_column_and_many_categories_and_repeated_headers_are_drafted(tmp_pat
         {
             "id": range(rows),
             "repaid": ["yes", "no"] * (rows // 2),
-            "street": [f"street {k % 10_000}" for k in range(rows)],
+            "employer": [f"employer {k % 10_000}" for k in range(rows)],
         }
     )
     text = drafted(tmp_path, table)
@@ -135,3 +140,62 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="is there already"):
         drafted(tmp_path, tiny_table())
     assert (tmp_path / "task.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words", "is_told"),
+    [
+        ("Ausfall", ("ja", "nein"), False),
+        ("default", ("1", "0"), False),
+        ("target", ("yes", "no"), False),
+        ("not_paid", ("yes", "no"), False),
+        ("late", ("true", "false"), False),
+        ("repaid", ("yes", "no"), True),
+        ("fully_paid", ("1", "0"), True),
+        ("status", ("good", "bad"), True),
+        ("Kredit gut", ("ja", "nein"), True),
+    ],
+)
+def test_which_outcome_is_good_is_told_or_asked(
+    tmp_path: Path, outcome: str, words: tuple[str, str], is_told: bool
+) -> None:
+    table = tiny_table()
+    table[outcome] = np.where(table["repaid"] == "yes", *words)
+    if outcome != "repaid":
+        table = table.drop(columns="repaid")
+    text = drafted(tmp_path, table, outcome)
+    problems = check_task(tmp_path / "task.yaml")
+    if is_told:
+        assert problems == []
+        assert load_task(tmp_path / "task.yaml").outcome.positive == words[0]
+    else:
+        assert "# ? Which is the good outcome" in text
+        assert any("positive" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["1.2{0:02d},50", "1,2{0:02d}.50", "1'2{0:02d}.50", "1 2{0:02d},50", "$4,1{0:02d}", "{0}.3%", "1.2{0:02d},50 €"],
+)
+def test_numbers_as_people_write_them_are_named_and_not_called_free_text(tmp_path: Path, written: str) -> None:
+    text = drafted(tmp_path, tiny_table().assign(rent=[written.format(k % 90 + 10) for k in range(300)]))
+    assert "# ? it holds numbers written as" in text
+    assert "free text" not in text
+    assert load_task(tmp_path / "task.yaml").columns["rent"].role == "ignored"
+
+
+@pytest.mark.parametrize("column", ["first_name", "surname", "email", "E-Mail", "Telefon", "IBAN", "address"])
+def test_what_tells_who_somebody_is_is_asked_about_and_never_shown(tmp_path: Path, column: str) -> None:
+    for values in ([f"person {k}" for k in range(300)], ["Ada", "Bob", "Cleo"] * 100):
+        text = drafted(tmp_path, tiny_table().drop(columns="case_id").assign(**{column: values}))
+        task_file = yaml.safe_load(text)
+        assert task_file["columns"][column] == {"role": "ignored"}
+        assert "# ? by its name, it tells who somebody is" in text
+        (tmp_path / "task.yaml").unlink()
+
+
+def test_columns_that_cannot_be_named_are_said(tmp_path: Path) -> None:
+    twice = pd.concat([tiny_table().drop(columns="case_id"), tiny_table()[["age"]]], axis=1)
+    text = drafted(tmp_path, twice, index=True)
+    assert '# ? The table has 2 columns named "age", so none is used' in text
+    assert "# ? Nothing stands above column 1, so it is not used" in text

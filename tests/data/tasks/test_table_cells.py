@@ -74,7 +74,9 @@ def test_a_word_cannot_be_a_category_and_missing(tiny_task: Path) -> None:
     ("cell", "said"),
     [
         ("1234,5", "decimal comma"),
-        ("1.234,50", "decimal comma"),
+        ("1.234,50", "decimal comma; write 1234.50, or 1234,50 in every row and decimal: comma"),
+        ("1 234,50", "decimal comma; write 1234.50, or 1234,50 in every row"),
+        ("1'234.50", "thousands set apart; write 1234.50"),
         ("0,8", "decimal comma"),
         ("1,234", "may be a decimal comma or part thousands"),
         ("1,234,567", "thousands set apart; write 1234567"),
@@ -104,6 +106,16 @@ def test_decimal_commas_are_read_where_the_file_says_so(tiny_task: Path) -> None
     assert all("decimal comma" in problem for problem in check_task(tiny_task))
     change_task(tiny_task, "name: tiny", "decimal: comma\nname: tiny")
     pd.testing.assert_frame_equal(read(tiny_task), before)
+    for cell, mend in (
+        ("1.226,50", "thousands set apart; write 1226,50"),
+        ("1'226,50", "thousands set apart; write 1226,50"),
+        ("1 226,50", "thousands set apart; write 1226,50"),
+        ("-12.226,5", "thousands set apart; write -12226,5"),
+        ("1.226", "thousands set apart; write 1226"),
+        ("1,226.50", "a decimal point; write 1226,50, or 1226.50 in every row and decimal: point"),
+    ):
+        change_table(tiny_task, "rate", 2, cell)
+        assert mend in only_problem(tiny_task)
     change_table(tiny_task, "rate", 2, "12.5")
     assert "with a decimal point, though the task file says decimal: comma" in only_problem(tiny_task)
 
