@@ -68,8 +68,8 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     if names_people(name):
         draft.role = "ignored"
         draft.questions.append(
-            "by its name, it tells who somebody is: left out, and shown to nobody; take it out of the table, or say its "
-            "role if it does not"
+            "by its name, it tells who somebody is: left out, and shown to nobody; take it out of the table, or say "
+            "its role if it does not"
         )
         return draft
     numbers = numbers_of(pa.chunked_array([distinct]), decimal)

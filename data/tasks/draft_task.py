@@ -20,7 +20,9 @@ from data.tasks.written_numbers import numbers_of
 MOST_SHOWN = 10
 _GOOD = re.compile(r"good|repaid|paid.*|fully paid|approved|ok|success|gut|no default|current", re.I)
 _TRUE = re.compile(r"yes|y|true|1|ja|on", re.I)  # good where the column is named after something good
-_GOOD_NAME = re.compile(r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b")
+_GOOD_NAME = re.compile(
+    r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b"
+)
 _NOT = re.compile(r"\b(not?|un|nicht|kein\w*|late)\b")
 
 
@@ -53,7 +55,9 @@ def draft_task(table: Path, outcome: str) -> Path:
     features = sorted((d for d in drafts if d.role == "feature"), key=lambda d: -d.told)
     for draft in features[:MOST_SHOWN]:
         draft.shown = True
-    text = _written(table, outcome, (positive, negative, is_told), texts[outcome].null_count, file_keys, drafts, left_out)
+    text = _written(
+        table, outcome, (positive, negative, is_told), texts[outcome].null_count, file_keys, drafts, left_out
+    )
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -208,7 +212,10 @@ def _written(
         *([f"# ? {n_unknown:,} rows have no outcome: leave them out of the table."] if n_unknown else []),
         "outcome:",
         f"  column: {_quoted(outcome)}",
-        *(f"  {key}: {_quoted(word) if outcomes[2] else ''}".rstrip() for key, word in _outcome_keys(outcomes)),
+        *(
+            f"  {key}: {_quoted(word) if outcomes[2] else ''}".rstrip()
+            for key, word in _outcome_keys(outcomes)
+        ),
     ]
     lines += left_out
     if not any(draft.role == "id" for draft in drafts):

@@ -65,7 +65,10 @@ def plain_number(found: str, decimal: str | None) -> str | None:
 
 def bare_number(found: str) -> str:
     """A text without the currency or unit around its number: "$4,170" → "4,170"."""
-    around = re.fullmatch(r"([^\d+-]{0,4}?)\s*([+-]?\d(?:[\d.,'’\s]*\d)?)\s*[^\d\s][^\d]{0,11}|\D{1,4}?\s*([+-]?\d(?:[\d.,'’\s]*\d)?)", found)
+    around = re.fullmatch(
+        r"([^\d+-]{0,4}?)\s*([+-]?\d(?:[\d.,'’\s]*\d)?)\s*[^\d\s][^\d]{0,11}|\D{1,4}?\s*([+-]?\d(?:[\d.,'’\s]*\d)?)",
+        found,
+    )
     return (around.group(2) or around.group(3)) if around else found
 
 
@@ -100,4 +103,3 @@ def mend_for(found: str, decimal: str | None) -> str:
     ):
         return "with a unit or sign in the cell; write the number alone, and unit: into the task file"
     return "write plain digits with a point, or leave the cell empty"
-

@@ -72,7 +72,9 @@ def test_a_wrong_url_is_told_without_its_password(url: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mssql+pyodbc", "oracle"])
 def test_a_database_that_is_not_served_is_not_taken_for_a_slip(scheme: str) -> None:
-    with pytest.raises(StoreError, match="only SQLite and PostgreSQL are; write sqlite:///FILE or postgresql://"):
+    with pytest.raises(
+        StoreError, match="only SQLite and PostgreSQL are; write sqlite:///FILE or postgresql://"
+    ):
         DecisionStore.open(f"{scheme}://me@127.0.0.1/studies")
     with pytest.raises(StoreError, match="did you mean sqlite://"):
         DecisionStore.open("sqllite:///studies.db")

@@ -175,9 +175,19 @@ def test_which_outcome_is_good_is_told_or_asked(
 
 @pytest.mark.parametrize(
     "written",
-    ["1.2{0:02d},50", "1,2{0:02d}.50", "1'2{0:02d}.50", "1 2{0:02d},50", "$4,1{0:02d}", "{0}.3%", "1.2{0:02d},50 €"],
+    [
+        "1.2{0:02d},50",
+        "1,2{0:02d}.50",
+        "1'2{0:02d}.50",
+        "1 2{0:02d},50",
+        "$4,1{0:02d}",
+        "{0}.3%",
+        "1.2{0:02d},50 €",
+    ],
 )
-def test_numbers_as_people_write_them_are_named_and_not_called_free_text(tmp_path: Path, written: str) -> None:
+def test_numbers_as_people_write_them_are_named_and_not_called_free_text(
+    tmp_path: Path, written: str
+) -> None:
     text = drafted(tmp_path, tiny_table().assign(rent=[written.format(k % 90 + 10) for k in range(300)]))
     assert "# ? it holds numbers written as" in text
     assert "free text" not in text
