@@ -234,6 +234,7 @@ def close(
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
+        store.study(name)  # a name that is mistyped is said before anything is asked
         if not yes:
             if not sys.stdin.isatty():
                 raise StudyError(
