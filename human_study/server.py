@@ -34,11 +34,13 @@ from human_study.study.messages import Messages
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
+from human_study.web.refused_pages import tell_unreachable
 from human_study.web.run_app import LOOPBACK, require_replicable, run_app
 from human_study.web.static_files import StaticFiles
 
 _FOLDER = Path(__file__).parent
 _READY_WITHIN_S = 5
+_READ_BY_PEOPLE = ("/welcome", "/begin")
 # After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
 # longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
 _OPTIONS = {"runner.postScriptGC": False}
@@ -58,12 +60,21 @@ def participant_app(
             return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
 
-    async def unavailable(_request: Request, _error: CountenanceError) -> Response:
+    welcome = Welcome(running)
+
+    async def unavailable(request: Request, error: CountenanceError) -> Response:
+        tell_unreachable(error)
+        if request.url.path in _READ_BY_PEOPLE:
+            return welcome.unreachable(request)
         return JSONResponse({"error": "The study cannot be reached at the moment."}, 503)
 
     text = running.messages.text
     page = first_page(
-        running.study.title, running.study.spoken, text("page.waiting"), text("welcome.lacks_script")
+        running.study.title,
+        running.study.spoken,
+        text("page.waiting"),
+        text("welcome.lacks_script"),
+        welcome.lacks("websocket"),
     )
 
     async def index(_request: Request) -> Response:
@@ -75,12 +86,12 @@ def participant_app(
         routes=[
             Route("/", index),
             Route("/ready", ready),
-            *Welcome(running).routes,
+            *welcome.routes,
             *trial_player_routes(running),
         ],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
-            Middleware(Entrance, cookie=running.cookie),
+            Middleware(Entrance, cookie=running.cookie, nowhere=welcome.nowhere),
             Middleware(StaticFiles),
         ],
         exception_handlers={NotServedError: not_served, CountenanceError: unavailable},

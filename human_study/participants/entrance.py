@@ -1,6 +1,6 @@
 """What every request passes first, and the proof that a browser can take part before it takes a slot.
 
-The welcome page opens a websocket beside Streamlit's own. Only a browser that runs scripts, keeps our cookie, and
+The welcome page opens a websocket where Streamlit's own will be. Only a browser that runs scripts, keeps our cookie, and
 is let through by every proxy in between gets the signed entry that `POST /begin` asks for.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.requests import HTTPConnection, Request
@@ -16,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from human_study.web.refused_pages import tell_no_upgrade, tell_refused_origin
+from human_study.web.refused_pages import tell_no_upgrade, tell_path_not_cut, tell_refused_origin
 from human_study.web.request_guard import (
     SessionCookie,
     guarded,
@@ -28,7 +29,11 @@ from human_study.web.request_guard import (
 from human_study.web.run_app import shared_cookie_secret
 
 CHECK_PATH = "/api/browser-check"
-_WEBSOCKETS = (CHECK_PATH, "/_stcore/stream")
+_STREAM_PATH = "/_stcore/stream"
+_CHECK_QUERY = b"browser-check"
+_WEBSOCKETS = (CHECK_PATH, _STREAM_PATH)
+_PAGES = ("/", "/ready", "/welcome", "/favicon.png", "/manifest.json")
+_BELOW = ("/api/", "/faces/", "/pairs/", "/_stcore/", "/static/", "/media/", "/component/", "/app/static/")
 _ENTRY_LASTS_S = 24 * 3600
 _PATIENCE_S = 20
 
@@ -40,10 +45,11 @@ class Entrance:
     the welcome page's advice to open it in a tab.
     """
 
-    def __init__(self, app: ASGIApp, cookie: SessionCookie) -> None:
-        """`cookie` is the participants'."""
+    def __init__(self, app: ASGIApp, cookie: SessionCookie, nowhere: Callable[[Request], Response]) -> None:
+        """`cookie` is the participants'; `nowhere` answers what is asked for where there is no page."""
         self.app = app
         self._cookie = cookie
+        self._nowhere = nowhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, redirect it, or refuse it."""
@@ -51,6 +57,9 @@ class Entrance:
             tell_refused_origin(HTTPConnection(scope))
             await PlainTextResponse("The study answers no other page.", 403)(scope, receive, send)
             return
+        if scope["type"] == "websocket" and scope["path"] == _STREAM_PATH and scope["query_string"] == _CHECK_QUERY:
+            # The proof takes the very way that Streamlit's own connection will take, past every proxy's rules.
+            scope = {**scope, "path": CHECK_PATH, "query_string": b""}
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -61,6 +70,11 @@ class Entrance:
             send = unframed(send)
         if scope["path"] in _WEBSOCKETS:
             tell_no_upgrade(scope["path"])
+        if not _is_served(scope["path"], scope["method"]):
+            if is_below := _path_before_ours(scope["path"]):
+                tell_path_not_cut(is_below)
+            await self._nowhere(Request(scope))(scope, receive, send)
+            return
         query = scope["query_string"].decode("latin-1")
         has_cookie = bool(self._cookie.token(connection.cookies))
         if scope["path"] == "/" and (query or framed or not has_cookie):
@@ -68,6 +82,19 @@ class Entrance:
             await response(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+
+def _is_served(path: str, method: str) -> bool:
+    """Whether there is a page or something else at an address; Streamlit would answer any with its own page."""
+    return path in _PAGES or path.startswith(_BELOW) or (path == "/begin" and method == "POST")
+
+
+def _path_before_ours(path: str) -> str:
+    """What a proxy should have cut off before it passed a request on, or an empty text."""
+    parts = path.split("/")[1:]
+    below = (f"/{'/'.join(parts[first:])}" for first in range(1, len(parts)))
+    ours = next((one for one in below if one in ("/welcome", "/begin", "/ready") or one.startswith(_BELOW)), "")
+    return path.removesuffix(ours) if ours else ""
 
 
 class BrowserCheck:

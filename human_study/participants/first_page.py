@@ -13,7 +13,7 @@ from human_study.presentation.html_templates import render_html
 from human_study.study.messages import Language
 
 
-def first_page(title: str, language: Language, waiting: str, needs_script: str) -> str:
+def first_page(title: str, language: Language, waiting: str, needs_script: str, blocked: str) -> str:
     """Streamlit's page with a study's title and language.
 
     Args:
@@ -21,6 +21,7 @@ def first_page(title: str, language: Language, waiting: str, needs_script: str) 
         language: of the study.
         waiting: what is read until the app is drawn, which replaces it.
         needs_script: what is read where scripts are turned off.
+        blocked: what is read where Streamlit gets no connection.
     """
     page = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
     needs, waits = (
@@ -30,7 +31,7 @@ def first_page(title: str, language: Language, waiting: str, needs_script: str) 
     noscript = page[page.index("<noscript>") : page.index("</noscript>")]
     for theirs, ours in (
         ('<html lang="en">', f'<html lang="{language.code}" dir="{language.direction}">'),
-        ("<title>Streamlit</title>", render_html("participants/templates/first_page_head.html", title=title)),
+        ("<title>Streamlit</title>", render_html("participants/templates/first_page_head.html", title=title, blocked=blocked)),
         (noscript, f"<noscript>{needs}"),
         ('<div id="root">', f'<div id="root">{waits}'),
     ):

@@ -7,12 +7,14 @@ from functools import partial
 
 import streamlit as st
 
+from data.errors import StoreError
 from data.records import Participant
 from human_study.participants import ending_screens, question_screens, screens
 from human_study.participation.player_trials import pairs_data, player_data, storage_id
 from human_study.participation.running_study import RunningStudy
 from human_study.study.protocol import DECIDING_STEPS, Protocol
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.web.refused_pages import tell_unreachable
 
 
 @st.cache_resource(show_spinner=False)
@@ -42,10 +44,18 @@ def _acting(running: RunningStudy, act: Callable[..., None]) -> Callable[..., No
     """`act`, unless the participant has gone on on another device since this page was drawn."""
 
     def act_if_newest(*arguments: object) -> None:
-        if _visitor(running) is not None:
-            act(*arguments)
+        try:
+            if _visitor(running) is not None:
+                act(*arguments)
+        except StoreError as error:  # the step is drawn again, with what was chosen in it
+            _say_unreachable(running, error)
 
     return act_if_newest
+
+
+def _say_unreachable(running: RunningStudy, error: StoreError) -> None:
+    tell_unreachable(error)
+    st.warning(running.messages.text("page.unreachable"))
 
 
 def _draw(running: RunningStudy, participant: Participant, screen: str) -> None:
@@ -117,12 +127,16 @@ def main() -> None:
     running = _running_study(st.secrets["study_file"], st.secrets["database_url"])
     st.set_page_config(page_title=running.study.title, layout="centered")
     screens.frame(running.study, running.messages)
-    participant = _visitor(running)
-    if participant is None:
-        with screens.card():
-            ending_screens.unknown_visitor(running.messages)
-        return
-    _show(running, running.participations.brought_up_to_date(participant))
+    try:
+        participant = _visitor(running)
+        if participant is None:
+            with screens.card():
+                ending_screens.unknown_visitor(running.messages)
+            return
+        _show(running, running.participations.brought_up_to_date(participant))
+    except StoreError as error:
+        _say_unreachable(running, error)
+        screens.try_again_soon()
 
 
 main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from human_study.study.messages import Messages
 from human_study.study.protocol import Protocol
 from human_study.study.study_file import StudyFile
 
+_TRIES_AGAIN_AFTER_S = 5
 _PLAYER_FOLDER = Path(__file__).parent / "trial_player"
 # A component is one module; what belongs apart is written in files of its own.
 _SCRIPTS = {
@@ -270,6 +272,18 @@ def forget_queue(keep: str | None = None) -> None:
     All of it when a participation is over, and what others left when one begins.
     """
     _component("forget")(key="forget", data={"keep": keep})
+
+
+def try_again_soon() -> None:
+    """Draw the page anew every few seconds, until it can be."""
+    st.session_state.drawn_s = time.monotonic()
+
+    @st.fragment(run_every=_TRIES_AGAIN_AFTER_S)
+    def look() -> None:
+        if time.monotonic() - st.session_state.drawn_s > _TRIES_AGAIN_AFTER_S / 2:
+            st.rerun()
+
+    look()
 
 
 def _html(template: str, **values: str) -> str:

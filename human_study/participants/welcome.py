@@ -34,6 +34,7 @@ from human_study.web.request_guard import (
 from human_study.web.static_files import files_of_the_first_page
 
 _MAX_FORM_BYTES = 8 * 1024
+_TRIES_AGAIN_AFTER_S = 10
 
 
 class Welcome:
@@ -84,6 +85,7 @@ class Welcome:
         refuse_other_sites(request)
         form = parse_qs((await read_body(request, _MAX_FORM_BYTES)).decode("utf-8", errors="replace"))
         entry, query = (form.get(name, [""])[0] for name in ("entry", "query"))
+        request.state.link_query = query  # for a page that must lead back
         if refusal := self._unsuitable_link(query):
             return self._page(status=400, words=refusal)
         if not entry:
@@ -104,6 +106,30 @@ class Welcome:
         response = RedirectResponse("./", 303)
         self._cookie.give(response, session, secure=request.url.scheme == "https")
         return response
+
+    def unreachable(self, request: Request) -> HTMLResponse:
+        """What is read while the database does not answer; the page tries again by itself."""
+        query = getattr(request.state, "link_query", request.url.query)
+        page = self._page(
+            status=503,
+            words=self._with_contact("page.unreachable"),
+            again_at=f"welcome?{query}" if query else "welcome",
+            again_after_s=_TRIES_AGAIN_AFTER_S,
+        )
+        page.headers["Retry-After"] = str(_TRIES_AGAIN_AFTER_S)
+        return page
+
+    def nowhere(self, request: Request) -> HTMLResponse:
+        """What is read at an address where the study has no page."""
+        query = request.url.query
+        # Below a path, the welcome page is not beside what was asked for.
+        is_beside = request.url.path.count("/") == 1
+        welcome_at = ("welcome" + (f"?{query}" if query else "")) if is_beside else ""
+        return self._page(status=404, words=self._with_contact("page.nowhere"), welcome_at=welcome_at)
+
+    def _with_contact(self, key: str) -> str:
+        contact = self._study.ethics.contact
+        return self._text(key) + (f"\n\n{self._text('ended.contact', contact=contact)}" if contact else "")
 
     def _known_status(self, external: Recruitment | None) -> str | None:
         """The status of whom a platform sends again; on plain links nobody is known."""
@@ -137,7 +163,8 @@ class Welcome:
     def _closing(self, ending: str, external: Recruitment | None = None) -> str:
         return closing_words(self._study, self._messages, ending, external)
 
-    def _lacks(self, what: str) -> str:
+    def lacks(self, what: str) -> str:
+        """What a browser lacks ("script", "frame", "cookie", "browser", "websocket", "again"), and whom to ask."""
         contact = self._study.ethics.contact
         asks = f" {self._text('ended.contact', contact=contact)}" if contact else ""
         return self._text(f"welcome.lacks_{what}") + asks
@@ -169,11 +196,11 @@ class Welcome:
             language=study.spoken,
             is_simulated=study.participants == "simulated",
             text=self._text,
-            lacks=self._lacks,
+            lacks=self.lacks,
             # What is HTML in the Markdown is shown as written.
             words=Markup(MarkdownIt("commonmark", {"html": False}).render(words)),
             lacking=lacking,
-            **values,
+            **{"again_at": "", "welcome_at": "", **values},
         )
         return HTMLResponse(page, status, {"Cache-Control": "no-store", "Vary": "Sec-Fetch-Dest"})
 

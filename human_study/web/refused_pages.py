@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from starlette.requests import HTTPConnection
 
@@ -28,6 +29,24 @@ def tell_no_upgrade(path: str) -> None:
         f"A browser's websocket arrived at {path} as a plain request. If a proxy stands in between, let it pass"
         " websockets on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;"
         " proxy_set_header Connection upgrade;).",
+    )
+
+
+def tell_path_not_cut(path: str) -> None:
+    """Name the remedy where a proxy hands on the path below which it serves the study."""
+    _tell(
+        ("path", ""),
+        f"A page of the study was asked for below {_shown(path)}, where there is none. If a proxy serves the study below"
+        " that path, let it cut the path off (nginx: location PATH/ { proxy_pass http://HOST:PORT/; } with a slash at"
+        " the end of both; Caddy: handle_path).",
+    )
+
+
+def tell_unreachable(error: Exception) -> None:
+    """Say, once an hour for each cause, that participants are turned away because the database fails."""
+    _tell(
+        (str(error), time.strftime("%Y-%m-%d %H")),
+        f"Participants cannot go on: {error}. Their pages try again by themselves (said once an hour).",
     )
 
 

@@ -1,11 +1,13 @@
 """A page's first moments: what is fetched ahead, and where a new step begins."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute
 
+from data.store.decision_store import DecisionStore
 from human_study.web.static_files import files_of_the_first_page
 from tests.support.served_study import ServedStudy, wait_until
 from tests.support.tiny_study import write_study
@@ -38,3 +40,30 @@ def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
     assert {name: sizes[name] for name in named if sizes[name] > 0} == {}
     page.get_by_role("button", name="I agree").click()
     page.wait_for_function("document.activeElement.tagName === 'H1'")  # where screen readers go on
+
+
+def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slot_is_taken(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path))
+    is_open = False
+
+    def swallow(socket: WebSocketRoute) -> None:
+        if is_open:
+            socket.connect_to_server()
+
+    context = new_visitor()
+    context.route_web_socket(re.compile("_stcore/stream"), swallow)
+    page = context.new_page()
+    page.goto(served.url)
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_text("is being blocked").wait_for(timeout=10_000)
+    with DecisionStore.open(served.database_url) as store:
+        assert store.participants_frame("tiny_study", kind="simulated").empty
+    is_open = True
+    page.get_by_role("button", name="I agree").wait_for()  # a later try got through, and Begin was pressed before
+    is_open = False
+    page.reload()
+    page.get_by_text("is being blocked").wait_for()

@@ -105,5 +105,5 @@ def test_a_language_that_is_written_to_the_left_says_so(french: Path) -> None:
     content = yaml.safe_load(french.read_text())
     french.write_text(yaml.safe_dump({**content, "language": "ar", "language_folder": str(arabic)}))
     study = load_study_file(french)
-    assert '<html lang="ar" dir="rtl">' in first_page(study.title, study.spoken, "", "")
+    assert '<html lang="ar" dir="rtl">' in first_page(study.title, study.spoken, "", "", "")
     assert 'dir="rtl"' in write_materials(study, french.parent / "board")[1].read_text()

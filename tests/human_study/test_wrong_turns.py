@@ -1,0 +1,80 @@
+"""What people read where the study has no page, or cannot be reached, and what whoever serves it is told then."""
+
+import http.client
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.browser_check import CHECK_COOKIE, proven_entry
+from tests.support.served_study import ServedStudy
+from tests.support.tiny_study import write_study
+
+QUERY = "PROLIFIC_PID=person-4711&SESSION_ID=s"
+ESCAPED = QUERY.replace("&", "&amp;")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
+    """A German study of people."""
+    recruitment = {"platform": "prolific", "completion_code": "C0DE"}
+    folder = tmp_path_factory.mktemp("wrong_turns")
+    served = ServedStudy(write_study(folder, language="de", participants="people", recruitment=recruitment))
+    served.start()
+    yield served
+    served.stop()
+
+
+def asked(served: ServedStudy, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
+    """The status, the kind and the text of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    headers = {"Cookie": f"{CHECK_COOKIE}; countenance_session_tiny_study=some"}
+    if body:
+        is_form = not body.startswith("{")
+        headers["Content-Type"] = "application/x-www-form-urlencoded" if is_form else "application/json"
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.server
+def test_at_an_address_without_a_page_stands_a_way_back_and_never_a_blank_page(served: ServedStudy) -> None:
+    status, _, page = asked(served, "GET", f"/Welcome?{QUERY}")
+    assert status == 404
+    assert "keine Seite der Studie" in page and "Ada Tester" in page
+    assert f'href="welcome?{ESCAPED}"' in page
+    for path in ("/index.html", "/begin", "/study/"):
+        assert asked(served, "GET", path)[0] == 404
+    assert asked(served, "GET", "/")[0] == 200
+
+
+@pytest.mark.server
+def test_a_proxy_that_does_not_cut_its_path_is_named_to_whoever_serves(served: ServedStudy) -> None:
+    status, _, page = asked(served, "GET", f"/study/welcome?{QUERY}")
+    assert status == 404 and "keine Seite der Studie" in page
+    assert "asked for below /study," in served.log() and "proxy_pass" in served.log()
+    assert "4711" not in served.log()
+
+
+@pytest.mark.server
+def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_itself(served: ServedStudy) -> None:
+    sent = urlencode({"entry": proven_entry(served.port), "query": QUERY})
+    database = sqlite3.connect(served.study_path.parent / "study.db")
+    for renaming in ("study RENAME TO away", "participant RENAME TO nobody"):
+        database.execute(f"ALTER TABLE {renaming}")
+    for status, _, page in (asked(served, "GET", f"/welcome?{QUERY}"), asked(served, "POST", "/begin", sent)):
+        assert status == 503
+        assert "im Moment nicht erreichbar" in page and "Ada Tester" in page
+        assert f'content="10; url=welcome?{ESCAPED}"' in page
+    lease = '{"lease": "abcdefgh", "take": true}'
+    assert asked(served, "POST", "/api/leases", lease)[:2] == (503, "application/json")
+    assert "no such table" in served.log() and "4711" not in served.log()
+    for renaming in ("away RENAME TO study", "nobody RENAME TO participant"):
+        database.execute(f"ALTER TABLE {renaming}")
+    database.close()
+    assert asked(served, "GET", f"/welcome?{QUERY}")[0] == 200
