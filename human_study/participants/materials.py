@@ -32,6 +32,14 @@ _ENDINGS = {
     "not_again": "welcome.not_again",
     "incomplete": "welcome.incomplete_link",
 }
+# Read beside all this, where something goes otherwise than it should.
+_ASIDE = (
+    *(f"welcome.lacks_{what}" for what in ("script", "frame", "cookie", "browser", "websocket", "again")),
+    "welcome.preview",
+    "page.offline",
+    "page.unreachable",
+    "page.nowhere",
+)
 _KEY = "(the participant's own key)"
 
 Section = tuple[int, str, str]  # level of the heading, heading, Markdown
@@ -112,15 +120,38 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
             title = f"{text('questionnaire.title')} ({condition})"
             yield 2, title, f"{text('questionnaire.text')}\n\n{_asked(at_end)}"
     for condition in study.conditions:
-        told = condition_text(condition, manifest.kind)
-        yield 2, f"{text('debrief.about_title')} ({condition})", about_text(study, messages, condition, told)
+        # A later round's bundle may no longer explore, and says so in other words.
+        for told in dict.fromkeys((condition_text(condition, manifest.kind), condition)):
+            what = condition if told == condition else f"{condition}, {manifest.kind}"
+            yield 2, f"{text('debrief.about_title')} ({what})", about_text(study, messages, condition, told)
+    yield 2, text("debrief.title"), "\n\n".join(_last_page(study, messages))
     yield 2, text("ended.title"), ""
     for ending, said in _ENDINGS.items():
-        if ending != "not_again" or study.not_from:
-            way_back = "full" if ending == "not_again" else ending
-            yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
+        way_back = "full" if ending == "not_again" else ending
+        yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
     terms = study.ethics.withdrawal or text("page.stop_terms")
-    yield 2, text("page.stop_title"), text("page.stop_text", terms=terms)
+    stopping = [text("page.stop_text", terms=terms), _listed(text(f"page.{key}") for key in ("stop_yes", "stop_no"))]
+    yield 2, text("page.stop_title"), "\n\n".join(stopping)
+    refusing = _listed(text(f"consent.{key}") for key in ("refuse_yes", "refuse_no"))
+    yield 2, text("consent.refuse_title"), f"{text('consent.refuse_text')}\n\n{refusing}"
+    yield 2, text("page.unknown_title"), f"{text('page.unknown_text')}\n\n{_listed(text(key) for key in _ASIDE)}"
+
+
+def _last_page(study: StudyFile, messages: Messages) -> Iterator[str]:
+    """What is read after the last question; what only the participant's decisions tell stands as an ellipsis."""
+    text, recruitment, payment = messages.text, study.recruitment, study.payment
+    yield f"{text('debrief.saved', n_decisions='…')} {recruitment.completion_code or '…'}"
+    if recruitment.platform == "mturk":
+        yield text("debrief.paste_code")
+    if recruitment.completion_url:
+        yield f"{text('debrief.go_back')}. {text('debrief.redirect_note')}"
+    yield f"**{text('debrief.result_title')}.** {text('debrief.result', n_correct='…', n_counted='…')}"
+    if payment.bonus_per_correct:
+        yield text("debrief.bonus", bonus=f"… {payment.currency}")
+        if len(study.conditions) > 1:
+            yield text("debrief.floor")
+    yield text("debrief.key", key=_KEY)
+    yield text("debrief.close")
 
 
 def _asked(

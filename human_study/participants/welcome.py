@@ -60,7 +60,7 @@ class Welcome:
         query = request.url.query
         if is_framed(request):
             address = "welcome" + (f"?{query}" if query else "")
-            return self._page("welcome_in_a_tab", lacking="frame", address=address)
+            return self._page("welcome_in_a_tab", lacking="frame", address=address, full_address=request.url)
         token = self._cookie.token(request.cookies)
         participant = await run_in_threadpool(self._participations.participant, token)
         if participant is not None and participant.status == "active":

@@ -36,6 +36,7 @@ def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
     assert all(fetched(page)[name] > 0 for name in named)
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("button", name="I agree").wait_for()
+    assert page.get_by_test_id("stSkipToContent").is_hidden()  # Streamlit's own English words
     sizes = fetched(page)
     assert {name: sizes[name] for name in named if sizes[name] > 0} == {}
     page.get_by_role("button", name="I agree").click()

@@ -11,7 +11,7 @@ from tests.support.tiny_study import write_study
 
 
 def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> None:
-    conditions = {"face": 1, "score": 1, "none": 1}
+    conditions = {"face": 1, "shuffled": 1, "score": 1, "none": 1}
     screening = [{"id": "adult", "question": "Are you 18?", "options": ["Yes", "No"], "accept": ["Yes"]}]
     path = write_study(
         tmp_path,
@@ -19,6 +19,8 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
         comprehension=None,
         questionnaire=None,
         screening=screening,
+        payment={"currency": "EUR", "base": 2, "bonus_per_correct": 0.1},
+        recruitment={"platform": "prolific", "completion_url": "https://app.prolific.com/submissions/complete?cc=C0DE"},
         participants="people",
     )
     written = write_materials(load_study_file(path), tmp_path / "board")
@@ -47,6 +49,21 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
     assert "drawn at random" in text  # this bundle explores
     assert "says nothing about" in text  # of real people's faces
     assert "Loan amount" in text
+    for read_at_the_end_or_aside in (
+        "Thank you",
+        "You were right in **… of …** decisions",
+        "enter the code there by hand",
+        "mean bonus of those who decided without help",
+        "made for *another* application",  # of rounds that explore no more
+        "set by a computer for the very application",
+        "You do not want to take part?",
+        "Yes, I do not want to take part",
+        "Yes, stop",
+        "Your browser is too old",
+        "an earlier version of this study",
+        "The platform that sent you here",
+    ):
+        assert read_at_the_end_or_aside in text, read_at_the_end_or_aside
     assert "{" not in text.replace("{choice}", "").replace("{n}", "").replace("{total}", "").replace(
         "{outcome}", ""
     )

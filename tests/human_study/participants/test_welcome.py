@@ -213,6 +213,7 @@ def test_in_a_frame_the_page_only_offers_a_tab(door: MakeDoor) -> None:
     page = client.get("/welcome?PROLIFIC_PID=a", headers={"Sec-Fetch-Dest": "iframe"}).text
     assert "in a tab of its own" in page
     assert 'target="_blank"' in page
+    assert ">https://study.example/welcome?PROLIFIC_PID=a<" in page  # where the frame may open nothing
     assert "PROLIFIC_PID=a" in page
     assert "<form" not in page
 
