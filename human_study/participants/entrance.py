@@ -1,7 +1,7 @@
 """What every request passes first, and the proof that a browser can take part before it takes a slot.
 
-The welcome page opens a websocket where Streamlit's own will be. Only a browser that runs scripts, keeps our cookie, and
-is let through by every proxy in between gets the signed entry that `POST /begin` asks for.
+The welcome page opens a websocket where Streamlit's own will be. Only a browser that runs scripts, keeps our
+cookie, and is let through by every proxy in between gets the signed entry that `POST /begin` asks for.
 """
 
 from __future__ import annotations
@@ -57,7 +57,11 @@ class Entrance:
             tell_refused_origin(HTTPConnection(scope))
             await PlainTextResponse("The study answers no other page.", 403)(scope, receive, send)
             return
-        if scope["type"] == "websocket" and scope["path"] == _STREAM_PATH and scope["query_string"] == _CHECK_QUERY:
+        if (
+            scope["type"] == "websocket"
+            and scope["path"] == _STREAM_PATH
+            and scope["query_string"] == _CHECK_QUERY
+        ):
             # The proof takes the very way that Streamlit's own connection will take, past every proxy's rules.
             scope = {**scope, "path": CHECK_PATH, "query_string": b""}
         if scope["type"] != "http":
@@ -93,7 +97,9 @@ def _path_before_ours(path: str) -> str:
     """What a proxy should have cut off before it passed a request on, or an empty text."""
     parts = path.split("/")[1:]
     below = (f"/{'/'.join(parts[first:])}" for first in range(1, len(parts)))
-    ours = next((one for one in below if one in ("/welcome", "/begin", "/ready") or one.startswith(_BELOW)), "")
+    ours = next(
+        (one for one in below if one in ("/welcome", "/begin", "/ready") or one.startswith(_BELOW)), ""
+    )
     return path.removesuffix(ours) if ours else ""
 
 

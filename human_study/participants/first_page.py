@@ -31,7 +31,10 @@ def first_page(title: str, language: Language, waiting: str, needs_script: str, 
     noscript = page[page.index("<noscript>") : page.index("</noscript>")]
     for theirs, ours in (
         ('<html lang="en">', f'<html lang="{language.code}" dir="{language.direction}">'),
-        ("<title>Streamlit</title>", render_html("participants/templates/first_page_head.html", title=title, blocked=blocked)),
+        (
+            "<title>Streamlit</title>",
+            render_html("participants/templates/first_page_head.html", title=title, blocked=blocked),
+        ),
         (noscript, f"<noscript>{needs}"),
         ('<div id="root">', f'<div id="root">{waits}'),
     ):

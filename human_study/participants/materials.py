@@ -20,7 +20,7 @@ from human_study.participation.face_questions import COLUMN_ANSWERS
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html
-from human_study.study.messages import Language, shipped_languages
+from human_study.study.messages import Language, Messages, shipped_languages
 from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
 from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
 from human_study.study.study_file import StudyFile
@@ -130,11 +130,18 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
         way_back = "full" if ending == "not_again" else ending
         yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
     terms = study.ethics.withdrawal or text("page.stop_terms")
-    stopping = [text("page.stop_text", terms=terms), _listed(text(f"page.{key}") for key in ("stop_yes", "stop_no"))]
+    stopping = [
+        text("page.stop_text", terms=terms),
+        _listed(text(f"page.{key}") for key in ("stop_yes", "stop_no")),
+    ]
     yield 2, text("page.stop_title"), "\n\n".join(stopping)
     refusing = _listed(text(f"consent.{key}") for key in ("refuse_yes", "refuse_no"))
     yield 2, text("consent.refuse_title"), f"{text('consent.refuse_text')}\n\n{refusing}"
-    yield 2, text("page.unknown_title"), f"{text('page.unknown_text')}\n\n{_listed(text(key) for key in _ASIDE)}"
+    yield (
+        2,
+        text("page.unknown_title"),
+        f"{text('page.unknown_text')}\n\n{_listed(text(key) for key in _ASIDE)}",
+    )
 
 
 def _last_page(study: StudyFile, messages: Messages) -> Iterator[str]:

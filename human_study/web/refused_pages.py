@@ -36,9 +36,9 @@ def tell_path_not_cut(path: str) -> None:
     """Name the remedy where a proxy hands on the path below which it serves the study."""
     _tell(
         ("path", ""),
-        f"A page of the study was asked for below {_shown(path)}, where there is none. If a proxy serves the study below"
-        " that path, let it cut the path off (nginx: location PATH/ { proxy_pass http://HOST:PORT/; } with a slash at"
-        " the end of both; Caddy: handle_path).",
+        f"A page of the study was asked for below {_shown(path)}, where there is none. If a proxy serves the"
+        " study below that path, let it cut the path off (nginx: location PATH/ { proxy_pass http://HOST:PORT/; }"
+        " with a slash at the end of both; Caddy: handle_path).",
     )
 
 

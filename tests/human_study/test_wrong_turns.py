@@ -3,7 +3,6 @@
 import http.client
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -62,7 +61,9 @@ def test_a_proxy_that_does_not_cut_its_path_is_named_to_whoever_serves(served: S
 
 
 @pytest.mark.server
-def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_itself(served: ServedStudy) -> None:
+def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_itself(
+    served: ServedStudy,
+) -> None:
     sent = urlencode({"entry": proven_entry(served.port), "query": QUERY})
     database = sqlite3.connect(served.study_path.parent / "study.db")
     for renaming in ("study RENAME TO away", "participant RENAME TO nobody"):

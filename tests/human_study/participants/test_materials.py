@@ -20,7 +20,10 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
         questionnaire=None,
         screening=screening,
         payment={"currency": "EUR", "base": 2, "bonus_per_correct": 0.1},
-        recruitment={"platform": "prolific", "completion_url": "https://app.prolific.com/submissions/complete?cc=C0DE"},
+        recruitment={
+            "platform": "prolific",
+            "completion_url": "https://app.prolific.com/submissions/complete?cc=C0DE",
+        },
         participants="people",
     )
     written = write_materials(load_study_file(path), tmp_path / "board")
