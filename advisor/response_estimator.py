@@ -76,6 +76,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
             ValueError: fewer than two people or only one class, missing values, or anything that is no number.
         """
         _require_stated("y", y)
+        _require_numbers(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, approved = np.unique(y, return_inverse=True)
@@ -139,6 +140,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """float [N, 2]: probabilities of `classes_`, averaged over people and over members."""
         check_is_fitted(self)
+        _require_numbers(X)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
             p = self.model_(torch.tensor(X)).numpy()
@@ -149,6 +151,7 @@ class HumanResponseEstimator(ClassifierMixin, BaseEstimator):
     def predict_spread(self, X: Any) -> np.ndarray:
         """float [N]: standard deviation of the members' probabilities; how unsure ĥ is here."""
         check_is_fitted(self)
+        _require_numbers(X)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.no_grad():
             members = self.model_.member_probabilities(torch.tensor(X))
@@ -174,6 +177,33 @@ def _require_stated(name: str, values: Any) -> None:
         raise ValueError(
             f"Input {name} contains NaN or None {n_missing} times; leave these decisions out of X, y and groups."
         )
+
+
+def _require_numbers(X: Any) -> None:
+    """Raise ValueError that names a column with text, missing or infinite values; shapes are scikit-learn's matter."""
+    if not isinstance(X, (pd.DataFrame, np.ndarray, list)):
+        return
+    try:
+        table = pd.DataFrame(X)
+    except ValueError:
+        return
+    if any(np.iscomplexobj(values) for _, values in table.items()):
+        return
+    for name, values in table.items():
+        numbers = pd.to_numeric(values, errors="coerce")
+        is_text = numbers.isna() & values.map(lambda value: isinstance(value, str))
+        if is_text.any():
+            raise ValueError(
+                f'Input X holds text in column {name}, such as "{values[is_text].iloc[0]}"; give categories as '
+                "columns of 0 and 1, and take text out."
+            )
+        if n_missing := int(values.isna().sum()):
+            raise ValueError(
+                f"Input X contains NaN or None {n_missing} times in column {name}; fill them in, or leave these "
+                "decisions out of X, y and groups."
+            )
+        if np.isinf(numbers.to_numpy(dtype=float, na_value=0.0)).any():
+            raise ValueError(f"Input X contains inf (infinity) in column {name}; write finite numbers.")
 
 
 def _people(groups: Any, n_decisions: int) -> np.ndarray:

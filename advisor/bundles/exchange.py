@@ -149,6 +149,9 @@ def read_trials(trials: Path) -> pd.DataFrame:
     return table
 
 
+LEAST_MEDIAN_MS, MOST_MEDIAN_MS = 100, 3_600_000  # of a file's response times; beyond, their unit is another
+
+
 def _read_line(
     row: dict[str, str], known: dict[tuple[str, int], str], seen: set[tuple[str, int]]
 ) -> tuple[dict[str, Any], str | None]:
@@ -212,4 +215,22 @@ def read_exported_decisions(decisions_file: Path, trials: Path) -> pd.DataFrame:
     columns = [*REQUIRED_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in written.rows[0][1])]
     table = pd.DataFrame(decisions, columns=columns, dtype=object)
     table = table.where(table.notna(), None).astype({"trial": int})
+    _require_milliseconds(decisions_file, table)
     return table.merge(exported, on=["participant", "trial"], validate="one_to_one")
+
+
+def _require_milliseconds(decisions_file: Path, decisions: pd.DataFrame) -> None:
+    """Raise TrialsError where response times as a whole cannot be milliseconds that people take to decide."""
+    if "response_time_ms" not in decisions:
+        return
+    median = decisions["response_time_ms"].astype(float).median()
+    if median < LEAST_MEDIAN_MS:
+        raise TrialsError(
+            f"{decisions_file} has a median response_time_ms of {median:g}, and nobody decides so fast; if these are "
+            "seconds, multiply them by 1000; if they were not measured, leave the column out."
+        )
+    if median > MOST_MEDIAN_MS:
+        raise TrialsError(
+            f"{decisions_file} has a median response_time_ms of {median:g}, more than an hour; write how many "
+            "milliseconds each decision took, and no microseconds or times of day."
+        )

@@ -90,6 +90,27 @@ def test_groups_of_another_length_are_refused() -> None:
         HumanResponseEstimator().fit(np.ones((12, 2)), np.arange(12) % 2, groups=np.arange(11))
 
 
+def test_a_column_that_holds_no_numbers_is_named(fitted_to_names: HumanResponseEstimator) -> None:
+    for value, said in (
+        ("low", 'text in column income, such as "low"'),
+        (np.nan, "NaN or None 1 times in column income"),
+        (None, "NaN or None 1 times in column income"),
+        (np.inf, "infinity.* in column income"),
+    ):
+        X = pd.DataFrame({"score": np.arange(12.0), "income": np.arange(12.0)}).astype(object)
+        X.loc[3, "income"] = value
+        with pytest.raises(ValueError, match=said):
+            HumanResponseEstimator().fit(X, np.arange(12) % 2)
+        with pytest.raises(ValueError, match=said):
+            fitted_to_names.predict_proba(X)
+
+
+@pytest.fixture(scope="module")
+def fitted_to_names() -> HumanResponseEstimator:
+    X = pd.DataFrame({"score": np.arange(12.0), "income": np.arange(12.0)})
+    return HumanResponseEstimator(max_steps=40, n_members=3).fit(X, np.arange(12) % 2)
+
+
 @pytest.mark.parametrize(
     ("X", "y", "groups", "message"),
     [

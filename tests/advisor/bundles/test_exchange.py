@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,6 +119,23 @@ def test_whoever_was_erased_does_not_come_back_by_a_file(
         monkeypatch.setenv("COUNTENANCE_ERASURE_KEY_FILE", str(tmp_path / "no_such_key"))
         with pytest.raises(SetupError, match="erasure key|key that recognises"):
             import_decisions(read_answered(tmp_path / "first.csv", exported), "pilot", store)
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [(0.001, "multiply them by 1000"), (0, "leave the column out"), (1e6, "microseconds"), (1.0, None)],
+)
+def test_response_times_in_another_unit_are_refused(
+    exported: Path, tmp_path: Path, scale: float, said: str | None
+) -> None:
+    decisions = decisions_for(exported)
+    decisions["response_time_ms"] = scale * np.linspace(400, 9000, len(decisions))
+    decisions.to_csv(tmp_path / "timed.csv", index=False)
+    if said is None:
+        assert len(read_answered(tmp_path / "timed.csv", exported).decisions) == len(decisions)
+    else:
+        with pytest.raises(TrialsError, match=said):
+            read_answered(tmp_path / "timed.csv", exported)
 
 
 def test_a_file_that_is_partly_bad_is_rejected_whole_and_every_bad_line_named(
