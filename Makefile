@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-calibration
+.PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-representation bench-calibration
 
 setup: .venv/installed
 
@@ -60,6 +60,10 @@ bench: setup
 # Resumable: cells that were run stand in var/learning. Writes docs/learning.md.
 bench-learning: setup
 	$(BIN)/python -m tests.benchmarks.learning
+
+# What a face can say against what it helps. Resumable likewise, in var/representation. Writes docs/representation.md.
+bench-representation: setup
+	$(BIN)/python -m tests.benchmarks.representation
 
 # False positives and intervals on simulated studies. Writes docs/calibration.md.
 bench-calibration: setup

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from models.expression import within_couplings
 
+BEYOND_REACH = 4.0  # by how many units, on the squashing's scale, an input must go further to leave the reach
 STARTING_SHARE = 0.25  # of a one-sided axis's range, where the slope of the squashing is not lost
 
 
@@ -22,10 +23,16 @@ class FeatureEncoder(nn.Module):
         axis_bounds: float [K, 2], lowest and highest value of every axis; 0 is neutral and lies inside.
         hidden: width of the perceptron.
         couplings: float [C, 2 K], as `models.expression.coupling_matrix` has them; None: no muscle holds another back.
+        reach: share of each axis's range that inputs use as a rule; the rest takes inputs that are stronger by far.
     """
 
     def __init__(
-        self, n_features: int, axis_bounds: Tensor, hidden: int = 64, couplings: Tensor | None = None
+        self,
+        n_features: int,
+        axis_bounds: Tensor,
+        hidden: int = 64,
+        couplings: Tensor | None = None,
+        reach: float = 1.0,
     ) -> None:
         super().__init__()
         assert axis_bounds.ndim == 2 and axis_bounds.shape[1] == 2, f"axis_bounds {tuple(axis_bounds.shape)}"
@@ -36,7 +43,9 @@ class FeatureEncoder(nn.Module):
             "axis_bounds": axis_bounds.tolist(),
             "hidden": hidden,
             "couplings": couplings.tolist(),
+            "reach": reach,
         }
+        self.reach = reach
         self.linear = nn.Linear(n_features, n_axes)
         last = nn.Linear(hidden, n_axes)
         self.perceptron = nn.Sequential(
@@ -63,7 +72,11 @@ class FeatureEncoder(nn.Module):
             f"features are {tuple(features.shape)}, expected [B, {self.linear.in_features}]"
         )
         raw = self.linear(features) + self.perceptron(features)
-        reach = (self.high - self.low).clamp(min=1e-6)
-        start = torch.where(self.low < 0, -self.low / reach, STARTING_SHARE)
-        expression = self.low + (self.high - self.low) * torch.sigmoid(2 * raw + torch.logit(start, eps=1e-3))
-        return within_couplings(expression, self.couplings)
+        width = (self.high - self.low).clamp(min=1e-6)
+        start = torch.where(self.low < 0, -self.low / width, STARTING_SHARE)
+        pushed = 2 * raw + torch.logit(start, eps=1e-3)
+        within = self.low + (self.high - self.low) * torch.sigmoid(pushed)
+        beyond = self.high * torch.sigmoid(pushed - BEYOND_REACH) + self.low * torch.sigmoid(
+            -pushed - BEYOND_REACH
+        )
+        return within_couplings(self.reach * within + (1 - self.reach) * beyond, self.couplings)

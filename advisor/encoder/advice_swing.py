@@ -39,10 +39,24 @@ class AdviceSwing:
         return above / possible.clamp(min=1e-6)
 
     def cheapest_axes(self, n: int, axis_bounds: Tensor) -> Tensor:
-        """The n axes (fewer where fewer can be used) that advice can do best without, cheapest first: long [n]."""
+        """The n axes (fewer where fewer can be used) that advice can do best without, cheapest first: long [n].
+
+        Axes that go as far either way come first: they tell a thing in faces that are at rest on average, so that
+        people who read an axis each in their own way are not biased by it. Last come axes that hold others back or are
+        held back, since what they tell is blurred by what the others say.
+        """
         usable = axis_bounds[:, 1] > axis_bounds[:, 0]
-        order = torch.argsort(self.lost_without)
+        even = usable & torch.isclose(axis_bounds[:, 0], -axis_bounds[:, 1])
+        order = torch.argsort(self.lost_without - even.float() + _coupled(len(axis_bounds)).float())
         return order[usable[order]][:n]
+
+
+def _coupled(n_axes: int) -> Tensor:
+    """Which axes are coupled with others, bool [K]; none where these are not the face's."""
+    couplings = coupling_matrix()
+    if couplings.shape[1] != 2 * n_axes:
+        return torch.zeros(n_axes, dtype=torch.bool)
+    return (couplings[:, :n_axes].abs() + couplings[:, n_axes:].abs()).sum(0) > 0
 
 
 def advice_swing(

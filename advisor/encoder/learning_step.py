@@ -20,7 +20,13 @@ from advisor.encoder.distillation import DISTILLED_KIND, N_DISTILLED_FACES, dist
 from advisor.encoder.off_policy import PredictedAccuracy
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
 from advisor.encoder.risk_model import RiskModel
-from advisor.encoder.train_encoder import EncoderData, require_tracker, train_encoder, training_processes
+from advisor.encoder.train_encoder import (
+    EncoderData,
+    new_encoder,
+    require_tracker,
+    train_encoder,
+    training_processes,
+)
 from advisor.encoder.trained_run import (
     encoder_features,
     load_encoder,
@@ -47,8 +53,6 @@ from data.tasks.applications import Applications, Split, Standardiser, read_appl
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, load_checkpoint, save_checkpoint, shipped_weights
 from models.device import threads_worth
-from models.encoder import FeatureEncoder
-from models.expression import coupling_matrix
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 from models.response import ResponseModel
@@ -281,9 +285,7 @@ def _train_encoder(
     bounds = usable_bounds(generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        encoder = FeatureEncoder(
-            data.features.shape[1], bounds * config.encoder.reach, config.encoder.hidden, coupling_matrix()
-        )
+        encoder = new_encoder(data.features.shape[1], bounds, config.encoder)
     # The exact path draws faces, which threads share well.
     with threads_worth(config.encoder.batch_size) if config.encoder.path == "distilled" else nullcontext():
         metrics = train_encoder(

@@ -18,6 +18,7 @@ from advisor.runs.config import EncoderConfig
 Loss = tuple[Tensor, dict[str, float]]
 
 STEEPNESS, GRADED_SHARE = 4.0, 0.15  # of `allowed_strength`
+OUTER_MARGIN = 0.01  # of an axis's range, by which faces are to stay clear of the end of their reach
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Told:
         things: beyond the risk, float [B, J]; `axes` long [J] tell them, rising with them where `signs` [J] are 1 and
             falling where they are -1.
         protected: what must not be told beyond the risk, float [B, P].
+        axis_bounds: of the expressions, float [K, 2].
     """
 
     target: Tensor
@@ -38,6 +40,7 @@ class Told:
     axes: Tensor
     signs: Tensor
     protected: Tensor
+    axis_bounds: Tensor
 
 
 def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:
@@ -56,10 +59,27 @@ def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:
     return loss, {"expected_error": loss.item()}
 
 
-def expression_prior(expression: Tensor) -> Loss:
-    """Mean square of the expression: how far faces are from neutral."""
-    loss = expression.square().mean()
-    return loss, {"expression_energy": loss.item()}
+def expression_prior(expression: Tensor, told: Told) -> Loss:
+    """Mean square, summed over the axes that tell things: how far these are from rest.
+
+    People read an axis each in their own way, so that one that is away from rest in every face biases them, each
+    differently, whatever it tells. ĥ knows less of this than there is.
+    """
+    loss = expression[:, told.axes].square().mean(0).sum()
+    return loss, {"thing_energy": loss.item()}
+
+
+def outer_loss(expression: Tensor, told: Told, config: EncoderConfig) -> Loss:
+    """By how much axes go beyond `config.reach`, summed over axes, in all faces but the share that may.
+
+    Which faces these are, the encoder finds; where advice is bound to certainty, it is the most certain ones.
+    """
+    low, high = told.axis_bounds.T
+    end = torch.where(expression > 0, high, low)
+    gone = expression / torch.where(end == 0, torch.ones_like(end), end)  # 0 at rest, 1 at either end
+    n_bound = len(gone) - int(len(gone) * config.outer_share)
+    beyond = (gone.sort(0).values[:n_bound] - (config.reach - OUTER_MARGIN)).clamp(min=0)
+    return beyond.mean(0).sum(), {"outer_share": (gone > config.reach).float().mean(0).max().item()}
 
 
 def things_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
@@ -115,7 +135,8 @@ def encoder_loss(composed: Composed, told: Told, config: EncoderConfig) -> Loss:
     metrics: dict[str, float] = {}
     for weight, (part, of_part) in (
         (config.decision_weight, decision_loss(composed.member_probabilities, told.target)),
-        (config.prior_weight, expression_prior(composed.expression)),
+        (config.prior_weight, expression_prior(composed.expression, told)),
+        (config.outer_weight, outer_loss(composed.expression, told, config)),
         (config.thing_weight, things_loss(composed.percept, told, config)),
         (config.doubt_weight, doubt_loss(composed.percept, told, config)),
         (config.strength_weight, strength_loss(composed.strength, told.log_odds)),

@@ -28,7 +28,7 @@ class AdvisedPeople:
     Attributes:
         encoder, response, percept_path: the advisor, ĥ, and how a face is perceived.
         n_identities: how many faces there are to draw from.
-        encoder_input: float [N, F + 1].
+        encoder_input: float [N, F + 2].
         seen_features: what people see of the applications, float [N, G].
     """
 

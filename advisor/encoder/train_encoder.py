@@ -16,11 +16,14 @@ from torch.distributed.nn.functional import all_gather
 
 from advisor.encoder.composition import AdviceComposition, Composed
 from advisor.encoder.losses import Told, encoder_loss
+from advisor.encoder.start_faces import start_faces
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
 from data.errors import TrainingError
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.device import best_device
+from models.encoder import FeatureEncoder
+from models.expression import coupling_matrix
 
 CHECKPOINT_FILE = "encoder_checkpoint.safetensors"
 CHECKPOINT_KIND = "encoder_training"
@@ -114,6 +117,17 @@ def _resume(run: RunDirectory, composition: AdviceComposition, optimizer: torch.
     return int(facts["step"])
 
 
+def new_encoder(n_features: int, axis_bounds: Tensor, config: EncoderConfig) -> FeatureEncoder:
+    """An untrained encoder for inputs of that width, whose faces use of each axis (float [K, 2]) what they may."""
+    return FeatureEncoder(
+        n_features,
+        axis_bounds if config.outer_share else axis_bounds * config.reach,
+        config.hidden,
+        coupling_matrix(),
+        config.reach if config.outer_share else 1.0,
+    )
+
+
 def _trained(composition: AdviceComposition) -> dict[str, torch.nn.Parameter]:
     return {name: p for name, p in composition.named_parameters() if p.requires_grad}
 
@@ -145,10 +159,11 @@ def train_encoder(
     model = accelerator.prepare_model(composition)
     rank, world = accelerator.process_index, accelerator.num_processes
     target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
-    axes = composition.swing.cheapest_axes(
-        data.things.shape[1], torch.stack([composition.encoder.low, composition.encoder.high], 1).cpu()
-    ).to(data.things.device)
+    bounds = torch.stack([composition.encoder.low, composition.encoder.high], 1)
+    axes = composition.swing.cheapest_axes(data.things.shape[1], bounds.cpu()).to(bounds.device)
     signs = composition.swing.direction.to(axes.device)[axes]
+    if not step:
+        start_faces(composition.encoder, data, composition.swing.direction, axes)
     metrics: dict[str, float] = {}
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
@@ -168,6 +183,7 @@ def train_encoder(
             axes,
             signs,
             data.protected[index],
+            bounds,
         )
         loss, metrics = encoder_loss(composed, told, config)
         optimizer.zero_grad()

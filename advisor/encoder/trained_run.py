@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from advisor.encoder.losses import allowed_strength
 from advisor.encoder.risk_model import RiskModel
 from advisor.measurement.readability import Readability, measure_readability
 from advisor.response.learn_response import load_response
@@ -87,7 +88,9 @@ class TrainedRun:
     @torch.no_grad()
     def expressions(self, frame: pd.DataFrame) -> Tensor:
         """The advisor's expressions for applications (rows of the task's table), float [N, K]."""
-        advised: Tensor = self.encoder(torch.from_numpy(encoder_features(self.risk_model, frame)))
+        inputs = encoder_features(self.risk_model, frame)
+        width = self.encoder.config["n_features"]  # one trained before the strength was an input lacks it
+        advised: Tensor = self.encoder(torch.from_numpy(inputs[:, :width]))
         return advised
 
     def seen_features(self, frame: pd.DataFrame) -> Tensor:
@@ -96,9 +99,13 @@ class TrainedRun:
 
 
 def encoder_features(risk_model: RiskModel, frame: pd.DataFrame) -> np.ndarray:
-    """The encoder's input, float32 [N, F + 1]: standardised features and the machine's log odds."""
-    features = risk_model.standardiser.transform(frame)
-    return np.hstack([features, risk_model.logits(frame)[:, None]]).astype(np.float32)
+    """The encoder's input, float32 [N, F + 2]: standardised features, the machine's log odds, how strong advice may be.
+
+    That strength is an input so that faces follow it in every task alike, however near 0 a task's log odds lie.
+    """
+    features, log_odds = risk_model.standardiser.transform(frame), risk_model.logits(frame)
+    strength = np.sign(log_odds) * allowed_strength(torch.from_numpy(log_odds)).numpy()
+    return np.column_stack([features, log_odds, strength]).astype(np.float32)
 
 
 def readability_of_faces(
@@ -141,7 +148,11 @@ def load_encoder(run: RunDirectory) -> FeatureEncoder:
         tensors, config = load_checkpoint(run.file(ENCODER_FILE), "feature_encoder")
         couplings = torch.tensor(config.get("couplings", [])).reshape(-1, 2 * len(config["axis_bounds"]))
         encoder = FeatureEncoder(
-            config["n_features"], torch.tensor(config["axis_bounds"]), config["hidden"], couplings
+            config["n_features"],
+            torch.tensor(config["axis_bounds"]),
+            config["hidden"],
+            couplings,
+            config.get("reach", 1.0),
         )
         load_into(encoder, tensors, run.file(ENCODER_FILE))
     return encoder.eval().requires_grad_(False)

@@ -35,18 +35,24 @@ class EncoderConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     n_steps: int = Field(600, ge=1)
-    batch_size: int = Field(256, ge=2)
-    learning_rate: float = Field(5e-3, gt=0)
+    batch_size: int = Field(512, ge=2)
+    learning_rate: float = Field(0.01, gt=0)
     weight_decay: float = Field(0.02, ge=0)
     hidden: int = Field(32, ge=1)
     decision_weight: float = Field(1.0, description="people's expected decision loss; negative is refused")
-    prior_weight: float = Field(0.01, ge=0, description="pull of the expression towards neutral")
+    prior_weight: float = Field(
+        0.03, ge=0, description="pull towards rest of the axes that tell things beyond the risk"
+    )
     reach: float = Field(
         0.9,
         gt=0,
         le=1,
-        description="share of each axis's range that the advisor uses; the rest only explores",
+        description="share of each axis's range that the advisor's faces use as a rule",
     )
+    outer_share: float = Field(
+        0.18, ge=0, lt=1, description="of faces, may go beyond `reach` on an axis; 0: the rest only explores"
+    )
+    outer_weight: float = Field(0.3, ge=0, description="of what other faces go beyond `reach`")
     looking_noise_sd: float = Field(
         0.2, ge=0, description="of one look at one axis, as people are taken to see"
     )
@@ -55,7 +61,7 @@ class EncoderConfig(BaseModel):
     )
     thing_weight: float = Field(0.1, ge=0, description="of what is short of `thing_r2`, summed over things")
     thing_r2: float = Field(
-        0.37, ge=0, le=1, description="R² that one look at its axis is to tell a thing with"
+        0.38, ge=0, le=1, description="R² that one look at its axis is to tell a thing with"
     )
     doubt_weight: float = Field(
         0.05, ge=0, description="of what is short of `doubt_r2`, summed over the halves"

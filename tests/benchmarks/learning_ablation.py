@@ -30,9 +30,10 @@ CHANGES: dict[str, dict[str, float]] = {
     "no doubt": {"doubt_weight": 0.0},
     "strength not bound": {"strength_weight": 0.0},
     "full reach": {"reach": 1.0},
+    "outer tenth left unused": {"outer_share": 0.0},
     "none of these": {"thing_weight": 0.0, "doubt_weight": 0.0, "strength_weight": 0.0, "reach": 1.0},
-    "no prior on expression": {"prior_weight": 0.0},
-    "prior on expression × 10": {"prior_weight": DEFAULT.prior_weight * 10},
+    "no pull to rest": {"prior_weight": 0.0},
+    "pull to rest × 10": {"prior_weight": DEFAULT.prior_weight * 10},
     "targets: a fifth outcomes, the rest risk": {"soft_target_weight": 0.8},
     "targets: outcomes alone": {"soft_target_weight": 0.0},
 }

@@ -11,14 +11,13 @@ from advisor.drawing.rendering import read_percepts
 from advisor.encoder.composition import AdviceComposition
 from advisor.encoder.learning_step import encoder_data
 from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
-from advisor.encoder.train_encoder import train_encoder
+from advisor.encoder.train_encoder import new_encoder, train_encoder
 from advisor.encoder.trained_run import load_encoder
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.run_dir import RunDirectory
 from advisor.runs.run_tables import HELD_OUT_FILE
 from models.encoder import FeatureEncoder
-from models.expression import coupling_matrix
 from models.perception import FacePerception
 from tests.benchmarks.learning_people import SimulatedPopulation, expected_correct
 from tests.benchmarks.learning_world import N_EVALUATED, Cell
@@ -44,9 +43,7 @@ def oracle_encoder(cell: Cell) -> FeatureEncoder:
         config = cell.config.encoder.model_copy(update={"n_steps": ORACLE_STEPS})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cell.seed * 100 + k)
-            encoder = FeatureEncoder(
-                data.features.shape[1], cell.bounds * config.reach, config.hidden, coupling_matrix()
-            )
+            encoder = new_encoder(data.features.shape[1], cell.bounds, config)
         composition = AdviceComposition(
             encoder,
             population_seen,

@@ -106,7 +106,7 @@ class Cell:
         return torch.from_numpy(self.seen.transform(frame))
 
     def encoder_input(self, frame: pd.DataFrame) -> Tensor:
-        """What the encoder is given, float [N, F + 1]."""
+        """What the encoder is given, float [N, F + 2]."""
         return torch.from_numpy(encoder_features(self.risk_model, frame))
 
 

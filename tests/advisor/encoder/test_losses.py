@@ -7,6 +7,7 @@ from advisor.encoder.losses import (
     Told,
     allowed_strength,
     doubt_loss,
+    outer_loss,
     protected_loss,
     strength_loss,
     things_loss,
@@ -19,7 +20,9 @@ CONFIG = EncoderConfig(looking_noise_sd=NOISE_SD, thing_r2=1, doubt_r2=1, protec
 
 def told(log_odds: torch.Tensor, things: torch.Tensor, sign: float = 1.0) -> Told:
     """Faces about one thing each, told by the second axis; the thing is protected as well."""
-    return Told(torch.sigmoid(log_odds), log_odds, things, torch.tensor([1]), torch.tensor([sign]), things)
+    bounds = torch.tensor([[-0.6, 1.0], [0.0, 1.0]])
+    axes, signs = torch.tensor([1]), torch.tensor([sign])
+    return Told(torch.sigmoid(log_odds), log_odds, things, axes, signs, things, bounds)
 
 
 def drawn() -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,6 +64,24 @@ def test_a_proxy_is_punished_and_silence_is_not() -> None:
     silent, _ = protected_loss(log_odds[:, None].repeat(1, 2), told(log_odds, things), CONFIG)
     assert proxy > 0.9
     assert silent < 0.01
+
+
+def test_the_outer_tenth_of_an_axis_is_for_the_share_of_faces_that_may_go_there() -> None:
+    log_odds, things = drawn()
+    about = told(log_odds, things)
+
+    def loss(smiling: float, frowning: float) -> tuple[float, float]:
+        smile = torch.zeros(N)
+        smile[: int(smiling * N)] = 1.0
+        smile[N - int(frowning * N) :] = -0.6
+        found, metrics = outer_loss(
+            torch.stack([smile, torch.full((N,), 0.8)], 1), about, EncoderConfig(outer_share=0.2, reach=0.9)
+        )
+        return float(found), metrics["outer_share"]
+
+    assert loss(0.1, 0.09) == (0, pytest.approx(0.19))
+    assert loss(0.2, 0.2)[0] > 0.02
+    assert loss(0.2, 0.2)[1] == pytest.approx(0.4)
 
 
 def test_strength_may_rise_with_certainty_only_and_is_free_below() -> None:
