@@ -99,7 +99,8 @@ def _limits(found: Readability, config: PublishConfig) -> list[Check]:
             value=share,
             threshold=config.max_outer_tenth,
             at_least=False,
-            mended_by="faces are at full strength for what is not certain: train again with a smaller encoder.outer_share",
+            mended_by="faces are at full strength for what is not certain: train again with a smaller"
+            " encoder.outer_share",
         ),
         *(
             Check(

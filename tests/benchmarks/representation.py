@@ -43,15 +43,14 @@ HEADER = (
 INTRODUCTION = """# What a face can say, and what that costs
 
 Written by `make bench-representation`; nothing here is typed in. **All participants are simulated.** A cell is a
-population, a table and a seed: 60 people with 40 exploratory decisions each, one learning step, then 500 fresh people on
-test applications, by the simulator's own probabilities. Faces are read by networks distilled from FacePerception and
+population, a table and a seed: 60 people with 40 exploratory decisions each, one learning step, then 500 fresh people
+on test applications, by the simulator's own probabilities. Faces are read by networks distilled from FacePerception and
 from the simulated observer; nothing is drawn. Every variant of a cell is trained on the same decisions.
 
 *Gain* is balanced accuracy with faces less that without advice. *Two masks* is the objective without what this page is
 about: no things beyond the risk, no doubt, advice at full strength wherever it may. R² is what one look tells, with the
-noise that is said; a *thing* counts with an R² above {readable:g} from one axis, after what has been counted is taken out.
-Intervals (95 %) are bootstrapped over people and applications and averaged over seeds; another run of training would
-differ by one or two hundredths of the gain.
+noise that is said; a *thing* counts with an R² above {readable:g} from one axis, after what has been counted is
+taken out. Intervals (95 %) are bootstrapped over people and applications, for these decisions and runs of training.
 """
 
 
@@ -71,9 +70,7 @@ def run_cell(cell: tuple[str, str, int], out: Path, deadline: float) -> str:
         "--out",
         str(out),
     ]
-    done = subprocess.run(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     if done.returncode:
         return f"{name}: FAILED\n{done.stderr[-2000:]}"
     return f"{name}: {time.monotonic() - start:.0f} s"
@@ -159,8 +156,8 @@ def _default_and_costs(cells: list[dict[str, Any]]) -> list[str]:
         "",
         f"Shipped are {config.n_things} things, each told by an axis of its own with an R² of {config.thing_r2:g} in"
         f" training, doubt with {config.doubt_r2:g} in either half, and the outer tenth of an axis for at most"
-        f" {config.outer_share:.0%} of faces: what is asked of faces is that they say five things and how sure they are,"
-        " and this is the least that does so. Against it, at a looking noise of"
+        f" {config.outer_share:.0%} of faces: what is asked of faces is that they say five things and how sure they"
+        " are, and this is the least that does so. Against it, at a looking noise of"
         f" {config.looking_noise_sd:g}, gain changes by (points):",
         "",
     ]

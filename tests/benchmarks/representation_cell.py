@@ -72,7 +72,9 @@ PARTS = ("face_generator", "face_perception", "simulated_observer")
 def fingerprint() -> str:
     """What a cell's figures depend on: code and weights."""
     root = Path(__file__).parents[2]
-    files = [p for name in CODE for p in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))]
+    files = [
+        p for name in CODE for p in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))
+    ]
     content = b"".join(path.read_bytes() for path in sorted(files))
     weights = "".join(file_sha256(shipped_weights(part)) for part in PARTS)
     return hashlib.sha256(content + weights.encode()).hexdigest()[:10]
@@ -128,9 +130,7 @@ class Cell:
         identities = draw_identities(len(pool), m, self.n_identities, rng)
         expressions = only_explore(len(pool), m, self.bounds, rng).expressions
         with torch.no_grad():
-            percepts, seen = (
-                path(identities, expressions).numpy() for path in (self.path, self.observer)
-            )
+            percepts, seen = (path(identities, expressions).numpy() for path in (self.path, self.observer))
         advice, features, approved = [], [], []
         for person in self.people(N_PEOPLE, 100):
             where = np.concatenate(
