@@ -163,7 +163,15 @@ def train_encoder(
     axes = composition.swing.cheapest_axes(data.things.shape[1], bounds.cpu()).to(bounds.device)
     signs = composition.swing.direction.to(axes.device)[axes]
     if not step:
-        start_faces(composition.encoder, data, composition.swing.direction, axes)
+        start_faces(
+            composition.encoder,
+            data.features,
+            data.outcomes,
+            data.log_odds,
+            data.things,
+            composition.swing.direction,
+            axes,
+        )
     metrics: dict[str, float] = {}
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
