@@ -206,6 +206,8 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         )
         page = context.new_page()
         page.goto(served.url)
+        chosen = page.get_by_test_id("stRadio").first.locator("[role=radiogroup] label").nth(2)
+        chosen.click()
         page.locator("textarea").first.fill("By the income.")
         page.locator("[data-testid=stTextInput] input").fill("44")
         page.keyboard.press("Enter")
@@ -213,10 +215,11 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         page.reload()
         expect(page.locator("textarea").first).to_have_value("By the income.")
         expect(page.locator("[data-testid=stTextInput] input")).to_have_value("44")
+        expect(chosen.locator("input")).to_be_checked()
         assert store.participant(person.participant_key).status == "active"
         page.wait_for_timeout(500)
         page.locator("[data-testid=stFormSubmitButton] button").click()
         page.locator(".code").wait_for()
         answers = store.attempts_frame("tiny_study", kind="simulated")
         own = answers[answers["participant_key"] == person.participant_key].set_index("question")["value"]
-    assert own[["strategy", "age"]].tolist() == ["By the income.", "44"]
+    assert own[["advice_use", "strategy", "age"]].tolist() == ["Moderately", "By the income.", "44"]

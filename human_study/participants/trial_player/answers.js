@@ -32,16 +32,23 @@ export default function keepAnswers({ data }) {
     if (isChoice(field)) { if (!field.checked) field.click(); } else if (!field.value) fill(field, kept[name]);
   });
   const note = ({ target }) => {
-    if (!target.matches?.(FIELDS)) return;
+    if (!target.matches?.(FIELDS) || isChoice(target)) return;
     const name = nameOf(target);
-    if (isChoice(target)) {
-      const question = name.slice(0, name.lastIndexOf("#") + 1);
-      Object.keys(kept).filter((known) => known.startsWith(question)).forEach((known) => { delete kept[known]; });
-    }
     kept[name] = target.value;
     restored.add(name);
     draft.write(kept);
   };
+  // Streamlit's choices tell the document of no change: what is chosen is looked up after each press.
+  const noteChoices = () => setTimeout(() => {
+    const chosen = [...document.querySelectorAll(FIELDS)].filter((field) => isChoice(field) && field.checked);
+    for (const name of chosen.map(nameOf)) {
+      const question = name.slice(0, name.lastIndexOf("#") + 1);
+      Object.keys(kept).filter((known) => known.startsWith(question)).forEach((known) => { delete kept[known]; });
+      kept[name] = "";
+      restored.add(name);
+    }
+    if (chosen.length > 0) draft.write(kept);
+  }, SETTLED_AFTER_MS);
   let settling;
   const restoreSoon = () => {
     clearTimeout(settling);
@@ -53,11 +60,15 @@ export default function keepAnswers({ data }) {
   const timer = setTimeout(() => watching.disconnect(), RESTORE_WITHIN_MS);
   document.addEventListener("input", note, true);
   document.addEventListener("change", note, true);
+  document.addEventListener("click", noteChoices, true);
+  document.addEventListener("keyup", noteChoices, true);
   return () => {
     clearTimeout(timer);
     clearTimeout(settling);
     watching.disconnect();
     document.removeEventListener("input", note, true);
     document.removeEventListener("change", note, true);
+    document.removeEventListener("click", noteChoices, true);
+    document.removeEventListener("keyup", noteChoices, true);
   };
 }
