@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
+
+from advisor.bundles.bundle import FACE_CONDITIONS
+from data.said_wrong import instead_of
+
+if TYPE_CHECKING:
+    from human_study.study.study_file import StudyFile
 
 _FILLED_IN = ("{external_id}", "{session_id}")
 # {X}, <X>, [X], $X, ${X}, %X%, __X__, notes to oneself, and the template's own example.
@@ -104,3 +110,120 @@ def yaml_problem(error: yaml.YAMLError) -> str:
     if "\\t" in str(getattr(error, "problem", "")):
         return f"a line is indented with a tab{line}; YAML takes spaces only"
     return f"it is not valid YAML{line}; correct its indentation and quotes"
+
+
+def _questions_are_told_apart(study: StudyFile) -> None:
+    for name, questions in (
+        ("screening", study.screening),
+        ("comprehension", study.comprehension or ()),
+        ("questionnaire", study.questionnaire or ()),
+    ):
+        ids = [question.id for question in questions]
+        if twice := sorted({one for one in ids if ids.count(one) > 1}):
+            raise ValueError(f"{name} has two questions with the id {twice[0]}; rename one")
+
+
+def _time_is_enough(study: StudyFile) -> None:
+    total, expected = study.time_limits.total_minutes, study.expected_minutes
+    if total is not None and expected is not None and expected > total:
+        raise ValueError(
+            f"expected_minutes is {expected:g}, but time_limits.total_minutes ends a participation after {total:g};"
+            " raise the limit, or lower what is expected"
+        )
+
+
+def _completing_pays_most(study: StudyFile) -> None:
+    pay = study.payment
+    most = pay.base + pay.bonus_per_correct * study.trials.main
+    for ending in ("screened_out", "returned", "timed_out"):
+        if pay.for_a_part(ending) > most:
+            raise ValueError(
+                f"payment.{ending} is {pay.for_a_part(ending):g}, more than the {most:g} that somebody who"
+                " completes can earn; lower it"
+            )
+
+
+def _others_are_kept_out(study: StudyFile) -> None:
+    if study.name in study.not_from:
+        raise ValueError(
+            f"not_from names {study.name}, this study itself, in which everybody takes part once anyway; take it out"
+        )
+
+
+def _pay_does_not_depend_on_chance(study: StudyFile) -> None:
+    if study.payment.bonus_per_correct and len(study.conditions) > 1 and "none" not in study.conditions:
+        raise ValueError(
+            "a bonus needs the condition none: nobody's may be lower than the mean bonus there; add it, or"
+            " leave payment.bonus_per_correct out"
+        )
+
+
+def _checks_are_asked_that_exclude(study: StudyFile) -> None:
+    limit, n_checks = study.exclusions.failed_attention, study.trials.attention
+    if limit is not None and limit > n_checks:
+        raise ValueError(
+            f"exclusions.failed_attention is {limit}, but there are {n_checks} attention trials, so nobody would"
+            " ever be excluded; raise trials.attention, or lower or leave out failed_attention"
+        )
+
+
+def _past_cases_are_to_learn_from(study: StudyFile) -> None:
+    if "examples" in study.conditions and not study.trials.learning:
+        raise ValueError(
+            "the condition examples shows cases of the learning trials beside the face, but trials.learning is 0;"
+            " set it to 20, say, or leave the condition out"
+        )
+
+
+def _questions_are_about_faces(study: StudyFile) -> None:
+    asked = study.perception_questions
+    if asked and not set(FACE_CONDITIONS) & set(study.conditions):
+        raise ValueError(
+            "perception_questions ask what was seen in a face, but no condition shows one; add the condition face,"
+            " or leave them out"
+        )
+    if asked and asked.trials > study.trials.main:
+        raise ValueError(
+            f"perception_questions.trials is {asked.trials}, but there are {study.trials.main} main trials; ask on"
+            " fewer"
+        )
+
+
+def _contrasts_are_of_its_conditions(study: StudyFile) -> None:
+    for pair in study.analysis.pairs if study.analysis else ():
+        for condition in pair:
+            if condition not in study.conditions:
+                raise ValueError(
+                    f"analysis names the contrast {pair}, but {condition} is none of the study's conditions; "
+                    f"{instead_of(condition, list(study.conditions))}"
+                )
+
+
+def _prolific_can_tell_who_completed(study: StudyFile) -> None:
+    plan = study.recruitment
+    lacks_both = not plan.completion_code and not plan.completion_url
+    if plan.platform == "prolific" and study.participants == "people" and lacks_both:
+        raise ValueError(
+            "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"
+            " the completion_url that Prolific gave you"
+        )
+
+
+_CHECKS = (
+    _questions_are_told_apart,
+    _time_is_enough,
+    _completing_pays_most,
+    _others_are_kept_out,
+    _pay_does_not_depend_on_chance,
+    _checks_are_asked_that_exclude,
+    _past_cases_are_to_learn_from,
+    _questions_are_about_faces,
+    _contrasts_are_of_its_conditions,
+    _prolific_can_tell_who_completed,
+)
+
+
+def require_no_contradiction(study: StudyFile) -> None:
+    """Raise ValueError with the first sentence that two parts of a study file say against each other."""
+    for check in _CHECKS:
+        check(study)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Condition
+from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind
@@ -22,7 +22,13 @@ from data.said_wrong import instead_of, instead_of_key
 from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
-from human_study.study.file_checks import PATTERNS_IN_WORDS, OneOfEachKey, says_nothing, yaml_problem
+from human_study.study.file_checks import (
+    PATTERNS_IN_WORDS,
+    OneOfEachKey,
+    require_no_contradiction,
+    says_nothing,
+    yaml_problem,
+)
 from human_study.study.messages import Language, has_number_rules, shipped_languages
 from human_study.study.questions import (
     ComprehensionQuestion,
@@ -129,18 +135,6 @@ class StudyFile(BaseModel):
         # A section whose keys are all commented out.
         return {} if section is None else section
 
-    @model_validator(mode="after")
-    def _questions_are_told_apart(self) -> StudyFile:
-        for name, questions in (
-            ("screening", self.screening),
-            ("comprehension", self.comprehension or ()),
-            ("questionnaire", self.questionnaire or ()),
-        ):
-            ids = [question.id for question in questions]
-            if twice := sorted({one for one in ids if ids.count(one) > 1}):
-                raise ValueError(f"{name} has two questions with the id {twice[0]}; rename one")
-        return self
-
     @field_validator("name", mode="before")
     @classmethod
     def _name_is_plain(cls, name: Any) -> Any:
@@ -172,98 +166,8 @@ class StudyFile(BaseModel):
         return title
 
     @model_validator(mode="after")
-    def _time_is_enough(self) -> StudyFile:
-        total, expected = self.time_limits.total_minutes, self.expected_minutes
-        if total is not None and expected is not None and expected > total:
-            raise ValueError(
-                f"expected_minutes is {expected:g}, but time_limits.total_minutes ends a participation after {total:g};"
-                " raise the limit, or lower what is expected"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _completing_pays_most(self) -> StudyFile:
-        pay = self.payment
-        most = pay.base + pay.bonus_per_correct * self.trials.main
-        for ending in ("screened_out", "returned", "timed_out"):
-            if pay.for_a_part(ending) > most:
-                raise ValueError(
-                    f"payment.{ending} is {pay.for_a_part(ending):g}, more than the {most:g} that somebody who"
-                    " completes can earn; lower it"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _others_are_kept_out(self) -> StudyFile:
-        if self.name in self.not_from:
-            raise ValueError(
-                f"not_from names {self.name}, this study itself, in which everybody takes part once anyway; take it out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _pay_does_not_depend_on_chance(self) -> StudyFile:
-        if self.payment.bonus_per_correct and len(self.conditions) > 1 and "none" not in self.conditions:
-            raise ValueError(
-                "a bonus needs the condition none: nobody's may be lower than the mean bonus there; add it, or"
-                " leave payment.bonus_per_correct out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _checks_are_asked_that_exclude(self) -> StudyFile:
-        limit, n_checks = self.exclusions.failed_attention, self.trials.attention
-        if limit is not None and limit > n_checks:
-            raise ValueError(
-                f"exclusions.failed_attention is {limit}, but there are {n_checks} attention trials, so nobody would"
-                " ever be excluded; raise trials.attention, or lower or leave out failed_attention"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _past_cases_are_to_learn_from(self) -> StudyFile:
-        if "examples" in self.conditions and not self.trials.learning:
-            raise ValueError(
-                "the condition examples shows cases of the learning trials beside the face, but trials.learning is 0;"
-                " set it to 20, say, or leave the condition out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _questions_are_about_faces(self) -> StudyFile:
-        asked = self.perception_questions
-        if asked and not set(FACE_CONDITIONS) & set(self.conditions):
-            raise ValueError(
-                "perception_questions ask what was seen in a face, but no condition shows one; add the condition face,"
-                " or leave them out"
-            )
-        if asked and asked.trials > self.trials.main:
-            raise ValueError(
-                f"perception_questions.trials is {asked.trials}, but there are {self.trials.main} main trials; ask on"
-                " fewer"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _contrasts_are_of_its_conditions(self) -> StudyFile:
-        for pair in self.analysis.pairs if self.analysis else ():
-            for condition in pair:
-                if condition not in self.conditions:
-                    raise ValueError(
-                        f"analysis names the contrast {pair}, but {condition} is none of the study's conditions; "
-                        f"{instead_of(condition, list(self.conditions))}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _prolific_can_tell_who_completed(self) -> StudyFile:
-        plan = self.recruitment
-        lacks_both = not plan.completion_code and not plan.completion_url
-        if plan.platform == "prolific" and self.participants == "people" and lacks_both:
-            raise ValueError(
-                "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"
-                " the completion_url that Prolific gave you"
-            )
+    def _contradicts_nothing(self) -> StudyFile:
+        require_no_contradiction(self)
         return self
 
     @property
