@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
@@ -11,9 +11,7 @@ import yaml
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.said_wrong import instead_of
 
-if TYPE_CHECKING:
-    from human_study.study.study_file import StudyFile
-
+Study = Any  # a StudyFile, whose module imports this one
 _FILLED_IN = ("{external_id}", "{session_id}")
 # {X}, <X>, [X], $X, ${X}, %X%, __X__, notes to oneself, and the template's own example.
 _LEFT_OVER = re.compile(
@@ -112,7 +110,7 @@ def yaml_problem(error: yaml.YAMLError) -> str:
     return f"it is not valid YAML{line}; correct its indentation and quotes"
 
 
-def _questions_are_told_apart(study: StudyFile) -> None:
+def _questions_are_told_apart(study: Study) -> None:
     for name, questions in (
         ("screening", study.screening),
         ("comprehension", study.comprehension or ()),
@@ -123,7 +121,7 @@ def _questions_are_told_apart(study: StudyFile) -> None:
             raise ValueError(f"{name} has two questions with the id {twice[0]}; rename one")
 
 
-def _time_is_enough(study: StudyFile) -> None:
+def _time_is_enough(study: Study) -> None:
     total, expected = study.time_limits.total_minutes, study.expected_minutes
     if total is not None and expected is not None and expected > total:
         raise ValueError(
@@ -132,7 +130,7 @@ def _time_is_enough(study: StudyFile) -> None:
         )
 
 
-def _completing_pays_most(study: StudyFile) -> None:
+def _completing_pays_most(study: Study) -> None:
     pay = study.payment
     most = pay.base + pay.bonus_per_correct * study.trials.main
     for ending in ("screened_out", "returned", "timed_out"):
@@ -143,14 +141,14 @@ def _completing_pays_most(study: StudyFile) -> None:
             )
 
 
-def _others_are_kept_out(study: StudyFile) -> None:
+def _others_are_kept_out(study: Study) -> None:
     if study.name in study.not_from:
         raise ValueError(
             f"not_from names {study.name}, this study itself, in which everybody takes part once anyway; take it out"
         )
 
 
-def _pay_does_not_depend_on_chance(study: StudyFile) -> None:
+def _pay_does_not_depend_on_chance(study: Study) -> None:
     if study.payment.bonus_per_correct and len(study.conditions) > 1 and "none" not in study.conditions:
         raise ValueError(
             "a bonus needs the condition none: nobody's may be lower than the mean bonus there; add it, or"
@@ -158,7 +156,7 @@ def _pay_does_not_depend_on_chance(study: StudyFile) -> None:
         )
 
 
-def _checks_are_asked_that_exclude(study: StudyFile) -> None:
+def _checks_are_asked_that_exclude(study: Study) -> None:
     limit, n_checks = study.exclusions.failed_attention, study.trials.attention
     if limit is not None and limit > n_checks:
         raise ValueError(
@@ -167,7 +165,7 @@ def _checks_are_asked_that_exclude(study: StudyFile) -> None:
         )
 
 
-def _past_cases_are_to_learn_from(study: StudyFile) -> None:
+def _past_cases_are_to_learn_from(study: Study) -> None:
     if "examples" in study.conditions and not study.trials.learning:
         raise ValueError(
             "the condition examples shows cases of the learning trials beside the face, but trials.learning is 0;"
@@ -175,7 +173,7 @@ def _past_cases_are_to_learn_from(study: StudyFile) -> None:
         )
 
 
-def _questions_are_about_faces(study: StudyFile) -> None:
+def _questions_are_about_faces(study: Study) -> None:
     asked = study.perception_questions
     if asked and not set(FACE_CONDITIONS) & set(study.conditions):
         raise ValueError(
@@ -189,7 +187,7 @@ def _questions_are_about_faces(study: StudyFile) -> None:
         )
 
 
-def _contrasts_are_of_its_conditions(study: StudyFile) -> None:
+def _contrasts_are_of_its_conditions(study: Study) -> None:
     for pair in study.analysis.pairs if study.analysis else ():
         for condition in pair:
             if condition not in study.conditions:
@@ -199,7 +197,7 @@ def _contrasts_are_of_its_conditions(study: StudyFile) -> None:
                 )
 
 
-def _prolific_can_tell_who_completed(study: StudyFile) -> None:
+def _prolific_can_tell_who_completed(study: Study) -> None:
     plan = study.recruitment
     lacks_both = not plan.completion_code and not plan.completion_url
     if plan.platform == "prolific" and study.participants == "people" and lacks_both:
@@ -223,7 +221,7 @@ _CHECKS = (
 )
 
 
-def require_no_contradiction(study: StudyFile) -> None:
+def require_no_contradiction(study: Study) -> None:
     """Raise ValueError with the first sentence that two parts of a study file say against each other."""
     for check in _CHECKS:
         check(study)
