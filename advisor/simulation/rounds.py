@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Bundle, Condition, load_bundle
-from advisor.bundles.draw_trials import deal, deal_learning
+from advisor.bundles.bundle import Bundle, load_bundle
 from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
-from advisor.measurement.accuracy import balanced_accuracy
-from advisor.measurement.counted_decisions import counted_decisions
-from advisor.publishing.publish import Deals, publish_explore, publish_run, publish_whole
+from advisor.publishing.publish import publish_explore, publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_tables import damage_named
-from advisor.simulation.collect import collect_simulated
-from advisor.simulation.judgement import Judgement
 from advisor.simulation.populations import Population
 from advisor.simulation.simulated_participant import (
-    SimulatedParticipant,
-    draw_people,
     load_simulated_observer,
 )
+from advisor.simulation.simulated_study import STUDY_NAME, SimulatedStudy, simulated_study
 from data.errors import PublicationRefusedError, TrainingError
-from data.records import Study
 from data.store.decision_store import DecisionStore
-from data.tasks.applications import Applications, read_applications
+from data.tasks.applications import read_applications
 from data.tasks.decision_task import DecisionTask
 
-STUDY_NAME = "simulation"
 DATABASE_FILE = "countenance.db"
 RESULTS_FILE = "results.json"
 NEWEST_BUNDLE = "newest_bundle"
@@ -46,10 +33,6 @@ DECISIONS_PER_APPLICATION = (
     4  # in a block, on average: of more applications, most faces would be drawn for nobody
 )
 LEAST_POOL_SIZE = 300  # for variety
-# What is shown in each block of a round, and which share of its trials are test applications.
-# Simulated people look at no past cases: to them, `examples` would be `face` again.
-MEASURED = tuple(condition for condition in CONDITIONS if condition != "examples")
-BLOCKS: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in MEASURED)]
 
 
 @dataclass(frozen=True)
@@ -67,61 +50,6 @@ class RoundOutcome:
     published: bool
     reason: str
     rows: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Simulation:
-    """What stays the same over the rounds."""
-
-    task: DecisionTask
-    applications: Applications
-    population: Population
-    n_participants: int
-    n_trials: int
-    n_learning: int
-    seed: int
-    out: Path
-    store: DecisionStore
-    study: Study
-    judgements: dict[str, Judgement] = field(default_factory=dict)
-    seen: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def people(self, round_number: int, part: int) -> dict[str, SimulatedParticipant]:
-        """New people for one block of one round, by keys that are theirs however often the round is started."""
-        rng = np.random.default_rng([self.seed, round_number, part, 1])
-        axes, read_face = load_simulated_observer()
-        drawn = draw_people(
-            self.n_participants, self.population, self.applications, axes, read_face, rng, self.judgements
-        )
-        return {self._key(round_number, part, k): person for k, person in enumerate(drawn)}
-
-    def dealing(self, round_number: int, part: int) -> np.random.Generator:
-        """Deals a block's trials: the same before their faces are drawn, and after an interrupt."""
-        return np.random.default_rng([self.seed, round_number, part, 0])
-
-    def dealt(self, round_number: int) -> Deals:
-        """The faces that anybody is dealt in a round."""
-
-        def rows(bundle: Bundle, outcomes: pd.Series) -> Iterator[int]:
-            for part, (condition, test_share) in enumerate(BLOCKS):
-                rng = self.dealing(round_number, part)
-                for _ in range(self.n_participants if condition in FACE_CONDITIONS else 0):
-                    learning = deal_learning(bundle, outcomes, condition, self.n_learning, rng)
-                    main = deal(bundle, outcomes, condition, self.n_trials, test_share, rng)
-                    for trial in learning + main:
-                        assert trial.face is not None
-                        yield trial.face
-
-        return rows
-
-    def _key(self, round_number: int, part: int, k: int) -> str:
-        identity = json.dumps([self.study.study_hash, round_number, part, k])
-        return base64.urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:16]).decode().rstrip("=")
-
-    @property
-    def shown(self) -> pd.DataFrame:
-        """The shown columns, by application id."""
-        return self.applications.frame[self.task.shown_columns]
 
 
 def simulate_rounds(
@@ -161,33 +89,20 @@ def simulate_rounds(
     out.mkdir(parents=True, exist_ok=True)
     _require_same_options(out / "options.json", options)
     with DecisionStore.open(f"sqlite:///{out / DATABASE_FILE}") as store:
-        study = _study(task, options)
+        study = simulated_study(task, options)
         store.create_study(study)
-        simulation = _Simulation(
-            task,
-            read_applications(task),
-            population,
-            n_participants,
-            n_trials,
-            n_learning,
-            seed,
-            out,
-            store,
-            study,
+        sizes = (n_participants, n_trials, n_learning)
+        simulation = SimulatedStudy(
+            task, read_applications(task), population, *sizes, seed, out, store, study
         )
-        outcomes: list[RoundOutcome] = []
-        bundle: Bundle | None = None
+        train_config = (train_config or TrainConfig()).model_copy(update={"seed": seed})
+        publish_config = publish_config or _publish_config(n_participants * n_trials)
+        publish_config = publish_config.model_copy(update={"seed": seed})
+        bundle, outcomes = None, list[RoundOutcome]()
         for round_number in range(n_rounds + 1):
+            is_last = round_number == n_rounds
             bundle, outcome = _round(
-                simulation,
-                round_number,
-                bundle,
-                (train_config or TrainConfig()).model_copy(update={"seed": seed}),
-                (publish_config or _publish_config(n_participants * n_trials)).model_copy(
-                    update={"seed": seed}
-                ),
-                on_progress,
-                is_last=round_number == n_rounds,
+                simulation, round_number, bundle, train_config, publish_config, on_progress, is_last
             )
             outcomes.append(outcome)
             on_round(outcome)
@@ -203,19 +118,6 @@ def _publish_config(n_decisions: int) -> PublishConfig:
     usual = PublishConfig()
     worth = max(LEAST_POOL_SIZE, n_decisions // DECISIONS_PER_APPLICATION)
     return usual.model_copy(update={"max_pool_size": min(usual.max_pool_size, worth)})
-
-
-def _study(task: DecisionTask, options: dict[str, Any]) -> Study:
-    """The study that a simulation is recorded as; its options stand where a study file's content would."""
-    content = json.dumps({"name": STUDY_NAME, "participants": "simulated", **options}, sort_keys=True)
-    return Study(
-        name=STUDY_NAME,
-        task_name=task.name,
-        task_hash=task.task_hash,
-        study_file=content,
-        study_hash=hashlib.sha256(content.encode()).hexdigest(),
-        participants="simulated",
-    )
 
 
 def _results(
@@ -247,7 +149,7 @@ def _require_same_options(path: Path, options: dict[str, Any]) -> None:
 
 
 def _round(
-    simulation: _Simulation,
+    simulation: SimulatedStudy,
     round_number: int,
     previous: Bundle | None,
     train_config: TrainConfig,
@@ -278,7 +180,7 @@ def _round(
         except PublicationRefusedError as refusal:
             bundle = publish_whole(previous, folder / BUNDLE_BEFORE, on_progress)
             reason = str(refusal)
-    rows = _collect(simulation, round_number, bundle, published=not reason)
+    rows = simulation.collected(round_number, bundle, published=not reason)
     outcome = RoundOutcome(round_number, not reason, reason, rows)
     saved = {
         "bundle": str(bundle.path.relative_to(simulation.out.resolve())),
@@ -289,51 +191,3 @@ def _round(
     }
     record.write_text(json.dumps(saved, indent=2) + "\n")
     return bundle, outcome
-
-
-def _collect(
-    simulation: _Simulation, round_number: int, bundle: Bundle, published: bool
-) -> list[dict[str, Any]]:
-    """Collect a round's blocks and measure each condition on test applications."""
-    store, study = simulation.store, simulation.study
-    store.register_bundle(bundle.as_record())
-    if len(store.rounds(study.name)) <= round_number:  # else this round was interrupted
-        store.start_round(study.name, bundle.bundle_hash, again=True)
-    present = set(store.participants_frame(study.name, kind="simulated")["participant_key"])
-    measured: set[str] = set()
-    for part, (condition, test_share) in enumerate(BLOCKS):
-        people = simulation.people(round_number, part)
-        if not present.issuperset(people):
-            collect_simulated(
-                store,
-                study,
-                bundle,
-                simulation.shown,
-                people,
-                condition,
-                simulation.n_trials,
-                test_share,
-                simulation.dealing(round_number, part),
-                simulation.n_learning,
-                simulation.seen,
-            )
-        measured |= set(people) if test_share else set()
-    decided = counted_decisions(store, study.name, "simulated", split="test")
-    decided = decided[decided["participant_key"].isin(measured)]
-    rows = []
-    for condition in MEASURED:
-        block = decided[decided["condition"] == condition]
-        accuracy = balanced_accuracy(block)
-        rows.append(
-            {
-                "round": round_number,
-                "condition": condition,
-                "n_participants": int(block["participant_key"].nunique()),
-                "n_decisions": len(block),
-                "accuracy": accuracy.value,
-                "ci_low": accuracy.ci_low,
-                "ci_high": accuracy.ci_high,
-                "published": published,
-            }
-        )
-    return rows

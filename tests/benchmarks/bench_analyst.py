@@ -24,7 +24,8 @@ from streamlit.testing.v1 import AppTest
 from advisor.bundles.bundle import load_bundle
 from advisor.bundles.draw_trials import draw_trials
 from advisor.simulation.populations import population
-from advisor.simulation.rounds import DATABASE_FILE, STUDY_NAME, simulate_rounds
+from advisor.simulation.rounds import DATABASE_FILE, simulate_rounds
+from advisor.simulation.simulated_study import STUDY_NAME
 from data.records import Decision, Participant
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task

@@ -27,7 +27,8 @@ from advisor.publishing.publish import publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulation.populations import population
-from advisor.simulation.rounds import DATABASE_FILE, STUDY_NAME, RoundOutcome, simulate_rounds
+from advisor.simulation.rounds import DATABASE_FILE, RoundOutcome, simulate_rounds
+from advisor.simulation.simulated_study import STUDY_NAME
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
