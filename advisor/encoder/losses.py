@@ -7,7 +7,7 @@ variables; Fuller 1987, Measurement Error Models, section 1.1). No look is drawn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,16 @@ class Told:
     signs: Tensor
     protected: Tensor
     axis_bounds: Tensor
+
+    def of(self, index: Tensor) -> Told:
+        """What some of these faces are about, by their places, long [b]."""
+        return replace(
+            self,
+            target=self.target[index],
+            log_odds=self.log_odds[index],
+            things=self.things[index],
+            protected=self.protected[index],
+        )
 
 
 def decision_loss(member_probabilities: Tensor, target: Tensor) -> Loss:

@@ -181,35 +181,17 @@ def train_encoder(
     step = _resume(run, composition, optimizer)
     on_progress(step)
     model = accelerator.prepare_model(composition)
-    rank, world = accelerator.process_index, accelerator.num_processes
-    target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
-    bounds = torch.stack([composition.encoder.low, composition.encoder.high], 1)
-    axes = composition.swing.cheapest_axes(data.things.shape[1], bounds.cpu()).to(bounds.device)
-    signs = composition.swing.direction.to(axes.device)[axes]
+    told = _told(composition, data, config)
     if not step:
-        _start_faces(composition.encoder, data, composition.swing.direction, axes)
+        _start_faces(composition.encoder, data, composition.swing.direction, told.axes)
     metrics: dict[str, float] = {}
     while step < config.n_steps:
         rng = np.random.default_rng([seed, step])
         index, identities = _draw(data, config.batch_size, n_identities, rng)
-        shared = len(index) // world * world
-        own, identities = (part[:shared][rank::world].to(accelerator.device) for part in (index, identities))
 
         # gradients
-        composed = model(data.features[own], data.seen_features[own], identities)
-        if world > 1:
-            composed = _of_all_processes(composed)
-        index = torch.cat([index[:shared][k::world] for k in range(world)]).to(accelerator.device)
-        told = Told(
-            target[index],
-            data.log_odds[index],
-            data.things[index][:, : len(axes)],
-            axes,
-            signs,
-            data.protected[index],
-            bounds,
-        )
-        loss, metrics = encoder_loss(composed, told, config)
+        composed, index = _composed(model, data, index, identities, accelerator)
+        loss, metrics = encoder_loss(composed, told.of(index), config)
         optimizer.zero_grad()
         accelerator.backward(loss)
 
@@ -232,6 +214,30 @@ def train_encoder(
         accelerator.end_training()
     composition.to("cpu")
     return metrics or _last_metrics(run)
+
+
+def _told(composition: AdviceComposition, data: EncoderData, config: EncoderConfig) -> Told:
+    """What the faces of all applications are about, and which axes tell it."""
+    target = config.soft_target_weight * data.risk_scores + (1 - config.soft_target_weight) * data.outcomes
+    bounds = torch.stack([composition.encoder.low, composition.encoder.high], 1)
+    axes = composition.swing.cheapest_axes(data.things.shape[1], bounds.cpu()).to(bounds.device)
+    signs = composition.swing.direction.to(axes.device)[axes]
+    things = data.things[:, : len(axes)]
+    return Told(target, data.log_odds, things, axes, signs, data.protected, bounds)
+
+
+def _composed(
+    model: torch.nn.Module, data: EncoderData, index: Tensor, identities: Tensor, accelerator: Accelerator
+) -> tuple[Composed, Tensor]:
+    """What a batch's applications `index` became, of all processes together, and in which order they came."""
+    rank, world = accelerator.process_index, accelerator.num_processes
+    shared = len(index) // world * world
+    own, identities = (part[:shared][rank::world].to(accelerator.device) for part in (index, identities))
+    composed = model(data.features[own], data.seen_features[own], identities)
+    if world == 1:
+        return composed, own
+    order = torch.cat([index[:shared][k::world] for k in range(world)])
+    return _of_all_processes(composed), order.to(accelerator.device)
 
 
 def training_processes() -> PartialState:

@@ -81,6 +81,15 @@ def write_materials(study: StudyFile, out: Path) -> list[Path]:
 
 def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Iterator[Section]:
     messages = study_messages(study, task)
+    yield from _before_the_trials(study, task, manifest, messages)
+    yield from _the_trials(study, task, manifest, messages)
+    yield from _at_the_end(study, manifest, messages)
+    yield from _aside(study, messages)
+
+
+def _before_the_trials(
+    study: StudyFile, task: DecisionTask, manifest: Manifest, messages: Messages
+) -> Iterator[Section]:
     text = messages.text
     yield 2, study.title, introduction(study, messages)
     is_simulated = manifest.trained_on == "simulated"
@@ -101,6 +110,12 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
                 f"{text('comprehension.title')} ({condition})",
                 f"{text('comprehension.text')}\n\n{_asked(asked)}",
             )
+
+
+def _the_trials(
+    study: StudyFile, task: DecisionTask, manifest: Manifest, messages: Messages
+) -> Iterator[Section]:
+    text = messages.text
     yield 2, text("player.region"), _listed(messages.section("player").values())
     yield 3, text("player.facts"), _listed(_facts(task))
     if perception := study.perception_questions:
@@ -113,6 +128,10 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
         of_axes = [text(f"pairs.question.{axis}") for axis in study.pairs.axes or manifest.axes]
         frame = {key: one for key, one in messages.section("pairs").items() if key != "title"}
         yield 2, text("pairs.title"), _listed([*frame.values(), *of_axes])
+
+
+def _at_the_end(study: StudyFile, manifest: Manifest, messages: Messages) -> Iterator[Section]:
+    text = messages.text
     for condition in study.conditions:
         shipped = questionnaire_questions(messages, condition)
         at_end = shipped if study.questionnaire is None else study.questionnaire
@@ -129,6 +148,11 @@ def _sections(study: StudyFile, task: DecisionTask, manifest: Manifest) -> Itera
     for ending, said in _ENDINGS.items():
         way_back = "full" if ending == "not_again" else ending
         yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
+
+
+def _aside(study: StudyFile, messages: Messages) -> Iterator[Section]:
+    """What is read by those who stop, refuse or cannot begin."""
+    text = messages.text
     terms = study.ethics.withdrawal or text("page.stop_terms")
     stopping = [
         text("page.stop_text", terms=terms),

@@ -104,7 +104,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
     not its turn, 413 too long, 503 the database does not answer.
     """
 
-    participations, trials, pairs = running.participations, running.trials, running.pairs
+    participations, trials = running.participations, running.trials
     required_token = running.cookie.required_token
     writing = GroupCommit(running.decisions.take)
 
@@ -142,16 +142,6 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         token, asked = required_token(request), request.path_params
         return _shown(await run_in_threadpool(trials.face, token, asked["trial_key"], asked.get("example")))
 
-    async def judge(request: Request) -> Response:
-        token = required_token(request)
-        message = await _message(request, PairMessage)
-        await run_in_threadpool(pairs.judge, token, **message.model_dump())
-        return JSONResponse({"status": "recorded"}, headers=_NOT_KEPT)
-
-    async def pair_pictures(request: Request) -> Response:
-        token, asked = required_token(request), request.path_params
-        return _shown(await run_in_threadpool(pairs.picture, token, asked["position"], asked["side"]))
-
     return [
         Route("/api/decisions", partial(decide, kind=DecisionMessage, stage="final"), methods=["POST"]),
         Route(
@@ -164,6 +154,25 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         Route("/api/feedback/{trial_key}", feedback),
         Route("/faces/{trial_key}", faces),
         Route("/faces/{trial_key}/examples/{example:int}", faces),
+        *_pair_routes(running),
+    ]
+
+
+def _pair_routes(running: RunningStudy) -> list[Route]:
+    """Judgements of pairs of pictures in, their pictures out."""
+    pairs, required_token = running.pairs, running.cookie.required_token
+
+    async def judge(request: Request) -> Response:
+        token = required_token(request)
+        message = await _message(request, PairMessage)
+        await run_in_threadpool(pairs.judge, token, **message.model_dump())
+        return JSONResponse({"status": "recorded"}, headers=_NOT_KEPT)
+
+    async def pair_pictures(request: Request) -> Response:
+        token, asked = required_token(request), request.path_params
+        return _shown(await run_in_threadpool(pairs.picture, token, asked["position"], asked["side"]))
+
+    return [
         Route("/api/pair-judgements", judge, methods=["POST"]),
         Route("/pairs/{position:int}/{side}", pair_pictures),
     ]
