@@ -14,6 +14,7 @@ import pandas as pd
 
 from advisor.bundles.bundle import Bundle
 from data.errors import TaskError
+from data.records import Study
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import DecisionTask, load_task
 
@@ -30,20 +31,31 @@ class StudyApplications:
     reason: str = ""
 
 
-def applications_of(bundles: Iterable[Bundle]) -> StudyApplications:
-    """The applications that the bundles were published for."""
+def applications_of(study: Study, bundles: Iterable[Bundle]) -> StudyApplications:
+    """The applications that the bundles of a study were published for."""
     newest = list(bundles)[-1:]
     if not newest:
         return StudyApplications(None, pd.DataFrame(), "the study has no round yet")
-    manifest = newest[0].manifest
     try:
-        task = load_task(manifest.task_path)
-        if not task.has_hash(manifest.task_hash):
-            changed = f"the task {manifest.task_name} has changed since the bundle was published"
-            return StudyApplications(None, pd.DataFrame(), changed)
+        task = task_of(study, newest[0])
         return StudyApplications(task, read_applications(task).frame)
     except TaskError as error:
         return StudyApplications(None, pd.DataFrame(), str(error).splitlines()[0].rstrip("."))
+
+
+def task_of(study: Study, bundle: Bundle) -> DecisionTask:
+    """The task of a study, by its study file, which moves with it, or else by the bundle's manifest.
+
+    Raises TaskError where it is gone or has changed.
+    """
+    manifest = bundle.manifest
+    try:
+        found = load_task(str(study.declared.get("task") or manifest.task_path))
+    except TaskError:
+        found = load_task(manifest.task_path)
+    if not found.has_hash(manifest.task_hash):
+        raise TaskError(f"the task {manifest.task_name} has changed since the bundle was published")
+    return found
 
 
 def features_of(applications: StudyApplications) -> pd.DataFrame:

@@ -191,7 +191,7 @@ class StudyResults:
 
         Raises BundleError where the newest bundle is gone or altered.
         """
-        return applications_of(self.bundles.values())
+        return applications_of(self.study, self.bundles.values())
 
     @cached_property
     def machine_accuracy(self) -> dict[int, float]:

@@ -10,6 +10,7 @@ import pytest
 from data.records import Recruitment
 from data.tasks.decision_task import load_task, task_path
 from human_study import cli
+from human_study.analysis.study_results import collect_results
 from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.served_study import free_port
@@ -151,6 +152,8 @@ def test_a_study_folder_can_be_copied_to_a_server(
         live.prepare()
         assert live.participations.has_room()
         assert live.task.path == server / "copied" / "task" / "task.yaml"
+        results = collect_results(live.store, "new", "simulated")
+    assert results.applications.task is not None and results.applications.task.path == live.task.path
 
 
 def test_a_shipped_task_is_named_and_found_on_every_machine(run, tmp_path: Path, monkeypatch) -> None:
