@@ -22,6 +22,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from data.errors import CountenanceError, SetupError, StoreError, StudyError
+from data.records import StudyCondition
 from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
@@ -131,6 +132,9 @@ def serve(
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(running.store))
         print(f"Study {running.study.name}, for {running.study.participants}. Stop with Ctrl-C.")
+        if left := running.study.spoken.untranslated():
+            texts = f"{left[0]} and {len(left) - 1} more" if left[1:] else left[0]
+            print(f"Participants read in English: {texts}, in {running.study.spoken.folder}.", flush=True)
         print(f"Participants: {_welcome_address(host, port)}", flush=True)
         if host != LOOPBACK:
             print(
@@ -164,13 +168,11 @@ def serve_preview(
             "name": f"{study.name[:52]}_preview",
             "title": f"{study.title} ({Messages(study.spoken, {}).text('page.preview')})",
             "participants": "simulated",
-            "conditions": {condition: {"share": 1}},
             "recruitment": {},
             "database": database_url,
         }
         copied = Path(folder, "study.yaml")
         content = {**study.model_dump(mode="json", exclude_unset=True), **changes}
-        content.pop("analysis", None)  # it names conditions that are not shown
         for key in ("task", "bundle", "language_folder"):
             if content[key] and Path(content[key]).exists():
                 content[key] = str(Path(content[key]).absolute())
@@ -178,6 +180,12 @@ def serve_preview(
         running = RunningStudy.open(str(copied), database_url)
         with running.store:
             running.prepare()
+            for other in study.conditions:
+                if other != condition:
+                    closed = StudyCondition(
+                        study_name=running.study.name, condition=other, quota=None, status="closed"
+                    )
+                    running.store.set_condition(closed)
             print(
                 f"Preview of {study.name}, condition {condition}; nothing is kept. Ends after {hours:g} hours."
             )

@@ -57,6 +57,15 @@ class Language:
         """In which it is written: ltr or rtl."""
         return str(Locale.parse(self.code).text_direction)
 
+    def untranslated(self) -> list[str]:
+        """Names of the sentences of a folder that are still those in English."""
+        if self.folder is None:
+            return []
+        english = _catalogue(CATALOGUES / "en.yaml")
+        return [
+            name for name, text in self.texts.items() if text == english[name] and len(str(text).split()) > 3
+        ]
+
     def task_words(self, task_name: str) -> Path | None:
         """The folder's file of a task's words, if it has one."""
         path = self.folder / f"{task_name}.yaml" if self.folder else None

@@ -68,6 +68,8 @@ def test_a_third_language_is_a_folder_of_files(french: Path, store: DecisionStor
     live = RunningStudy(load_study_file(french), store)
     live.prepare()
     assert live.messages.text("consent.agree") == "J'accepte"
+    left = live.study.spoken.untranslated()
+    assert "consent.refuse" in left and "consent.agree" not in left and "page.go_on" not in left  # one word
     assert live.task.label("amount") == "Montant du prêt"
     assert live.task.display("amount", 12_500.5) == "12\u202f500,5 USD"
     assert live.task.display("amount", None) == "non indiqué"
