@@ -13,9 +13,9 @@ from data.store.decision_store import DecisionStore
 from human_study.participants.first_page import first_page
 from human_study.participants.materials import write_materials
 from human_study.participation.running_study import RunningStudy
+from human_study.preparation_commands import init
 from human_study.study.messages import CATALOGUES, Language, Messages
 from human_study.study.study_file import load_study_file
-from human_study.study_commands import init
 from tests.support.tiny_study import write_study
 
 LANGUAGES = sorted(path.stem for path in CATALOGUES.glob("*.yaml"))

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from data.errors import StudyError
+from human_study.preparation_commands import init
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.questions import FacePairs, PerceptionQuestions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.study.study_sections import TrialPlan
-from human_study.study_commands import init
 
 VALID = {
     "name": "pilot",
