@@ -1,4 +1,4 @@
-"""The subcommands that run a study: serve it, see how far it is, close it, list who completed and what is to be paid."""
+"""The subcommands that run a study: serve it, see how far it is, close it, list who completed and is to be paid."""
 
 from __future__ import annotations
 
