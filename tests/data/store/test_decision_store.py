@@ -480,7 +480,7 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
         ("sqlite:///{}/text.db", "is no database of Countenance"),
         ("sqlite://", "keeps nothing"),
         ("not a url", "is no database URL"),
-        ("nosuch://somewhere/x", "is not supported; write"),
+        ("nosuch://somewhere/x", "is not supported, only SQLite and PostgreSQL are"),
         ("mssql+pymssql://somewhere/x", "not supported"),
         ("sqlite:///{}/text.db/store.db", "cannot be made"),
     ],

@@ -85,7 +85,7 @@ def test_people_in_conditions_that_the_study_no_longer_has_do_not_count() -> Non
 
 @given(
     quotas=st.dictionaries(st.sampled_from(CONDITIONS), st.integers(0, 5), min_size=1),
-    shares=st.lists(st.integers(1, 4), min_size=5, max_size=5),
+    shares=st.lists(st.integers(1, 4), min_size=len(CONDITIONS), max_size=len(CONDITIONS)),
     closed=st.sets(st.sampled_from(CONDITIONS)),
     seed=st.integers(0, 1000),
 )

@@ -71,14 +71,14 @@ def test_every_kind_comes_as_often_as_the_study_says_and_in_its_place(
     plan = TrialPlan(
         main=main,
         practice=practice,
-        attention=attention,
+        attention=min(attention, main),
         repeated=main // 2,
         stages=2,
         reason_share=share,
     )
     trials = planned(served, plan, condition, slot, seed)
     kinds = Counter(trial.kind for trial in trials)
-    expected = {"main": main, "practice": practice, "attention": attention, "repeated": main // 2}
+    expected = {"main": main, "practice": practice, "attention": min(attention, main), "repeated": main // 2}
     assert kinds == Counter({kind: n for kind, n in expected.items() if n})
     assert all(trial.kind == "practice" for trial in trials[:practice])
     mains = [trial for trial in trials if trial.kind == "main"]
