@@ -45,15 +45,19 @@ def test_a_page_that_the_browser_translates_goes_on_and_says_so(
     context.add_init_script(TRANSLATE)
     broken: list[str] = []
     wrapped: list[int] = []
+    headings: dict[str, str] = {}
 
     def look_on(name: str, page: Page) -> None:
         page.wait_for_timeout(400)
         wrapped.append(page.locator("font").count())
+        if page.locator("h1").count():
+            headings[name] = page.locator("h1").first.inner_text()
         if page.get_by_text("NotFoundError").count() or page.get_by_test_id("stException").count():
             broken.append(name)
 
     Walk(served, context.new_page(), look_on).whole()
     assert broken == []
+    assert "What you will do" in headings["instructions"]  # and not the heading of the page before
     assert sum(wrapped) > 0, "nothing was translated, so nothing was tried"
     with DecisionStore.open(served.database_url) as store:
         assert len(store.decisions_frame("tiny_study", kind="simulated")) == 8
