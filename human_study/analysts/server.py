@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from human_study.web.run_app import run_app
 
 _SCRIPT = Path(__file__).parent / "analyst_app.py"
 _PAGES = "human_study.analysts.views.contents"
+_ABOUT_THREADS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 
 
 def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -> None:
@@ -45,6 +47,8 @@ def serve_analysts(port: int, parent_pid: int, public_host: str | None = None) -
         # Before anybody can be let in, so that no page waits for it; and not with this file, which the participant
         # process imports too and has no use for statistics. (Streamlit has begun by now, which its caches ask for.)
         pages = importlib.import_module(_PAGES)
+        # Streamlit's caches warn whoever uses them outside a page, which is what is done here.
+        logging.getLogger(_ABOUT_THREADS).setLevel(logging.ERROR)
         threading.Thread(target=pages.read_ahead, daemon=True).start()
         yield
         watching.cancel()

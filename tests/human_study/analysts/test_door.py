@@ -178,6 +178,7 @@ def test_neither_log_nor_process_list_holds_the_key(served: ServedStudy, key: st
     log = served.log()
     assert f"http://127.0.0.1:{served.analyst_port}/enter, with the key that stands in" in log
     assert key not in log
+    assert "ScriptRunContext" not in log
     assert served.process is not None
     for process in (served.process.pid, *served.children()):
         assert key not in Path(f"/proc/{process}/cmdline").read_text()
