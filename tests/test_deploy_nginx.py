@@ -98,7 +98,7 @@ def test_a_replica_serves_no_analyst_app(cluster: Cluster) -> None:
 
 
 def test_each_participant_stays_with_one_replica_and_all_decisions_are_stored(cluster: Cluster) -> None:
-    people = admit(cluster.study_path, 6)
+    people = admit(cluster.study_path, 14)  # all at one replica once in 8,000 times
     before = cluster.n_decisions_at()
     homes = set()
 
@@ -117,11 +117,11 @@ def test_each_participant_stays_with_one_replica_and_all_decisions_are_stored(cl
             homes.add(grown.index(3))
 
     asyncio.run(decide_all())
-    assert sum(cluster.n_decisions_at()) - sum(before) == 18
+    assert sum(cluster.n_decisions_at()) - sum(before) == 3 * len(people)
     with DecisionStore.open(cluster.postgres.url) as store:
         stored = store.decisions_frame("tiny_study", kind="simulated")
     assert {key for person in people for key in person.acknowledged} <= set(stored["trial_key"])
-    assert len(homes) == 2, "six participants all came to one replica"
+    assert len(homes) == 2, "all participants came to one replica"
 
 
 def test_no_log_holds_a_query_a_token_or_an_id(cluster: Cluster) -> None:
