@@ -7,6 +7,7 @@ the faces out anew. In `face` a face depends on features, so that what the linea
 over may pass for likeness; in `shuffled` it does not, and there a likeness speaks for itself.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +170,21 @@ def learned_likeness(
     return LearnedLikeness(len(known), early, late, (1 + n_as_large) / (N_ORDERS + 1))
 
 
+def _by_round_and_condition(
+    results: StudyResults, shown: pd.DataFrame, measure: Callable[..., object]
+) -> pd.DataFrame:
+    """What `measure` (`likeness` or `learned_likeness`) finds in the decisions `shown`, a row a round and condition."""
+    features = features_of(results.applications)
+    rows = []
+    for (number, condition), group in shown.groupby(["round_number", "condition"]):
+        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
+        also_score = features.assign(score=bundle.applications["score"].reindex(features.index))
+        expressions = expressions_of(bundle, str(condition))
+        found = measure(group, expressions, also_score, np.random.default_rng(0))
+        rows.append({"round_number": number, "condition": condition_label(str(condition)), **vars(found)})
+    return pd.DataFrame(rows)
+
+
 def learned_likeness_findings(results: StudyResults) -> Finding:
     """Likeness early and late in the learning trials, by round and face condition."""
     name, title = "learned_likeness", "Do people learn to decide by likeness?"
@@ -178,15 +194,7 @@ def learned_likeness_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "nobody has decided on a learning trial with a face yet")
     if results.applications.task is None:
         return not_computed(name, title, results.applications.reason)
-    features = features_of(results.applications)
-    rows = []
-    for (number, condition), group in shown.groupby(["round_number", "condition"]):
-        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
-        also_score = features.assign(score=bundle.applications["score"].reindex(features.index))
-        expressions = expressions_of(bundle, str(condition))
-        found = learned_likeness(group, expressions, also_score, np.random.default_rng(0))
-        rows.append({"round_number": number, "condition": condition_label(str(condition)), **vars(found)})
-    table = pd.DataFrame(rows)
+    table = _by_round_and_condition(results, shown, learned_likeness)
     columns = (
         ROUND,
         Column("condition", "Condition"),
@@ -253,14 +261,7 @@ def likeness_findings(results: StudyResults) -> Finding:
         return not_computed(name, title, "nobody has decided with a face yet")
     if results.applications.task is None:
         return not_computed(name, title, results.applications.reason)
-    features = features_of(results.applications)
-    rows = []
-    for (number, condition), group in shown.groupby(["round_number", "condition"]):
-        bundle = results.bundles[str(group["bundle_hash"].iloc[0])]
-        also_score = features.assign(score=bundle.applications["score"].reindex(features.index))
-        found = likeness(group, expressions_of(bundle, str(condition)), also_score, np.random.default_rng(0))
-        rows.append({"round_number": number, "condition": condition_label(str(condition)), **vars(found)})
-    table = pd.DataFrame(rows)
+    table = _by_round_and_condition(results, shown, likeness)
     known = table.dropna(subset=["moran"])
     sentences = [_sentence(row) for row in known.to_dict("records")]
     columns = (
