@@ -4,7 +4,7 @@ BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
 
-.PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-representation bench-calibration
+.PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-representation bench-learners bench-calibration
 
 setup: .venv/installed
 
@@ -64,6 +64,10 @@ bench-learning: setup
 # What a face can say against what it helps. Resumable likewise, in var/representation. Writes docs/representation.md.
 bench-representation: setup
 	$(BIN)/python -m tests.benchmarks.representation
+
+# People who learn what faces mean, and people who know more. Resumable likewise, in var/learners. Writes docs/learners.md.
+bench-learners: setup
+	$(BIN)/python -m tests.benchmarks.learners
 
 # False positives and intervals on simulated studies. Writes docs/calibration.md.
 bench-calibration: setup

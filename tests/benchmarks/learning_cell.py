@@ -10,8 +10,6 @@ All participants are simulated.
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import shutil
 import time
@@ -20,15 +18,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from advisor.encoder.learning_step import train_advisor
 from advisor.encoder.trained_run import TrainedRun, load_encoder
-from advisor.freed_memory import keep_freed_memory
 from advisor.publishing.bundle_faces import risk_to_smile
 from advisor.publishing.checks import advisor_checks
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.run_dir import RunDirectory, git_revision
+from tests.benchmarks.cells import cell_command
 from tests.benchmarks.learning_evaluation import (
     advised_expressions,
     balanced,
@@ -144,27 +141,17 @@ def shuffled_places(cell: Cell) -> np.ndarray:
     return donor
 
 
-def main() -> None:
-    """Run one cell and write its JSON file, whole or not at all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("population")
-    parser.add_argument("table")
-    parser.add_argument("seed", type=int)
-    parser.add_argument("--out", type=Path, required=True, help="folder of all cells")
-    options = parser.parse_args()
-    keep_freed_memory()  # as the command `advisor` does
-    torch.set_num_threads(1)  # cells run side by side, one a core
-    target = cell_file(options.out, options.population, options.table, options.seed)
-    result = run_cell(options.population, options.table, options.seed, target.with_suffix(""))
-    partial = target.with_suffix(".partial")
-    partial.write_text(json.dumps(result) + "\n")
-    partial.replace(target)
-
-
 def cell_file(out: Path, population: str, table: str, seed: int) -> Path:
     """Where a cell's result stands; another one once weights or default options change."""
     out.mkdir(parents=True, exist_ok=True)
     return out / f"{population}-{table.replace('/', '_fold_')}-{seed}-{fingerprint()}.json"
+
+
+def main() -> None:
+    """Run one cell and write its JSON file."""
+    cell_command(
+        __doc__, cell_file, lambda *cell: run_cell(*cell[:3], cell_file(cell[3], *cell[:3]).with_suffix(""))
+    )
 
 
 if __name__ == "__main__":

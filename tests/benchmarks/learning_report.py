@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from tests.benchmarks.learning_cell import cell_file
 
 Result = dict[str, Any]
 Statistic = Callable[[dict[str, np.ndarray]], np.ndarray]
@@ -51,12 +48,6 @@ class Figure:
                 f"({self.low * scale:.{digits}f}, {self.high * scale:.{digits}f})",
             ]
         )
-
-
-def read_cells(out: Path, wanted: list[tuple[str, str, int]]) -> list[Result]:
-    """Results of the cells that are there."""
-    files = [cell_file(out, *cell) for cell in wanted]
-    return [json.loads(path.read_text()) for path in files if path.exists()]
 
 
 def figure(results: list[Result], statistic: Statistic) -> Figure:

@@ -8,14 +8,7 @@ A cell's result is one JSON file below var/representation, under a name that dep
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +16,7 @@ import numpy as np
 
 from advisor.measurement.readability import READABLE_R2
 from advisor.runs.config import EncoderConfig
+from tests.benchmarks.cells import Cells
 from tests.benchmarks.representation_cell import (
     DEFAULT,
     LOOKING_NOISE_SDS,
@@ -31,10 +25,15 @@ from tests.benchmarks.representation_cell import (
     cell_file,
 )
 
-OUT, REPORT = Path("var/representation"), Path("docs/representation.md")
+REPORT = Path("docs/representation.md")
 SEEDS = (0, 1, 2, 3, 4)
 TABLES, POPULATIONS = ("consumer_credit", "lending_club/0"), ("realistic", "mixed")
-CELLS = [(p, t, s) for s in SEEDS for t in TABLES for p in POPULATIONS]
+CELLS = Cells(
+    "tests.benchmarks.representation_cell",
+    cell_file,
+    Path("var/representation"),
+    [(p, t, s) for s in SEEDS for t in TABLES for p in POPULATIONS],
+)
 HEADER = (
     "| variant | gain of `face` over `none`, points | of the gain of two masks | R² of log odds: safe / risky half |"
     " things beyond the risk | worst axis in the outer tenth | protected, R² |"
@@ -54,39 +53,11 @@ taken out. Intervals (95 %) are bootstrapped over people and applications, for t
 """
 
 
-def run_cell(cell: tuple[str, str, int], out: Path, deadline: float) -> str:
-    """Run one cell in a process of its own, unless it is there or time is up."""
-    name = f"{cell[0]}, {cell[1]}, seed {cell[2]}"
-    if cell_file(out, *cell).exists():
-        return f"{name}: there"
-    if time.monotonic() > deadline:
-        return f"{name}: left for another time"
-    start = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "tests.benchmarks.representation_cell",
-        *map(str, cell),
-        "--out",
-        str(out),
-    ]
-    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    if done.returncode:
-        return f"{name}: FAILED\n{done.stderr[-2000:]}"
-    return f"{name}: {time.monotonic() - start:.0f} s"
-
-
-def read_cells(out: Path) -> list[dict[str, Any]]:
-    """Results of the cells that are there."""
-    files = [cell_file(out, *cell) for cell in CELLS]
-    return [json.loads(path.read_text()) for path in files if path.exists()]
-
-
 def page(cells: list[dict[str, Any]]) -> str:
     """The whole page."""
     lines = [INTRODUCTION.format(readable=READABLE_R2)]
     revisions = ", ".join(sorted({str(cell["git_revision"])[:8] for cell in cells}))
-    lines += [f"{len(cells)} of {len(CELLS)} cells are in this page, run at revision {revisions}.", ""]
+    lines += [f"{len(cells)} of {len(CELLS.wanted)} cells are in this page, run at revision {revisions}.", ""]
     for table in TABLES:
         for population in POPULATIONS:
             chosen = [c for c in cells if (c["table"], c["population"]) == (table, population)]
@@ -176,24 +147,7 @@ def _default_and_costs(cells: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     """Run what is asked for, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--out", type=Path, default=OUT, help="folder of the cells' results")
-    parser.add_argument("--workers", type=int, default=2, help="cells side by side")
-    parser.add_argument("--minutes", type=float, default=110, help="start no cell after this")
-    parser.add_argument("--report", action="store_true", help="only write the page")
-    options = parser.parse_args()
-    failed = False
-    if not options.report:
-        deadline = time.monotonic() + 60 * options.minutes
-        with ThreadPoolExecutor(options.workers) as pool:
-            for line in pool.map(lambda cell: run_cell(cell, options.out, deadline), CELLS):
-                print(line, flush=True)
-                failed |= "FAILED" in line
-    cells = read_cells(options.out)
-    if cells:
-        REPORT.write_text(page(cells))
-        print(f"{REPORT}: {len(cells)} of {len(CELLS)} cells")
-    sys.exit(1 if failed else 0)
+    CELLS.run(__doc__, REPORT, lambda cells: REPORT.write_text(page(cells)))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ them. Accuracy is evaluated as in the learning benchmark. All participants are s
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from advisor.encoder.composition import AdviceComposition, usable_bounds
 from advisor.encoder.distillation import distilled_path
-from advisor.encoder.learning_step import encoder_data
+from advisor.encoder.learning_step import encoder_data, scores_of_all_that_is_known
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import new_encoder, train_encoder
 from advisor.encoder.trained_run import encoder_features
-from advisor.freed_memory import keep_freed_memory
 from advisor.measurement.readability import measure_readability
 from advisor.publishing.bundle_faces import draw_identities
 from advisor.publishing.exploration import only_explore
@@ -41,13 +38,15 @@ from advisor.simulation.populations import population
 from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
 from models.checkpoint import file_sha256, shipped_weights
+from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 from models.response import ResponseModel
+from tests.benchmarks.cells import cell_command
 from tests.benchmarks.learning_evaluation import balanced
 from tests.benchmarks.learning_faces import observer_path
 from tests.benchmarks.learning_people import PeopleSample, expected_correct
-from tests.benchmarks.learning_tables import table_task
+from tests.benchmarks.learning_tables import hidden_task, table_task
 
 N_PEOPLE, N_TRIALS, N_FRESH_PEOPLE, N_EVALUATED, N_BOOTSTRAP = 60, 40, 500, 300, 400
 LOOKING_NOISE_SDS = (0.1, 0.2, 0.4)
@@ -64,16 +63,19 @@ VARIANTS: dict[str, dict[str, float]] = {
     "no doubt": {"doubt_weight": 0},
     "outer tenth left unused": {"outer_share": 0},
 }
-CODE = ("advisor/encoder", "advisor/response", "advisor/simulation", "advisor/runs/config.py")
-CODE += ("advisor/measurement/readability.py", "models", "tests/benchmarks/representation_cell.py")
+CODE = ("advisor/encoder", "advisor/response", "advisor/runs/config.py", "advisor/measurement/readability.py")
+CODE += tuple(f"advisor/simulation/{part}.py" for part in ("judgement", "likeness", "populations"))
+CODE += ("advisor/simulation/simulated_participant.py", "models", "tests/benchmarks/representation_cell.py")
 PARTS = ("face_generator", "face_perception", "simulated_observer")
 
 
-def fingerprint() -> str:
-    """What a cell's figures depend on: code and weights."""
+def fingerprint(*more: str) -> str:
+    """What a cell's figures depend on: code (`more`: other files) and weights."""
     root = Path(__file__).parents[2]
     files = [
-        p for name in CODE for p in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))
+        p
+        for name in (*CODE, *more)
+        for p in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))
     ]
     content = b"".join(path.read_bytes() for path in sorted(files))
     weights = "".join(file_sha256(shipped_weights(part)) for part in PARTS)
@@ -90,7 +92,11 @@ class Cell:
 
     def __init__(self, population_name: str, table: str, seed: int, shared: Path) -> None:
         self.seed, self.kind = seed, population(population_name)
-        self.task = table_task(table, shared / "tables")
+        tables = shared / "tables"
+        if self.kind.knows_columns:
+            self.task = hidden_task(table, tables / f"{table.replace('/', '_fold_')}_hidden")
+        else:
+            self.task = table_task(table, tables)
         self.applications = read_applications(self.task)
         self.risk_model = RiskModel.fit(self.applications)
         train, test = self.applications.select("train"), self.applications.select("test")
@@ -117,7 +123,7 @@ class Cell:
         """Fresh people; `part` tells groups apart."""
         kind = self.kind if noise_sd is None else _with_noise(self.kind, noise_sd)
         rng = np.random.default_rng([self.seed, part])
-        return draw_people(n, kind, self.applications, self.axes, _no_reader, rng)
+        return draw_people(n, kind, self.applications, self.axes, no_reader, rng)
 
     def _response(self, publish: PublishConfig) -> ResponseModel:
         """ĥ, fitted to exploratory decisions."""
@@ -153,10 +159,12 @@ class Cell:
             np.random.default_rng([self.seed, 1]),
         ).model
 
-    def expressions(self, config: EncoderConfig) -> Tensor:
-        """What an encoder trained with this objective shows for the evaluated applications, float [N, K]."""
+    def encoder(self, config: EncoderConfig) -> FeatureEncoder:
+        """The encoder that is trained with this objective."""
         train = self.applications.select("train")
         data = encoder_data(train, self.risk_model, self.seen, config.n_things)
+        if self.kind.knows_columns:
+            data = data.with_scores(scores_of_all_that_is_known(self.applications))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             encoder = new_encoder(data.features.shape[1], self.bounds, config)
@@ -164,10 +172,12 @@ class Cell:
         with tempfile.TemporaryDirectory() as folder:
             run = RunDirectory.start(Path(folder) / "run", {})
             train_encoder(composition, data, self.n_identities, config, self.seed, run)
+        return encoder
+
+    def expressions(self, encoder: FeatureEncoder, frame: pd.DataFrame) -> Tensor:
+        """What an encoder shows for applications, float [N, K]."""
         with torch.no_grad():
-            advised: Tensor = encoder(
-                torch.from_numpy(encoder_features(self.risk_model, self.evaluated.frame))
-            )
+            advised: Tensor = encoder(torch.from_numpy(encoder_features(self.risk_model, frame)))
         return advised
 
     def figures(self, expressions: dict[str, Tensor]) -> list[dict[str, Any]]:
@@ -190,13 +200,13 @@ class Cell:
                         "looking_noise_sd": noise_sd,
                         "none": balanced(unaided, self.outcomes),
                         "face": balanced(correct, self.outcomes),
-                        "gain_replicates": self._replicates(correct - unaided),
+                        "gain_replicates": self.replicates(correct - unaided),
                         "readability": self._readability(shown, noise_sd),
                     }
                 )
         return rows
 
-    def _replicates(self, gain: np.ndarray) -> list[float]:
+    def replicates(self, gain: np.ndarray) -> list[float]:
         """Balanced gain [P, N] under resampled people and applications, the same draws for every variant."""
         rng = np.random.default_rng(902)
         n_people = len(gain)
@@ -227,8 +237,6 @@ class Cell:
 
 
 def _named(expressions: Tensor, axes: Iterable[str]) -> Any:
-    import pandas as pd
-
     return pd.DataFrame(expressions.numpy(), columns=list(axes))
 
 
@@ -242,7 +250,7 @@ def _with_noise(kind: Any, noise_sd: float) -> Any:
     return Noisy(**{name: getattr(kind, name) for name in kind.__dataclass_fields__})
 
 
-def _no_reader(images: np.ndarray) -> np.ndarray:  # noqa: ARG001
+def no_reader(images: np.ndarray) -> np.ndarray:  # noqa: ARG001
     raise AssertionError("the benchmark reads faces itself")
 
 
@@ -251,7 +259,8 @@ def run_cell(population_name: str, table: str, seed: int, out: Path) -> dict[str
     cell = Cell(population_name, table, seed, out)
     expressions = {}
     for name, change in VARIANTS.items():
-        expressions[name] = cell.expressions(EncoderConfig(**change))  # type: ignore[arg-type]
+        encoder = cell.encoder(EncoderConfig(**change))  # type: ignore[arg-type]
+        expressions[name] = cell.expressions(encoder, cell.evaluated.frame)
         print(f"{population_name}, {table}, seed {seed}: {name}", flush=True)
     return {
         "participants": "simulated",
@@ -264,21 +273,8 @@ def run_cell(population_name: str, table: str, seed: int, out: Path) -> dict[str
 
 
 def main() -> None:
-    """Run one cell and write its JSON file, whole or not at all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("population")
-    parser.add_argument("table")
-    parser.add_argument("seed", type=int)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    keep_freed_memory()  # as the command `advisor` does
-    torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    target = cell_file(options.out, options.population, options.table, options.seed)
-    result = run_cell(options.population, options.table, options.seed, options.out)
-    partial = target.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(json.dumps(result))
-    partial.replace(target)
+    """Run one cell and write its JSON file."""
+    cell_command(__doc__, cell_file, run_cell)
 
 
 if __name__ == "__main__":
