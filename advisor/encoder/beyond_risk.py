@@ -1,9 +1,10 @@
 """What the machine knows of an application beyond the risk: what a face is to tell, and what it must not.
 
 A *thing beyond the risk* is what a column contributes to the machine's log odds, less its linear relation to these log
-odds and to the things chosen before it. Things are chosen one after another by how much they contribute; columns that
-people do not see among the facts come first, since a face is all that tells them of these. What goes with a protected
-column is never chosen.
+odds. Things are chosen one after another by how much they contribute beside those chosen before; columns that people do
+not see among the facts come first, since a face is all that tells them of these. What goes with a protected column is
+never chosen. Chosen things are made uncorrelated with as little change to each of them as possible (symmetric
+orthogonalisation, Löwdin 1950), so that none is told worse for having been chosen late.
 """
 
 from __future__ import annotations
@@ -56,9 +57,8 @@ def beyond_risk(train: Applications, risk_model: RiskModel, n_things: int) -> Be
         <= MOST_PROXY_R2
     }
     known = log_odds
-    columns: list[str] = []
-    things: list[np.ndarray] = []
-    while left and len(columns) < n_things:
+    chosen: dict[str, np.ndarray] = {}
+    while left and len(chosen) < n_things:
         worth = {}
         for name, value in left.items():
             rest = _rest(value, known, weights)
@@ -67,13 +67,15 @@ def beyond_risk(train: Applications, risk_model: RiskModel, n_things: int) -> Be
                 worth[name] = variance * (1.0 if name in task.shown_columns else UNSEEN_COUNTS)
         if not worth:
             break
-        chosen = max(worth, key=lambda name: worth[name])
-        columns.append(chosen)
-        things.append(_rest(left[chosen], known, weights))
-        known = np.column_stack([known, left.pop(chosen)])
+        most = max(worth, key=lambda name: worth[name])
+        chosen[most] = left.pop(most)
+        known = np.column_stack([known, chosen[most]])
     told = risk_model.standardiser.transform(frame)
     leaking = [p for p in protected if _told_r2(p, told, weights) > LEAST_LEAK_R2]
-    return BeyondRisk(tuple(columns), _scaled(things, weights), _scaled(leaking, weights))
+    things = _scaled([_rest(value, log_odds, weights) for value in chosen.values()], weights)
+    return BeyondRisk(
+        tuple(chosen), _made_uncorrelated(things, weights).astype(np.float32), _scaled(leaking, weights)
+    )
 
 
 def _protected(
@@ -114,6 +116,14 @@ def _told_r2(values: np.ndarray, features: np.ndarray, weights: np.ndarray) -> f
         return 0.0
     left_over = _mean(_rest(values, features, weights) ** 2, weights) / max(_mean(values**2, weights), 1e-12)
     return float(1 - left_over * (n - 1) / (n - p - 1))
+
+
+def _made_uncorrelated(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The nearest uncorrelated columns of variance 1, of linearly independent ones [N, J] of mean 0 and variance 1."""
+    values = columns.astype(float)
+    variances, directions = np.linalg.eigh(values.T @ (values * weights[:, None]))
+    nearest: np.ndarray = values @ (directions / np.sqrt(variances) @ directions.T)
+    return nearest
 
 
 def _scaled(columns: list[np.ndarray], weights: np.ndarray) -> np.ndarray:

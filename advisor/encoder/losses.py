@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool1d
 
 from advisor.encoder.composition import Composed
 from advisor.runs.config import EncoderConfig
@@ -18,6 +19,7 @@ from advisor.runs.config import EncoderConfig
 Loss = tuple[Tensor, dict[str, float]]
 
 STEEPNESS, GRADED_SHARE = 4.0, 0.15  # of `allowed_strength`
+NEIGHBOURS = 16  # on either side, whose mean strength is bound: a sixteenth of the usual batch
 OUTER_MARGIN = 0.01  # of an axis's range, by which faces are to stay clear of the end of their reach
 
 
@@ -108,13 +110,17 @@ def things_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
 
 
 def doubt_loss(percept: Tensor, told: Told, config: EncoderConfig) -> Loss:
-    """By how much one look falls short of telling the log odds with an R² of `config.doubt_r2`, in either half."""
-    halves = [
-        _told_r2(percept[half], told.log_odds[half], config.looking_noise_sd**2)
-        for half in (told.log_odds > 0, told.log_odds <= 0)
-    ]
-    found = torch.stack([r2 for r2 in halves if r2 is not None] or [percept.new_tensor(config.doubt_r2)])
-    return (config.doubt_r2 - found).clamp(min=0).sum(), {"doubt_r2": found.min().item()}
+    """By how much one look falls short of telling the log odds in either half as well as is asked for.
+
+    That is with an R² of `config.doubt_r2`, or with an error of `config.doubt_tolerance` where log odds differ so
+    little that the error is smaller than that: faces need not blow up differences that are next to none.
+    """
+    halves = [half for half in (told.log_odds > 0, told.log_odds <= 0) if half.sum() > 2]
+    variance = sum(float(told.log_odds[half].var()) for half in halves) / max(1, len(halves))
+    enough = min(config.doubt_r2, 1 - config.doubt_tolerance**2 / max(variance, 1e-8))
+    found = [_told_r2(percept[half], told.log_odds[half], config.looking_noise_sd**2) for half in halves]
+    known = torch.stack([r2 for r2 in found if r2 is not None] or [percept.new_tensor(enough)])
+    return (enough - known).clamp(min=0).sum(), {"doubt_r2": known.min().item()}
 
 
 def protected_loss(expression: Tensor, told: Told, config: EncoderConfig) -> Loss:
@@ -134,9 +140,22 @@ def allowed_strength(log_odds: Tensor) -> Tensor:
 
 
 def strength_loss(strength: Tensor, log_odds: Tensor) -> Loss:
-    """Mean square by which the strength of the advice [B] exceeds what the machine's certainty allows."""
-    excess = (strength.abs() - allowed_strength(log_odds)).clamp(min=0)
+    """Mean square by which the strength of the advice [B] exceeds what the machine's certainty allows.
+
+    What is bound is the strength that applications of like risk have on average. What faces tell beyond the risk makes
+    each of them a little stronger or weaker; bound one by one, faces would have to stay clear of the bound by as much.
+    """
+    order = log_odds.argsort()
+    allowed = log_odds.sign() * allowed_strength(log_odds)
+    excess = (_among_neighbours(strength[order]).abs() - _among_neighbours(allowed[order]).abs()).clamp(min=0)
     return excess.square().mean(), {"strength_excess": excess.mean().item()}
+
+
+def _among_neighbours(values: Tensor) -> Tensor:
+    """Running means of values [B] over `NEIGHBOURS` on either side, fewer at the ends."""
+    reach = min(NEIGHBOURS, (len(values) - 1) // 2)
+    means = avg_pool1d(values[None], 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+    return means[0]
 
 
 def encoder_loss(composed: Composed, told: Told, config: EncoderConfig) -> Loss:

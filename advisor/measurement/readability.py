@@ -1,6 +1,7 @@
 """What a person can read in an advisor's faces with one look, beyond the advice itself.
 
-A look is what is read in a face, plus normal noise on every axis. `doubt_r2` is how well one look tells the machine's
+A look is what is read in a face, plus normal noise on every axis; figures are those of an average look, so that the luck
+of one does not decide. `doubt_r2` is how well one look tells the machine's
 log odds, also among the applications that it believes safe or risky alone: two masks tell these apart and no more.
 A *thing beyond the risk* is a column, or what it contributes to the machine's log odds, less its linear relation to
 these log odds; people read a thing from one axis, so that no mixture over axes counts. Things are counted one after
@@ -10,7 +11,7 @@ another, and what has been counted is taken out of the others, so that one fact 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ ROUNDING = 1e-6
 LEAST_BEYOND = 0.05  # share of a thing's variance that must be left for it to be a thing of its own
 LEAST_FACES = 30
 N_FOLDS, RIDGE = 10, 1.0
+N_LOOKS = 10  # averaged over where the noise of a look cannot be reckoned with in closed form
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Readability:
 
     Attributes:
         doubt_r2: of the machine's log odds, from all axes: among "all", "safe" and "risky" applications.
+        doubt_error: its standard error, from the faces being a sample; not in measurements of earlier versions.
         things: beyond the risk with an R² above `READABLE_R2` from one axis, best first.
         n_things_possible: how many things beyond the risk the machine's columns hold.
         outer_tenth: share of faces in the outer tenth of each axis's range.
@@ -60,6 +63,7 @@ class Readability:
     n_things_possible: int
     outer_tenth: dict[str, float]
     protected_r2: dict[str, float | None]
+    doubt_error: dict[str, float] = field(default_factory=dict)
 
     @property
     def unseen_things(self) -> tuple[ReadThing, ...]:
@@ -115,14 +119,13 @@ def measure_readability(
         protected: as the table holds them, N rows.
         rng: draws the look's noise and the folds.
     """
-    looks = pd.DataFrame(
-        percepts + rng.normal(0, looking_noise_sd, percepts.shape), columns=list(expressions.columns)
-    )
-    found, n_possible = things_beyond_risk(looks, log_odds, things, shown)
+    read = pd.DataFrame(percepts, columns=list(expressions.columns))
+    found, n_possible = things_beyond_risk(read, log_odds, things, shown, looking_noise_sd)
+    doubt = doubt_r2(percepts, log_odds, rng, looking_noise_sd)
     return Readability(
-        n_faces=len(looks),
+        n_faces=len(read),
         looking_noise_sd=looking_noise_sd,
-        doubt_r2=doubt_r2(looks.to_numpy(), log_odds, rng),
+        doubt_r2=doubt,
         things=found,
         n_things_possible=n_possible,
         outer_tenth=outer_tenth(expressions, axis_bounds),
@@ -130,37 +133,68 @@ def measure_readability(
             str(name): protected_r2(expressions.to_numpy(), log_odds, protected[name], rng)
             for name in protected
         },
+        doubt_error=_errors(doubt, log_odds),
     )
 
 
-def doubt_r2(looks: np.ndarray, log_odds: np.ndarray, rng: np.random.Generator) -> dict[str, float | None]:
-    """R² of the machine's log odds [N] from one look [N, K] by ridge regression, cross-validated."""
-    parts = {"all": np.ones(len(log_odds), dtype=bool), "safe": log_odds > 0, "risky": log_odds <= 0}
-    return {name: _held_out_r2(looks[part], log_odds[part], rng) for name, part in parts.items()}
+def doubt_r2(
+    percepts: np.ndarray,
+    log_odds: np.ndarray,
+    rng: np.random.Generator,
+    looking_noise_sd: float = LOOKING_NOISE_SD,
+) -> dict[str, float | None]:
+    """R² of the machine's log odds [N] from one look at percepts [N, K] by ridge regression, cross-validated."""
+    looks = [percepts + rng.normal(0, looking_noise_sd, percepts.shape) for _ in range(N_LOOKS)]
+    found: dict[str, float | None] = {}
+    for name, part in _parts(log_odds).items():
+        r2 = [_held_out_r2(look[part], log_odds[part], rng) for look in looks]
+        known = [value for value in r2 if value is not None]
+        found[name] = float(np.mean(known)) if known else None
+    return found
+
+
+def _parts(log_odds: np.ndarray) -> dict[str, np.ndarray]:
+    return {"all": np.ones(len(log_odds), dtype=bool), "safe": log_odds > 0, "risky": log_odds <= 0}
+
+
+def _errors(doubt: dict[str, float | None], log_odds: np.ndarray) -> dict[str, float]:
+    """Standard errors of R² (Olkin & Finn 1995), for how many applications there are in each part."""
+    counts = {name: int(part.sum()) for name, part in _parts(log_odds).items()}
+    return {
+        name: 2 * max(r2, 0.0) ** 0.5 * (1 - max(r2, 0.0)) / counts[name] ** 0.5
+        for name, r2 in doubt.items()
+        if r2 is not None
+    }
 
 
 def things_beyond_risk(
-    looks: pd.DataFrame, log_odds: np.ndarray, things: pd.DataFrame, shown: Collection[str]
+    percepts: pd.DataFrame,
+    log_odds: np.ndarray,
+    things: pd.DataFrame,
+    shown: Collection[str],
+    looking_noise_sd: float = LOOKING_NOISE_SD,
 ) -> tuple[tuple[ReadThing, ...], int]:
     """Things that one axis tells, best first, and how many there are to tell: see the module's docstring.
 
-    R² is adjusted for the one regressor, so that chance reaches 0.
+    R² is of an average look at percepts, an axis a column: the noise of a look adds to an axis's variance and to nothing
+    else (errors in variables; Fuller 1987, section 1.1). It is adjusted for the one regressor, so that chance reaches 0.
     """
     known, left = log_odds[:, None].astype(float), list(things.columns)
     values = {name: things[name].to_numpy(float) for name in left}
-    n, counted, n_possible = len(looks), [], n_beyond_risk(log_odds, things)
-    axes = looks.to_numpy(float) - looks.to_numpy(float).mean(0)
+    n, counted, n_possible = len(percepts), [], n_beyond_risk(log_odds, things)
+    axes = percepts.to_numpy(float) - percepts.to_numpy(float).mean(0)
+    lengths = np.sqrt((axes**2).sum(0) + n * looking_noise_sd**2)
     while left and n >= LEAST_FACES:
         best: ReadThing | None = None
         for name in left:
             rest = _beyond(values[name], known)
             if rest.var() <= LEAST_BEYOND * values[name].var():
                 continue
-            r = rest @ axes / np.maximum(np.linalg.norm(rest) * np.linalg.norm(axes, axis=0), 1e-12)
+            r = rest @ axes / np.maximum(np.linalg.norm(rest) * lengths, 1e-12)
             k = int(np.abs(r).argmax())
             r2 = float(1 - (1 - r[k] ** 2) * (n - 1) / (n - 2))
             if r2 > READABLE_R2 and (best is None or r2 > best.r2):
-                best = ReadThing(str(name), str(looks.columns[k]), r2, bool(r[k] > 0), name in shown)
+                best = ReadThing(str(name), str(percepts.columns[k]), r2, bool(r[k] > 0), name in shown)
         if best is None:
             break
         counted.append(best)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import EXPRESSION_COLUMN_PREFIX, Bundle
-from advisor.measurement.readability import LOOKING_NOISE_SD, ReadThing, doubt_r2, things_beyond_risk
+from advisor.measurement.readability import ReadThing, doubt_r2, things_beyond_risk
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,10 @@ def read_faces(
 
     `features` are ranks, and `shown` the names of those that people see among the facts; all by application id.
     """
-    rng = np.random.default_rng(0)
-    look = expressions + rng.normal(0, LOOKING_NOISE_SD, expressions.shape)
     log_odds = log_odds_of(bundle, expressions.index)
     return Read(
-        things_beyond_risk(look, log_odds, features, shown)[0], doubt_r2(look.to_numpy(), log_odds, rng)
+        things_beyond_risk(expressions, log_odds, features, shown)[0],
+        doubt_r2(expressions.to_numpy(), log_odds, np.random.default_rng(0)),
     )
 
 

@@ -10,6 +10,7 @@ from advisor.encoder.risk_model import Calibration
 from advisor.measurement.readability import LEAST_FACES, READABLE_R2, Readability
 from advisor.runs.config import PublishConfig
 
+Z_95 = 1.96
 TRAIN_AGAIN = "train again with a larger {option}, or publish knowingly with `--set {threshold}=…`"
 
 
@@ -51,10 +52,11 @@ def _calibration_check(calibration: Calibration, config: PublishConfig) -> Check
 
 
 def _doubt_checks(found: Readability, config: PublishConfig) -> list[Check]:
+    """Faces are a sample, so that what is near the threshold is not refused for the draw alone."""
     return [
         Check(
-            name=f"how well one look tells the machine's log odds among {half} applications (R²)",
-            value=r2,
+            name=f"how well one look tells the machine's log odds among {half} applications (R² {r2:.2f}; upper bound)",
+            value=r2 + Z_95 * found.doubt_error.get(half, 0.0),
             threshold=config.min_doubt_r2,
             at_least=True,
             mended_by="the faces are masks that do not show how sure the machine is: "

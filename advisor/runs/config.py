@@ -73,6 +73,12 @@ class EncoderConfig(BaseModel):
         description="R² that one look is to tell the machine's log odds with, among the applications that it"
         " believes safe and among those that it believes risky",
     )
+    doubt_tolerance: float = Field(
+        0.3,
+        ge=0,
+        description="SD of error in log odds that is fine enough where an R² of `doubt_r2` asks for a smaller one: 0.3"
+        " are 7 points of probability at a coin's toss",
+    )
     strength_weight: float = Field(
         1.0, ge=0, description="of advice that is stronger than the machine is sure"
     )
@@ -145,7 +151,9 @@ class PublishConfig(BaseModel):
         0.1, description="share of ĥ's approval that depends on the identity"
     )
     min_doubt_r2: float = Field(
-        0.4, description="one look against the machine's log odds, among safe and among risky applications"
+        0.4,
+        description="R² of one look against the machine's log odds, among safe and among risky applications; refused"
+        " where the upper bound of its 95 % interval lies below",
     )
     min_things: int = Field(
         3,

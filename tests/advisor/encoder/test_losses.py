@@ -58,6 +58,18 @@ def test_two_masks_show_no_doubt_and_a_graded_axis_does() -> None:
     assert graded < masks
 
 
+def test_differences_in_doubt_that_are_next_to_none_need_not_be_blown_up() -> None:
+    log_odds, things = drawn()
+    config = CONFIG.model_copy(update={"doubt_r2": 0.55, "doubt_tolerance": 0.3})
+
+    def short(spread: float) -> float:
+        about = told(spread * log_odds, things)
+        return float(doubt_loss(torch.sign(log_odds)[:, None].repeat(1, 2), about, config)[0])
+
+    assert short(0.1) == 0
+    assert 0 < short(0.6) < short(1.5) <= 2 * 0.6
+
+
 def test_a_proxy_is_punished_and_silence_is_not() -> None:
     log_odds, things = drawn()
     proxy, _ = protected_loss(torch.cat([log_odds[:, None], 0.3 * things], 1), told(log_odds, things), CONFIG)
@@ -91,6 +103,18 @@ def test_strength_may_rise_with_certainty_only_and_is_free_below() -> None:
     assert torch.allclose(allowed[:2], allowed[[5, 4]])
     assert allowed[2] == 0
     assert allowed[-1] > 0.99
-    assert strength_loss(allowed, log_odds)[0] == 0
-    assert strength_loss(allowed / 2, log_odds)[0] == 0
-    assert strength_loss(torch.ones(6), log_odds)[0] > 0.1
+
+
+def test_bound_is_the_strength_of_advice_and_not_what_things_add_to_a_face() -> None:
+    log_odds, things = drawn()
+    allowed = log_odds.sign() * allowed_strength(log_odds)
+
+    def excess(strength: torch.Tensor) -> float:
+        return float(strength_loss(strength, log_odds)[0])
+
+    assert excess(allowed) < 1e-6
+    assert excess(allowed / 2) < 1e-6
+    assert excess(allowed + 0.2 * things[:, 0]) < 0.002
+    assert excess(1.2 * allowed) > 0.02
+    assert excess(log_odds.sign()) > 0.05
+    assert excess(torch.ones(N)) > 0.05

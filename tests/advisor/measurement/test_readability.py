@@ -52,6 +52,33 @@ def test_a_thing_is_read_from_its_axis_as_well_as_its_noise_lets_it() -> None:
     assert found.doubt_r2["safe"] > 0.3
 
 
+def test_the_luck_of_one_look_decides_nothing() -> None:
+    rng = np.random.default_rng(0)
+    n = 150
+    things = pd.DataFrame(rng.normal(size=(n, 2)), columns=["income", "amount"])
+    log_odds = things.sum(axis=1).to_numpy()
+    rest = (things["income"] - log_odds / 2).to_numpy()
+    values = np.column_stack([0.3 * np.tanh(log_odds), 0.5 + 0.3 * rest, np.zeros(n)])
+    found = [
+        measure_readability(
+            pd.DataFrame(values, columns=AXES),
+            values,
+            BOUNDS,
+            log_odds,
+            things,
+            set(),
+            pd.DataFrame(),
+            np.random.default_rng(seed),
+            NOISE_SD,
+        )
+        for seed in range(6)
+    ]
+    assert len({measured.things for measured in found}) == 1
+    doubt = [measured.doubt_r2["safe"] or 0.0 for measured in found]
+    assert np.std(doubt) < found[0].doubt_error["safe"] / 2
+    assert found[0].doubt_error["safe"] < 0.2
+
+
 def test_what_a_thing_tells_of_a_protected_column_is_found() -> None:
     found = planted("linear").protected_r2
     assert found["age"] is not None

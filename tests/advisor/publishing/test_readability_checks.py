@@ -86,7 +86,7 @@ def test_two_masks_are_refused_for_what_they_do_not_say_and_the_shipped_objectiv
     assert all(check.mended_by for check in masks)
     found = read_in_faces(applications, EncoderConfig(), tmp_path / "shipped")
     assert failed(found) == []
-    assert len(found.things) >= 4  # of five; the fifth is close to what counts
+    assert len(found.things) >= 5
     assert {thing.column for thing in found.unseen_things} == {"debt"}
 
 
@@ -105,6 +105,14 @@ def readable(**changes: object) -> Readability:
         "protected_r2": {"age": 0.02, "marital": None},
     }
     return Readability(**usual | changes)  # type: ignore[arg-type]
+
+
+def test_doubt_is_refused_where_its_interval_lies_below_and_not_for_the_draw_of_faces() -> None:
+    near = {"all": 0.8, "safe": 0.36, "risky": 0.5}
+    assert failed(readable(doubt_r2=near, doubt_error={"safe": 0.06, "risky": 0.06})) == []
+    few_doubts = failed(readable(doubt_r2=near, doubt_error={"safe": 0.01, "risky": 0.01}))
+    assert [("safe" in check.name, "0.36" in check.name) for check in few_doubts] == [(True, True)]
+    assert len(failed(readable(doubt_r2=near))) == 1  # of an earlier version, which knew no error
 
 
 def test_a_column_that_faces_give_away_is_named() -> None:
