@@ -1,8 +1,8 @@
 """What a person can read in an advisor's faces with one look, beyond the advice itself.
 
-A look is what is read in a face, plus normal noise on every axis; figures are those of an average look, so that the luck
-of one does not decide. `doubt_r2` is how well one look tells the machine's
-log odds, also among the applications that it believes safe or risky alone: two masks tell these apart and no more.
+A look is what is read in a face, plus normal noise on every axis; figures are those of an average look, so that the
+luck of one decides nothing. `doubt_r2` is how well one look tells the machine's log odds, also among the applications
+that it believes safe or risky alone: two masks tell these apart and no more.
 A *thing beyond the risk* is a column, or what it contributes to the machine's log odds, less its linear relation to
 these log odds; people read a thing from one axis, so that no mixture over axes counts. Things are counted one after
 another, and what has been counted is taken out of the others, so that one fact under two names counts once.
