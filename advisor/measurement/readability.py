@@ -176,7 +176,7 @@ def things_beyond_risk(
 ) -> tuple[tuple[ReadThing, ...], int]:
     """Things that one axis tells, best first, and how many there are to tell: see the module's docstring.
 
-    R² is of an average look at percepts, an axis a column: a look's noise adds to an axis's variance and to nothing else
+    R² is of an average look at percepts, an axis a column: its noise adds to an axis's variance and to nothing else
     (errors in variables; Fuller 1987, section 1.1). It is adjusted for the one regressor, so that chance reaches 0.
     """
     known, left = log_odds[:, None].astype(float), list(things.columns)
