@@ -115,9 +115,9 @@ def _task_beside(study_file: Path, task: str) -> str:
 
 def _task_of(bundle: Path) -> str:
     """The task that a bundle was published for, where there is a bundle; else the first one that ships."""
-    from human_study.participation.served_bundles import task_of
+    from human_study.participation.served_bundles import served_task
 
-    return task_of(bundle) if (bundle / "manifest.json").exists() else "lending_club"
+    return served_task(bundle) if (bundle / "manifest.json").exists() else "lending_club"
 
 
 @commands.command(epilog="Example: human-study preview study.yaml --condition face")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,18 +23,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from advisor.bundles.outcomes_file import OUTCOMES_FILE, merge_outcomes, read_outcomes
-from advisor.bundles.similar_cases import (
-    SIMILAR_CASES_FILE,
-    SimilarCases,
-    read_similar_cases,
-    similar_cases_csv,
-)
+from advisor.bundles.outcomes_file import OUTCOMES_FILE, read_outcomes
+from advisor.bundles.similar_cases import SIMILAR_CASES_FILE, SimilarCases, read_similar_cases
 from data.errors import BundleError
-from data.formats.files import replaced_whole
 from data.records import Bundle as BundleRecord
 from data.records import ParticipantKind
-from data.tasks.decision_task import DecisionTask
+from data.tasks.decision_task import DecisionTask, load_recorded_task
 
 Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile", "examples"]
 CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile", "examples")
@@ -196,68 +189,12 @@ class Bundle:
         )
 
 
-def _bundle_hash(manifest: Manifest, *tables: bytes) -> str:
+def content_hash(manifest: Manifest, *tables: bytes) -> str:
+    """What a bundle's `bundle_hash` must be: SHA-256 (hex) over its manifest but for that, and over its tables."""
     digest = hashlib.sha256(manifest.model_copy(update={"bundle_hash": ""}).model_dump_json().encode())
     for content in tables:
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
-
-
-def refuse_existing(path: Path) -> None:
-    """Raise BundleError if something stands at `path` already: bundles are immutable."""
-    if path.exists():
-        raise BundleError(f"{path} exists and bundles never change; choose another --out.")
-
-
-def write_bundle(
-    path: Path,
-    manifest: Manifest,
-    applications: pd.DataFrame,
-    images: pd.DataFrame,
-    pictures: Iterable[tuple[str, bytes]],
-    outcomes: pd.Series,
-    similar_cases: SimilarCases | None = None,
-) -> Bundle:
-    """Write a whole bundle, or nothing: it is built beside its place and moved there when complete.
-
-    Args:
-        path: the folder to make; must not exist.
-        manifest: everything but `bundle_hash`, which is filled in.
-        applications: index application_id; columns split ("train", "test", and "validation": to learn from) and
-            score (0-1).
-        images: columns application_id, condition, identity, image, image_sha256, propensity,
-            source_application_id and one `e_<axis>` column an axis. `propensity` is the chance that a trial
-            on the application, in that condition, shows this face; it sums to 1 over an application's faces.
-            `image` and `image_sha256` are missing where a simulation dealt the face to nobody.
-        pictures: (relative path as in `images`, bytes), each once.
-        outcomes: 1 = repaid, indexed by application id; at least the bundle's applications.
-        similar_cases: of every picture of `examples`, if these are served.
-
-    Raises:
-        BundleError: `path` exists, or outcomes.csv beside it contradicts `outcomes`.
-    """
-    assert list(applications.columns) == ["split", "score"], (
-        f"unexpected columns {list(applications.columns)}"
-    )
-    refuse_existing(path)
-    applications_csv = applications.rename_axis("application_id").to_csv(float_format="%.6f").encode()
-    images_csv = images.to_csv(index=False, float_format="%.6f").encode()
-    similar_csv = similar_cases_csv(similar_cases) if similar_cases else None
-    tables = (
-        (applications_csv, images_csv) if similar_csv is None else (applications_csv, images_csv, similar_csv)
-    )
-    manifest = manifest.model_copy(update={"bundle_hash": _bundle_hash(manifest, *tables)})
-    with replaced_whole(path) as partial:
-        (partial / "images").mkdir(parents=True)
-        for relative, content in pictures:
-            (partial / relative).write_bytes(content)
-        (partial / "applications.csv").write_bytes(applications_csv)
-        (partial / "images.csv").write_bytes(images_csv)
-        if similar_csv is not None:
-            (partial / SIMILAR_CASES_FILE).write_bytes(similar_csv)
-        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-        merge_outcomes(path.parent / OUTCOMES_FILE, outcomes.loc[applications.index])
-    return load_bundle(path)
 
 
 def load_bundle(path: str | Path) -> Bundle:
@@ -280,7 +217,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise BundleError(
             f"{path / 'manifest.json'} cannot be understood by this version; publish the bundle again."
         ) from error
-    if _bundle_hash(manifest, applications_csv, images_csv, *similar_csv) != manifest.bundle_hash:
+    if content_hash(manifest, applications_csv, images_csv, *similar_csv) != manifest.bundle_hash:
         raise BundleError(
             f"The bundle {path} was altered after it was published; restore it or publish again."
         )
@@ -314,6 +251,16 @@ def require_whole(bundle: Bundle) -> None:
             f"The bundle {bundle.path} is of a simulation's earlier round and has only the faces that were dealt;"
             " take the simulation's newest_bundle, which has all, or publish one."
         )
+
+
+def task_of_bundle(bundle: Bundle) -> DecisionTask:
+    """The task that a bundle was published for, also where both were moved together.
+
+    Raises TaskError where it is gone, BundleError where it has changed since.
+    """
+    task = load_recorded_task(bundle.manifest.task_path, bundle.manifest.task_hash, bundle.path)
+    require_task(bundle, task)
+    return task
 
 
 def require_task(bundle: Bundle, task: DecisionTask) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_task, require_whole
+from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_whole, task_of_bundle
 from advisor.bundles.decision_file import (
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
@@ -19,10 +19,10 @@ from advisor.bundles.decision_file import (
     read_decision_file,
 )
 from advisor.bundles.draw_trials import draw_trials
-from data.errors import TrialsError
+from data.errors import BundleError, TrialsError
 from data.formats.delimited_text import MISSING_WORDS
+from data.formats.files import where_moved
 from data.tasks.applications import read_applications
-from data.tasks.decision_task import load_task
 
 CHOICES = ("approve", "deny")
 MAX_NAMED_LINES = 50
@@ -65,8 +65,7 @@ def export_trials(
         TrialsError: `out` is not empty.
     """
     bundle = load_bundle(bundle_path)
-    task = load_task(bundle.manifest.task_path)
-    require_task(bundle, task)
+    task = task_of_bundle(bundle)
     require_whole(bundle)
     if out.exists() and any(out.iterdir()):
         raise TrialsError(f"{out} is not empty; choose another --out.")
@@ -132,6 +131,23 @@ def read_export(trials: Path) -> Export:
         raise TrialsError(
             f"{trials} is no folder that `advisor export-trials` wrote; name that folder."
         ) from error
+
+
+def exported_bundle(trials: Path) -> Bundle:
+    """The bundle that a folder of trials was exported from, also where both were moved together.
+
+    Raises BundleError where it is gone or altered, TrialsError where another one stands in its place.
+    """
+    export = read_export(trials)
+    for path in where_moved(export.bundle_path, trials):
+        try:
+            bundle = load_bundle(path)
+        except BundleError:
+            continue
+        if bundle.bundle_hash == export.bundle_hash:
+            return bundle
+    found = load_bundle(export.bundle_path)
+    raise TrialsError(f"{found.path} holds another bundle than {trials} was exported from; restore that one.")
 
 
 def read_trials(trials: Path) -> pd.DataFrame:

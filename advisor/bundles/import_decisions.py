@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from advisor.bundles.bundle import Bundle, load_bundle, require_participants
-from advisor.bundles.exchange import Export, read_export, read_exported_decisions, read_trials
+from advisor.bundles.bundle import Bundle, require_participants
+from advisor.bundles.exchange import (
+    Export,
+    exported_bundle,
+    read_export,
+    read_exported_decisions,
+    read_trials,
+)
 from data.errors import TrialsError
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
 from data.store.decision_store import DecisionStore
-from data.tasks.decision_task import load_task
+from data.tasks.decision_task import load_recorded_task
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,7 @@ def read_answered(decisions_file: Path, trials: Path) -> Answered:
     """
     export = read_export(trials)
     decisions = read_exported_decisions(decisions_file, trials)
-    bundle = load_bundle(export.bundle_path)
-    if bundle.bundle_hash != export.bundle_hash:
-        raise TrialsError(
-            f"{bundle.path} holds another bundle than {trials} was exported from; restore that one."
-        )
-    return Answered(decisions_file, export, bundle, read_trials(trials), decisions)
+    return Answered(decisions_file, export, exported_bundle(trials), read_trials(trials), decisions)
 
 
 def import_decisions(
@@ -101,7 +102,7 @@ def _study(
     """The study named, made where it is new; it was declared outside, so that its file says just that."""
     for study in store.studies():
         if study.name == study_name:
-            if not _same_task(study.task_hash, export):
+            if not _same_task(study.task_hash, export, bundle):
                 raise TrialsError(
                     f"The study {study_name!r} is of the task {study.task_name}, these trials of {export.task_name};"
                     " name another --study."
@@ -128,9 +129,11 @@ def _study(
     return study
 
 
-def _same_task(task_hash: str, export: Export) -> bool:
+def _same_task(task_hash: str, export: Export, bundle: Bundle) -> bool:
     """Whether a study's task is that of an export; version 0.1.0 hashed the same task in another way."""
-    return task_hash == export.task_hash or load_task(export.task_path).has_hash(task_hash)
+    if task_hash == export.task_hash:
+        return True
+    return load_recorded_task(export.task_path, task_hash, bundle.path).has_hash(task_hash)
 
 
 def _participant_key(study_name: str, export: Export, label: str) -> str:

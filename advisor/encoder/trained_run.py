@@ -27,7 +27,7 @@ from advisor.runs.run_tables import (
 )
 from data.errors import BundleError
 from data.tasks.applications import Standardiser
-from data.tasks.decision_task import DecisionTask, load_task
+from data.tasks.decision_task import DecisionTask, load_recorded_task
 from models.checkpoint import file_sha256, load_checkpoint, load_into, shipped_weights
 from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
@@ -78,7 +78,7 @@ class TrainedRun:
 
     def task(self) -> DecisionTask:
         """The task that it was trained on. Raises BundleError where the task has changed since."""
-        task = load_task(self.option("task"))
+        task = load_recorded_task(self.option("task"), self.option("task_hash"), self.run.path)
         if not task.has_hash(self.option("task_hash")):
             raise BundleError(
                 f"The task {task.name} has changed since {self.run.path} was trained; train again."

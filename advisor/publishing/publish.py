@@ -15,11 +15,10 @@ from advisor.bundles.bundle import (
     Bundle,
     Check,
     load_bundle,
-    refuse_existing,
     require_participants,
-    write_bundle,
 )
 from advisor.bundles.similar_cases import rank_similar
+from advisor.bundles.write_bundle import refuse_existing, write_bundle
 from advisor.drawing.rendering import PictureKey, Progress, draw_once, no_progress, read_percepts
 from advisor.encoder.composition import usable_bounds
 from advisor.encoder.distillation import distilled_path

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import Bundle, load_bundle, registered_bundle, require_task
-from advisor.bundles.exchange import read_export, read_exported_decisions
+from advisor.bundles.bundle import Bundle, registered_bundle, require_task
+from advisor.bundles.exchange import exported_bundle, read_export, read_exported_decisions
 from advisor.measurement.counted_decisions import counted_decisions
 from data.errors import BundleError, TrainingError, TrialsError
 from data.records import ParticipantKind
@@ -112,7 +112,7 @@ def decisions_of_files(
     frame["image_sha256"] = frame["image"]
     frame["approved"] = (frame["choice"] == "approve").astype(int)
     frame["round_number"] = export.round_number
-    frame["propensity"] = _exported_propensities(frame, export.bundle_path)
+    frame["propensity"] = _exported_propensities(frame, trials)
 
     def read_image(image: str) -> bytes:
         try:
@@ -132,11 +132,11 @@ def decisions_of_files(
     )
 
 
-def _exported_propensities(frame: pd.DataFrame, bundle_path: str) -> np.ndarray:
+def _exported_propensities(frame: pd.DataFrame, trials: Path) -> np.ndarray:
     """Chance with which each exported face was drawn, float [N]; NaN where the bundle is not here any more."""
     try:
-        images = load_bundle(bundle_path).images
-    except BundleError:
+        images = exported_bundle(trials).images
+    except (BundleError, TrialsError):
         return np.full(len(frame), np.nan)
     known = images.set_index(["application_id", "condition", "image"])["propensity"]
     known = known[~known.index.duplicated()]

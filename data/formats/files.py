@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, however the writing ends."""
+"""Files and folders: there whole or not at all, however the writing ends, and found where they were moved together."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,6 +24,19 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(partial)
         raise
+
+
+def where_moved(recorded: str | Path, beside: Path) -> Iterator[Path]:
+    """Where something may be that was at `recorded` when what is now at `beside` named it: there, or moved with it.
+
+    What moved together lies at the same place below a folder that holds both, nearest first. Whoever asks looks
+    whether it is the right one.
+    """
+    recorded = Path(recorded)
+    yield recorded
+    for folder in beside.resolve().parents:
+        for n_parts in range(1, len(recorded.parts)):
+            yield folder.joinpath(*recorded.parts[-n_parts:])
 
 
 def _remove(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from data.errors import TaskError
+from data.formats.files import where_moved
 from data.formats.value_format import number_text, value_word, with_unit
 from data.said_wrong import nearest
 from data.tasks.table import read_table
@@ -131,6 +132,22 @@ def load_task(name_or_path: str | Path) -> DecisionTask:
             f"{path.name} names the table {task_file.table}, which is not beside it; put it there"
         )
     return DecisionTask(**task_file.model_dump(), path=path.resolve())
+
+
+def load_recorded_task(recorded: str | Path, recorded_hash: str, beside: Path) -> DecisionTask:
+    """The task that a bundle, run or study now at `beside` was made for, by the name or path that it recorded.
+
+    A task that moved with it is found, known by its hash. Where there is none of that hash, the one at the recorded
+    place is returned as it is now. Raises TaskError where there is none there either.
+    """
+    for path in where_moved(recorded, beside):
+        try:
+            task = load_task(path)
+            if task.has_hash(recorded_hash):
+                return task
+        except TaskError:
+            continue
+    return load_task(recorded)
 
 
 def check_task(path: str | Path) -> list[str]:

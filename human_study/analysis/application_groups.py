@@ -16,7 +16,7 @@ from advisor.bundles.bundle import Bundle
 from data.errors import TaskError
 from data.records import Study
 from data.tasks.applications import read_applications
-from data.tasks.decision_task import DecisionTask, load_task
+from data.tasks.decision_task import DecisionTask, load_recorded_task, load_task
 
 MAX_CATEGORIES = 6
 OTHER = "all others"
@@ -37,25 +37,27 @@ def applications_of(study: Study, bundles: Iterable[Bundle]) -> StudyApplication
     if not newest:
         return StudyApplications(None, pd.DataFrame(), "the study has no round yet")
     try:
-        task = task_of(study, newest[0])
+        task = study_task(study, newest[0])
         return StudyApplications(task, read_applications(task).frame)
     except TaskError as error:
         return StudyApplications(None, pd.DataFrame(), str(error).splitlines()[0].rstrip("."))
 
 
-def task_of(study: Study, bundle: Bundle) -> DecisionTask:
-    """The task of a study, by its study file, which moves with it, or else by the bundle's manifest.
+def study_task(study: Study, bundle: Bundle) -> DecisionTask:
+    """The task of a study, by its study file, which moves with it, or else as its bundle knows it.
 
     Raises TaskError where it is gone or has changed.
     """
     manifest = bundle.manifest
-    try:
-        found = load_task(str(study.declared.get("task") or manifest.task_path))
-    except TaskError:
-        found = load_task(manifest.task_path)
-    if not found.has_hash(manifest.task_hash):
-        raise TaskError(f"the task {manifest.task_name} has changed since the bundle was published")
-    return found
+    for recorded in (study.declared.get("task"), manifest.task_path):
+        try:
+            found = load_recorded_task(recorded or manifest.task_path, manifest.task_hash, bundle.path)
+        except TaskError:
+            continue
+        if found.has_hash(manifest.task_hash):
+            return found
+    load_task(manifest.task_path)
+    raise TaskError(f"the task {manifest.task_name} has changed since the bundle was published")
 
 
 def features_of(applications: StudyApplications) -> pd.DataFrame:

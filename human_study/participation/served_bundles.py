@@ -20,8 +20,9 @@ from advisor.bundles.bundle import (
     require_participants,
     require_task,
     require_whole,
+    task_of_bundle,
 )
-from data.errors import StudyError
+from data.errors import StudyError, TaskError
 from data.records import Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
@@ -55,9 +56,13 @@ class ServedBundle:
         return cls(bundle, outcomes, Dealer(bundle, outcomes, study_hash), unpooled)
 
 
-def task_of(bundle_path: Path) -> str:
-    """The shipped name or path of the task that a bundle was published for. Raises BundleError."""
-    return load_bundle(bundle_path).manifest.task_path
+def served_task(bundle_path: Path) -> str:
+    """The shipped name or path of the task that a bundle was published for, moved with it or not. Raises BundleError."""
+    bundle = load_bundle(bundle_path)
+    try:
+        return str(task_of_bundle(bundle).path)
+    except TaskError:
+        return bundle.manifest.task_path
 
 
 class ServedBundles:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
-from human_study.analysis.application_groups import task_of
+from human_study.analysis.application_groups import study_task
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.planning.people_bank import DecidingPopulation, DrawnPeople, PeopleBank
 from human_study.planning.power import (
@@ -118,7 +118,7 @@ def power_of_running_study(
     newest = results.rounds.iloc[-1]
     bundle = results.bundles[newest["bundle_hash"]]
     people, described = deciding_people(
-        population_name, pilot, TestPool.of_study(bundle.path, str(task_of(results.study, bundle).path))
+        population_name, pilot, TestPool.of_study(bundle.path, str(study_task(results.study, bundle).path))
     )
     rng = np.random.default_rng(seed)
     reaches = [

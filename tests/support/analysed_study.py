@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from advisor.bundles.bundle import Bundle, Manifest, write_bundle
+from advisor.bundles.bundle import Bundle, Manifest
+from advisor.bundles.write_bundle import write_bundle
 from data.records import Decision, Participant, ParticipantKind, Study, Trial
 from data.store.decision_store import DecisionStore
 

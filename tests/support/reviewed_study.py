@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advisor.bundles.bundle import Bundle, Manifest, write_bundle
+from advisor.bundles.bundle import Bundle, Manifest
+from advisor.bundles.write_bundle import write_bundle
 from data.records import Decision, InitialDecision, Participant, ParticipantKind, Study, Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task

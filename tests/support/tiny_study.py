@@ -12,8 +12,9 @@ import pandas as pd
 import yaml
 from PIL import Image, ImageDraw
 
-from advisor.bundles.bundle import CONDITIONS, Bundle, Manifest, write_bundle
+from advisor.bundles.bundle import CONDITIONS, Bundle, Manifest
 from advisor.bundles.similar_cases import rank_similar
+from advisor.bundles.write_bundle import write_bundle
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
 

@@ -259,3 +259,20 @@ def test_an_export_whose_bundle_is_gone_is_refused(exported: Path, tmp_path: Pat
     (tmp_path / "round_0" / "bundle").rename(tmp_path / "round_0" / "moved")
     with DecisionStore.open(store_url) as store, pytest.raises(BundleError, match="no advice bundle"):
         import_decisions(read_answered(tmp_path / "decisions.csv", exported), "pilot", store)
+
+
+def test_a_round_whose_folders_were_moved_together_is_exported_and_imported(
+    exported: Path, tmp_path: Path, store_url: str
+) -> None:
+    decisions_for(exported).to_csv(exported / "decisions.csv", index=False)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("task", "round_0", "export"):
+        (tmp_path / name).rename(moved / name)
+    export_trials(moved / "round_0" / "bundle", 4, 4, ["face"], "train", 0, moved / "again")
+    answered = read_answered(moved / "export" / "decisions.csv", moved / "export")
+    with DecisionStore.open(store_url) as store:
+        assert import_decisions(answered, "pilot", store).n_decisions == 60
+    (moved / "task" / "task.yaml").write_text("name: another\n")
+    with pytest.raises(CountenanceError, match="no decision task"):
+        export_trials(moved / "round_0" / "bundle", 4, 4, ["face"], "train", 0, moved / "once_more")
