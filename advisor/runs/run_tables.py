@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
+
 from data.errors import TrainingError
 
 OPTIONS_FILE = "options.json"
@@ -48,3 +50,12 @@ def damage_named(path: Path) -> Iterator[None]:
         raise TrainingError(
             f"{path} is missing, damaged or of another program; restore it, or train the run again."
         ) from error
+
+
+def read_run_table(path: Path, *columns: str) -> pd.DataFrame:
+    """These columns of a run's CSV file; those called image_sha256 are text, all others numbers or words as written.
+
+    Raises TrainingError where the file is missing, damaged or of another program.
+    """
+    with damage_named(path):
+        return pd.read_csv(path, dtype={"image_sha256": str})[list(columns)]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, registered_bundle
-from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE
+from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE, damage_named, read_run_table
 from data.analysis_records import TrainingRun
 
 NO_READING = "no response model has read these faces yet (train one on these decisions): nothing to follow"
@@ -22,14 +22,16 @@ NO_READING = "no response model has read these faces yet (train one on these dec
 def face_readings(runs: Sequence[TrainingRun]) -> pd.Series:
     """What runs read off faces: P(approve) by SHA-256 of the picture.
 
-    Where several runs have read a face, the newest speaks. Runs whose folder is gone say nothing.
+    Where several runs have read a face, the newest speaks. Runs whose folder is gone say nothing;
+    a damaged file raises TrainingError.
     """
     found: list[pd.Series] = []
     for run in runs:
         path = Path(run.run_path) / READINGS_FILE
         if path.is_file():
-            table = pd.read_csv(path, dtype={"image_sha256": str})
-            found.append(table.set_index("image_sha256")[READING_COLUMN].astype(float))
+            table = read_run_table(path, "image_sha256", READING_COLUMN)
+            with damage_named(path):
+                found.append(table.set_index("image_sha256")[READING_COLUMN].astype(float))
     together = pd.concat(found) if found else pd.Series(dtype=float)
     return together[~together.index.duplicated(keep="last")]
 

@@ -17,8 +17,10 @@ from advisor.runs.run_tables import (
     READING_COLUMN,
     READINGS_FILE,
     SUMMARY_FILE,
+    read_run_table,
 )
 from data.analysis_records import TrainingRun
+from data.errors import TrainingError
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingChart, FindingTable, not_computed
@@ -56,12 +58,12 @@ def learned_rounds(store: DecisionStore, study_name: str) -> list[LearnedRound]:
 
 def faces_read(run_path: Path) -> pd.DataFrame | str:
     """image_sha256 and approve_probability (beside an average application), or why there are none."""
-    try:
-        return pd.read_csv(run_path / READINGS_FILE)[["image_sha256", READING_COLUMN]]
-    except OSError:
+    if not (run_path / READINGS_FILE).is_file():
         return f"the run has no {READINGS_FILE}; it was trained by an older version"
-    except (ValueError, KeyError):
-        return f"{READINGS_FILE} of the run cannot be read; train again"
+    try:
+        return read_run_table(run_path / READINGS_FILE, "image_sha256", READING_COLUMN)
+    except TrainingError as error:
+        return str(error)
 
 
 def loss_sentence(run_path: Path) -> str:
@@ -80,13 +82,16 @@ def loss_sentence(run_path: Path) -> str:
     )
 
 
-def _newest_table(results: StudyResults, name: str) -> tuple[pd.DataFrame, str]:
-    """A table of the newest run that has it, or an empty frame and why there is none."""
+def _newest_table(results: StudyResults, name: str, *columns: str) -> tuple[pd.DataFrame, str]:
+    """Columns of a table of the newest run that has it, or an empty frame and why there is none.
+
+    Raises TrainingError where the table is damaged.
+    """
     if not results.runs:
         return pd.DataFrame(), NO_RUN
     for run in reversed(results.runs):
         if (Path(run.run_path) / name).is_file():
-            return pd.read_csv(Path(run.run_path) / name), ""
+            return read_run_table(Path(run.run_path) / name, *columns), ""
     return (
         pd.DataFrame(),
         f"no run of this study has {name}; its folder is gone, or an older version trained it",
@@ -96,7 +101,7 @@ def _newest_table(results: StudyResults, name: str) -> tuple[pd.DataFrame, str]:
 def calibration_findings(results: StudyResults) -> Finding:
     """ĥ's probability of approval against what people did whom it never saw."""
     name, title = "response_calibration", "Does the response model know people it never saw?"
-    table, reason = _newest_table(results, CALIBRATION_FILE)
+    table, reason = _newest_table(results, CALIBRATION_FILE, "predicted", "observed", "n_decisions")
     if reason:
         return not_computed(name, title, reason)
     off = (table["predicted"] - table["observed"]).abs()
@@ -127,7 +132,7 @@ def calibration_findings(results: StudyResults) -> Finding:
 def importance_findings(results: StudyResults) -> Finding:
     """What ĥ believes people look at: how much worse it predicts them once a column says nothing."""
     name, title = "response_importance", "What the response model believes people go by"
-    table, reason = _newest_table(results, IMPORTANCE_FILE)
+    table, reason = _newest_table(results, IMPORTANCE_FILE, "name", "kind", "importance", "ci_low", "ci_high")
     if reason:
         return not_computed(name, title, reason)
     table = table.assign(

@@ -57,7 +57,7 @@ class ServedBundle:
 
 
 def served_task(bundle_path: Path) -> str:
-    """The shipped name or path of the task that a bundle was published for, moved with it or not. Raises BundleError."""
+    """The shipped name or path of the task that a bundle was published for, moved or not. Raises BundleError."""
     bundle = load_bundle(bundle_path)
     try:
         return str(task_of_bundle(bundle).path)
