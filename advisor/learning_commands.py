@@ -204,6 +204,10 @@ def simulate(
     learning: Annotated[
         int, typer.Option(min=0, help="learning trials per participant, before the others")
     ] = 0,
+    questions: Annotated[
+        int, typer.Option(min=0, help="main trials per participant that ask what was seen in the face")
+    ] = 0,
+    pairs: Annotated[int, typer.Option(min=0, help="pairs of faces that each participant compares")] = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
     settings: SettingsOption = None,
     device: DeviceOption = None,
@@ -211,6 +215,7 @@ def simulate(
     """Run rounds with simulated participants and write OUT/results.json."""
     compute_on(device)
     from advisor.runs.config import TrainConfig, parse_config
+    from advisor.simulation.collect import Asked
     from advisor.simulation.populations import population as population_named
     from advisor.simulation.rounds import simulate_rounds
     from data.tasks.decision_task import load_task
@@ -228,7 +233,7 @@ def simulate(
             config,
             on_round=_print_round,
             on_progress=report,
-            n_learning=learning,
+            asked=Asked(learning, n_questions=questions, n_pairs=pairs),
         )
     print(f"Results: {out / 'results.json'} (all participants were simulated)")
 

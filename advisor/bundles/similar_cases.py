@@ -14,6 +14,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
+from data.records import Trial
+
 N_EXAMPLES = 3
 SIMILAR_CASES_FILE = "similar_cases.csv"
 
@@ -47,6 +49,11 @@ def examples_for(
 ) -> tuple[str, ...]:
     """The `n` cases shown beside a picture, the most similar first, but for those that are `left_out`."""
     return tuple([one for one in similar[image] if one not in left_out][:n])
+
+
+def past_cases(trial: Trial) -> list[str]:
+    """The applications that are shown beside a trial as past cases, the most similar face first."""
+    return [str(one) for one in json.loads(trial.examples or "[]")]
 
 
 def similar_cases_csv(similar: SimilarCases) -> bytes:

@@ -240,7 +240,7 @@ def _publish(
         readings = face_readings(response, np.stack(list(percepts.values())), list(percepts))
         of_picture = readings.set_index("image_sha256")[READING_COLUMN]
         images[READING_COLUMN] = images["image"].map(of_picture)
-    similar = _similar_cases(images, percepts, table["split"]) if shown.all() else None
+    similar = _similar_cases(images, percepts, table["split"])
     return write_bundle(out, draft.manifest(checks), table, images, pictures.items(), outcomes, similar)
 
 
@@ -259,9 +259,10 @@ def _similar_cases(
 ) -> dict[str, tuple[str, ...]] | None:
     """The past cases of every picture of `examples`; None where there is nothing to learn from."""
     own = images[images["condition"] == "examples"].drop_duplicates(["application_id", "image"])
-    if own.empty:
-        return None
     cases = own[own["application_id"].map(splits) == LEARNING_SPLIT]
+    if cases.empty or cases["image"].isna().any():  # a simulation without the condition draws no past cases
+        return None
+    own = own.dropna(subset="image")
     faces = dict(zip(cases["application_id"], cases["image"], strict=True))
     return rank_similar({str(path): percepts[path] for path in own["image"].unique()}, faces)
 

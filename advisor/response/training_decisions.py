@@ -47,7 +47,10 @@ def decisions_of_study(
 ) -> TrainingDecisions:
     """Decisions that a study collected on training applications, in conditions with a face.
 
-    Not in `examples`: what people saw there is more than the face and the application, which is all that ĥ knows.
+    Not in `examples`. People see there, beside the face and the application, what became of the cases with the most
+    similar faces, and ĥ knows nothing of these. Since the cases follow from the face, ĥ would take their outcomes for
+    what the face itself says, and faces trained through it would be worse advice wherever no cases stand beside them,
+    as in `face`, by which advisors are judged.
     Whose decisions, and which of them, is what advisor/measurement/counted_decisions.py says, as for every result;
     whoever was erased is not there.
 

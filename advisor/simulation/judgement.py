@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import expit
@@ -28,6 +29,8 @@ class Judgement:
         known: log odds of repayment by the columns that the machine lacks, for who knows them by heart; float [F].
         validity: weight ρ of `valid`; the rest, sqrt(1 - ρ²), is misjudgement.
         offset: centres evidence, float [F] of feature means.
+        good_when_high: columns of numbers → correlation of more of it with repaying, in the training split: what
+            everybody takes to speak for an application, shown or not.
     """
 
     standardiser: Standardiser
@@ -38,6 +41,7 @@ class Judgement:
     validity: float
     offset: np.ndarray
     features: np.ndarray  # float [n, F], a sample of the training split to scale directions with
+    good_when_high: Mapping[str, float] = field(default_factory=dict)
 
 
 def _unit(direction: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -74,7 +78,9 @@ def calibrated_judgement(
             f"{applications.task.name} shows no number to hang on; choose another population."
         )
     anchor = _unit(np.array([float(c == column) for c in standardiser.column_of_feature]), features)
-    base = Judgement(standardiser, valid, misled, anchor, known, 0.0, offset, features)
+    base = Judgement(
+        standardiser, valid, misled, anchor, known, 0.0, offset, features, _good_when_high(train)
+    )
     unseen, outcomes = _even_draw(apart, standardiser, rng)
     low, high = 0.0, 1.0
     directions = rng.normal(size=(40, features.shape[1]))
@@ -94,6 +100,17 @@ def _even_draw(
     drawn = [rng.choice(np.flatnonzero(outcomes == y), CALIBRATION_SAMPLE // 2) for y in (0, 1)]
     chosen = np.concatenate(drawn)
     return standardiser.transform(split.frame.iloc[chosen]).astype(float), outcomes[chosen]
+
+
+def _good_when_high(train: Applications) -> dict[str, float]:
+    columns = [
+        name
+        for name, column in train.task.columns.items()
+        if column.role == "feature" and column.kind in ("number", "integer")
+    ]
+    ranks = train.frame[columns].astype(float).rank()
+    found = ranks.corrwith(train.outcomes.astype(float)).fillna(0.0)
+    return {name: float(found[name]) for name in columns}
 
 
 def _known_apart(task: DecisionTask, population: Population, standardiser: Standardiser) -> np.ndarray:

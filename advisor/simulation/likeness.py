@@ -19,6 +19,14 @@ BACKGROUND = (
 
 
 @dataclass(frozen=True)
+class CasesBeside:
+    """Past cases in view beside N applications: readings float [N, E, K], noise included, and outcomes [N, E]."""
+
+    readings: np.ndarray
+    outcomes: np.ndarray
+
+
+@dataclass(frozen=True)
 class SeenCases:
     """Cases with what was read in their faces, float [n, K], noise included, and outcomes [n], 1 = repaid."""
 
@@ -37,10 +45,24 @@ class SeenCases:
         )
         return SeenCases(np.concatenate([self.readings, readings]), np.concatenate([self.outcomes, outcomes]))
 
-    def log_odds(self, readings: np.ndarray) -> np.ndarray:
-        """Log of the likeness to repaid cases over that to defaults, float [N], of readings [N, K]; 0 with no cases."""
-        distance = np.abs(readings[:, None] - self.readings).mean(2)
-        likeness = np.exp(-SENSITIVITY * distance)
-        repaid, defaulted = (likeness @ (self.outcomes == outcome).astype(float) for outcome in (1, 0))
+    def log_odds(self, readings: np.ndarray, beside: CasesBeside | None = None) -> np.ndarray:
+        """Log of the likeness to repaid cases over that to defaults, float [N], of readings [N, K]; 0 with no cases.
+
+        A case `beside` counts like one that is remembered; who remembers it, too, goes by it twice.
+        """
+        repaid, defaulted = (
+            _likeness(readings, self.readings) @ (self.outcomes == outcome).astype(float)
+            for outcome in (1, 0)
+        )
+        if beside is not None:
+            likeness = _likeness(readings, beside.readings)
+            repaid = repaid + (likeness * (beside.outcomes == 1)).sum(1)
+            defaulted = defaulted + (likeness * (beside.outcomes == 0)).sum(1)
         found: np.ndarray = np.log((repaid + BACKGROUND) / (defaulted + BACKGROUND))
         return found
+
+
+def _likeness(readings: np.ndarray, cases: np.ndarray) -> np.ndarray:
+    """Of readings [N, K] to cases [M, K], or to each one's own [N, M, K]; float [N, M]."""
+    found: np.ndarray = np.exp(-SENSITIVITY * np.abs(readings[:, None] - cases).mean(2))
+    return found

@@ -15,6 +15,7 @@ from advisor.publishing.publish import publish_explore, publish_run, publish_who
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_tables import damage_named
+from advisor.simulation.collect import NOTHING_ASKED, Asked
 from advisor.simulation.populations import Population
 from advisor.simulation.simulated_participant import (
     load_simulated_observer,
@@ -64,15 +65,14 @@ def simulate_rounds(
     publish_config: PublishConfig | None = None,
     on_round: Callable[[RoundOutcome], object] = lambda outcome: None,
     on_progress: Progress = no_progress,
-    n_learning: int = 0,
+    asked: Asked = NOTHING_ASKED,
 ) -> dict[str, Any]:
     """Round 0 and `n_rounds` learning rounds; writes OUT/results.json and returns its content.
 
     In each round, `n_participants` new people decide `n_trials` training applications in `face` (these
     decisions are learned from), and as many others decide test applications in each condition (these
-    measure, and are never trained on). Each of them first decides on `n_learning` applications of which they are told
-    what became of them; these are neither learned from nor measured. A finished round is not simulated again
-    after an interrupt.
+    measure, and are never trained on). What each of them is `asked` beside these (its `questions` follow from what the
+    faces tell) is neither learned from nor measured. A finished round is not simulated again after an interrupt.
 
     Raises TrainingError if `out` holds a simulation with other options.
     """
@@ -82,7 +82,7 @@ def simulate_rounds(
         "n_participants": n_participants,
         "n_trials": n_trials,
         "seed": seed,
-        **({"n_learning": n_learning} if n_learning else {}),  # simulations of before know no such option
+        **_declared(asked),
     }
     require_trainable((train_config or TrainConfig()).encoder)
     load_simulated_observer()
@@ -91,9 +91,9 @@ def simulate_rounds(
     with DecisionStore.open(f"sqlite:///{out / DATABASE_FILE}") as store:
         study = simulated_study(task, options)
         store.create_study(study)
-        sizes = (n_participants, n_trials, n_learning)
+        applications = read_applications(task)
         simulation = SimulatedStudy(
-            task, read_applications(task), population, *sizes, seed, out, store, study
+            task, applications, population, n_participants, n_trials, asked, seed, out, store, study
         )
         train_config = (train_config or TrainConfig()).model_copy(update={"seed": seed})
         publish_config = publish_config or _publish_config(n_participants * n_trials)
@@ -111,6 +111,13 @@ def simulate_rounds(
     results = _results(task, population, seed, bundle, outcomes)
     (out / RESULTS_FILE).write_text(json.dumps(results, indent=2) + "\n")
     return results
+
+
+def _declared(asked: Asked) -> dict[str, Any]:
+    """What is asked, as study files say it; simulations of before know none of it."""
+    questions = {"perception_questions": {"trials": asked.n_questions}} if asked.n_questions else {}
+    pairs = {"pairs": {"number": asked.n_pairs}} if asked.n_pairs else {}
+    return ({"n_learning": asked.n_learning} if asked.n_learning else {}) | questions | pairs
 
 
 def _publish_config(n_decisions: int) -> PublishConfig:

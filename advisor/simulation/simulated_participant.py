@@ -6,6 +6,7 @@ each parameter (see docs/explanation/simulated-people.md). Everything that they 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,14 +15,17 @@ import pandas as pd
 import torch
 from scipy.special import expit, logit
 
+from advisor.bundles.face_questions import SURENESS_ANSWERS, answers_to
 from advisor.simulation.judgement import Judgement, calibrated_judgement, own_direction
-from advisor.simulation.likeness import SeenCases
+from advisor.simulation.likeness import CasesBeside, SeenCases
 from advisor.simulation.populations import SCORE_GAIN, Population
+from data.records import FACE_SURENESS
 from data.tasks.applications import Applications
 from models.expression import EXPRESSION_AXES
 from models.observer import SimulatedObserver
 
 READ_BATCH = 64
+HARDLY_FRIENDLY = 0.4  # a face that is less friendly or unfriendly says nothing of a column: about usual
 
 
 class FaceReader(Protocol):
@@ -37,6 +41,8 @@ class SimulatedDecisions:
     choices: list[Literal["approve", "deny"]]
     confidences: np.ndarray
     response_times_ms: np.ndarray
+    perceived: list[str | None]
+    perceived_times_ms: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,11 @@ class SimulatedParticipant:
         return self._base.standardiser.transform(shown) - self._base.offset
 
     def log_odds(
-        self, features: np.ndarray, readings: np.ndarray | None = None, scores: np.ndarray | None = None
+        self,
+        features: np.ndarray,
+        readings: np.ndarray | None = None,
+        scores: np.ndarray | None = None,
+        beside: CasesBeside | None = None,
     ) -> np.ndarray:
         """Log odds of approval when not lapsing, float [N].
 
@@ -101,10 +111,11 @@ class SimulatedParticipant:
             features: `judged_features` of N applications.
             readings: what the person's eyes read in the N faces, float [N, K], noise included; None: no face.
             scores: repayment probabilities float [N]; None: no score.
+            beside: past cases in view, which only people who decide by likeness go by.
         """
         log_odds = features @ self._own_weights + self._bias
         if readings is not None:
-            log_odds = log_odds + self._heed * self._friendliness(readings)
+            log_odds = log_odds + self._heed * self._friendliness(readings, beside)
         if scores is not None:
             log_odds = log_odds + self._heed * np.tanh(SCORE_GAIN * logit(np.clip(scores, 0.01, 0.99)))
         return log_odds
@@ -114,10 +125,10 @@ class SimulatedParticipant:
         own: np.ndarray = self._population.evidence_slope * self._direction + self._base.known
         return own
 
-    def _friendliness(self, readings: np.ndarray) -> np.ndarray:
+    def _friendliness(self, readings: np.ndarray, beside: CasesBeside | None = None) -> np.ndarray:
         """How far faces read as [N, K] speak for approval, float [N]."""
         if self._population.by_likeness:
-            return self._seen_cases.log_odds(readings)
+            return self._seen_cases.log_odds(readings, beside)
         return readings @ self._valence
 
     def _look(self, readings: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -153,14 +164,18 @@ class SimulatedParticipant:
         images: np.ndarray | None = None,
         scores: np.ndarray | None = None,
         seen: np.ndarray | None = None,
+        beside: CasesBeside | None = None,
+        asked: Sequence[str | None] = (),
     ) -> SimulatedDecisions:
-        """Decide on N applications.
+        """Decide on N applications, and say what was seen in their faces, from the same look.
 
         Args:
             shown: N rows of (at least) the shown columns, raw values.
             images: float [N, 3, S, S] in [0, 1], or None where no face is shown.
             scores: repayment probabilities float [N], or None.
             seen: what `see` made of the images, float [N, K], in place of them.
+            beside: past cases in view, as `see` made of their pictures; this person looks once at each.
+            asked: what is asked about each face, a column or FACE_SURENESS, or None; empty: nothing at all.
         """
         rng = self._rng
         # Luck comes first, so that the same person with and without advice has the same.
@@ -174,12 +189,52 @@ class SimulatedParticipant:
             seen = self.see(images)
         if seen is not None:
             readings = self._look(seen, rng)
-        p = expit(self.log_odds(self.judged_features(shown), readings, scores))
+        if beside is not None:
+            beside = CasesBeside(self._look(beside.readings, rng), beside.outcomes)
+        p = expit(self.log_odds(self.judged_features(shown), readings, scores, beside))
         approve = np.where(lapses, coin < 0.5, luck < p)
         sure = np.abs(p - 0.5) * 2
         times = self._median_time_ms * np.exp(rng.normal(0, 0.4, len(p)) - 0.3 * sure)
         confidence = np.clip(0.5 + 0.5 * sure + rng.normal(0, 0.1, len(p)), 0, 1)
-        return SimulatedDecisions(["approve" if a else "deny" for a in approve], confidence, times)
+        perceived: list[str | None] = [None] * len(p)
+        answer_times: list[float | None] = [None] * len(p)
+        if readings is not None and any(asked):
+            friendliness = self._friendliness(readings, beside)
+            for k, question in enumerate(asked):
+                if question is not None:
+                    perceived[k] = self._perceived(question, float(friendliness[k]), bool(lapses[k]))
+                    answer_times[k] = float(self._median_time_ms * np.exp(rng.normal(0, 0.4)) / 2)
+        choices: list[Literal["approve", "deny"]] = ["approve" if a else "deny" for a in approve]
+        return SimulatedDecisions(choices, confidence, times, perceived, answer_times)
+
+    def _perceived(self, question: str, friendliness: float, lapses: bool) -> str:
+        """The answer to a question about a face.
+
+        Nobody has been told which axis tells which column. So a person guesses: a friendly face has more of what
+        speaks for an application, and less of what speaks against it.
+        """
+        if lapses:
+            return str(self._rng.choice(answers_to(question)))
+        if question == FACE_SURENESS:
+            sureness = np.tanh(abs(friendliness))
+            return SURENESS_ANSWERS[min(int(sureness * len(SURENESS_ANSWERS)), len(SURENESS_ANSWERS) - 1)]
+        if abs(friendliness) < HARDLY_FRIENDLY:
+            return "usual"
+        return "higher" if friendliness * self._base.good_when_high.get(question, 0.0) > 0 else "lower"
+
+    def compare(
+        self, left: np.ndarray, right: np.ndarray, axis: int
+    ) -> tuple[Literal["left", "right"], float]:
+        """On which of two pictures an axis is stronger, by one look at each, and the ms that it took.
+
+        `left` and `right` are what `see` made of the pictures, float [K].
+        """
+        rng = self._rng
+        looks = self._look(np.stack([left, right]), rng)[:, axis]
+        if rng.random() < self._lapse:
+            looks = rng.permutation(looks)
+        time_ms = float(self._median_time_ms * np.exp(rng.normal(0, 0.4)) / 2)
+        return ("right" if looks[1] > looks[0] else "left"), time_ms
 
 
 def draw_people(

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from advisor.bundles.bundle import CONDITIONS, FACE_CONDITIONS, Bundle, Conditio
 from advisor.bundles.draw_trials import deal, deal_learning
 from advisor.measurement.accuracy import balanced_accuracy
 from advisor.measurement.counted_decisions import counted_decisions
+from advisor.measurement.told_by_faces import told_column
 from advisor.publishing.publish import Deals
-from advisor.simulation.collect import collect_simulated
+from advisor.simulation.collect import Asked, collect_simulated
 from advisor.simulation.judgement import Judgement
 from advisor.simulation.populations import Population
 from advisor.simulation.simulated_participant import (
@@ -26,16 +27,14 @@ from advisor.simulation.simulated_participant import (
     draw_people,
     load_simulated_observer,
 )
-from data.records import Study
+from data.records import FACE_SURENESS, Study
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications
 from data.tasks.decision_task import DecisionTask
 
 STUDY_NAME = "simulation"
 # What is shown in each block of a round, and which share of its trials are test applications.
-# Simulated people look at no past cases: to them, `examples` would be `face` again.
-MEASURED = tuple(condition for condition in CONDITIONS if condition != "examples")
-BLOCKS: list[tuple[Condition, float]] = [("face", 0.0), *((condition, 1.0) for condition in MEASURED)]
+# As in a study file, `examples` takes learning trials: otherwise nobody has seen a past case.
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,23 @@ class SimulatedStudy:
     population: Population
     n_participants: int
     n_trials: int
-    n_learning: int
+    asked: Asked
     seed: int
     out: Path
     store: DecisionStore
     study: Study
     judgements: dict[str, Judgement] = field(default_factory=dict)
     seen: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> tuple[Condition, ...]:
+        """The conditions that people are measured in."""
+        return tuple(one for one in CONDITIONS if one != "examples" or self.asked.n_learning)
+
+    @property
+    def blocks(self) -> list[tuple[Condition, float]]:
+        """What is shown in each block of a round, and which share of its trials are test applications."""
+        return [("face", 0.0), *((condition, 1.0) for condition in self.measured)]
 
     def people(self, round_number: int, part: int) -> dict[str, SimulatedParticipant]:
         """New people for one block of one round, by keys that are theirs however often the round is started."""
@@ -72,10 +81,13 @@ class SimulatedStudy:
         """The faces that anybody is dealt in a round."""
 
         def rows(bundle: Bundle, outcomes: pd.Series) -> Iterator[int]:
-            for part, (condition, test_share) in enumerate(BLOCKS):
+            if "examples" in self.measured:
+                for one in bundle.learning_ids:  # any of them may be shown as a past case
+                    yield from bundle.image_rows[one, "examples"].tolist()
+            for part, (condition, test_share) in enumerate(self.blocks):
                 rng = self.dealing(round_number, part)
                 for _ in range(self.n_participants if condition in FACE_CONDITIONS else 0):
-                    learning = deal_learning(bundle, outcomes, condition, self.n_learning, rng)
+                    learning = deal_learning(bundle, outcomes, condition, self.asked.n_learning, rng)
                     main = deal(bundle, outcomes, condition, self.n_trials, test_share, rng)
                     for trial in learning + main:
                         assert trial.face is not None
@@ -86,6 +98,25 @@ class SimulatedStudy:
     def _key(self, round_number: int, part: int, k: int) -> str:
         identity = json.dumps([self.study.study_hash, round_number, part, k])
         return base64.urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:16]).decode().rstrip("=")
+
+    def _asked(self, bundle: Bundle) -> Asked:
+        """What is asked in a round: how sure faces look, and of each column that they tell and facts do not."""
+        if not self.asked.n_questions:
+            return self.asked
+        unseen = [
+            name
+            for name, column in self.task.columns.items()
+            if column.role == "feature"
+            and column.kind in ("number", "integer")
+            and name not in self.task.shown_columns
+        ]
+        frame = self.applications.frame
+        told = [
+            name
+            for name in unseen
+            if bundle.manifest.kind != "explore" and told_column(bundle, frame[name]) is not None
+        ]
+        return replace(self.asked, questions=(FACE_SURENESS, *told))
 
     @property
     def shown(self) -> pd.DataFrame:
@@ -99,8 +130,9 @@ class SimulatedStudy:
         if len(store.rounds(study.name)) <= round_number:  # else this round was interrupted
             store.start_round(study.name, bundle.bundle_hash, again=True)
         present = set(store.participants_frame(study.name, kind="simulated")["participant_key"])
+        asked = self._asked(bundle)
         measured: set[str] = set()
-        for part, (condition, test_share) in enumerate(BLOCKS):
+        for part, (condition, test_share) in enumerate(self.blocks):
             people = self.people(round_number, part)
             if not present.issuperset(people):
                 collect_simulated(
@@ -113,14 +145,14 @@ class SimulatedStudy:
                     self.n_trials,
                     test_share,
                     self.dealing(round_number, part),
-                    self.n_learning,
+                    asked if test_share else replace(asked, questions=(), n_pairs=0),
                     self.seen,
                 )
             measured |= set(people) if test_share else set()
         decided = counted_decisions(store, study.name, "simulated", split="test")
         decided = decided[decided["participant_key"].isin(measured)]
         rows = []
-        for condition in MEASURED:
+        for condition in self.measured:
             block = decided[decided["condition"] == condition]
             accuracy = balanced_accuracy(block)
             rows.append(

@@ -89,6 +89,7 @@ class Trials(Transactions):
         trials: Sequence[Trial],
         decisions: Sequence[Decision],
         initial_decisions: Sequence[InitialDecision] = (),
+        pair_judgements: Sequence[PairJudgement] = (),
     ) -> None:
         """Write decisions that were collected elsewhere, or simulated, all or nothing.
 
@@ -103,6 +104,7 @@ class Trials(Transactions):
                 (sql_tables.trial, trials),
                 (sql_tables.initial_decision, initial_decisions),
                 (sql_tables.decision, decisions),
+                (sql_tables.pair_judgement, pair_judgements),
             ):
                 write_records(connection, table, records)
 

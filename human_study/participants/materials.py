@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from advisor.bundles.bundle import Manifest, load_bundle
+from advisor.bundles.face_questions import COLUMN_ANSWERS
 from data.errors import StudyError
 from data.formats.files import replaced_whole
 from data.tasks.decision_task import DecisionTask, load_task
@@ -16,7 +17,6 @@ from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import consent_text, instruction_text
 from human_study.participants.welcome import introduction
-from human_study.participation.face_questions import COLUMN_ANSWERS
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from advisor.bundles.face_questions import answers_to
 from data.records import Decision, InitialDecision, Participant, Stage, Trial
 from data.store.decision_store import DecisionStore
-from human_study.participation.face_questions import answers_to
 from human_study.participation.player_trials import asks_confidence
 from human_study.study.protocol import DECIDING_STEPS
 from human_study.study.study_file import StudyFile

@@ -7,14 +7,13 @@ for the participant to know: a repeated trial looks like any other.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from advisor.bundles.face_questions import FacePair, answers_to
 from data.formats.value_format import share_text
 from data.records import FACE_SURENESS, FEEDBACK_KINDS, Choice, Participant, Stage, Trial
 from data.tasks.decision_task import DecisionTask
-from human_study.participation.face_questions import FacePair, answers_to
 from human_study.study.messages import Messages
 from human_study.study.study_sections import TrialPlan
 
@@ -74,11 +73,6 @@ def playable_trial(
             for place, example in enumerate(examples)
         ],
     }
-
-
-def past_cases(trial: Trial) -> list[str]:
-    """The applications that are shown beside a trial as past cases, the most similar face first."""
-    return [str(one) for one in json.loads(trial.examples or "[]")]
 
 
 def playable_case(

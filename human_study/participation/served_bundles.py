@@ -22,13 +22,14 @@ from advisor.bundles.bundle import (
     require_whole,
     task_of_bundle,
 )
+from advisor.bundles.face_questions import FacePair, plan_pairs, with_questions
 from data.errors import StudyError, TaskError
 from data.records import Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import Applications, read_applications
 from data.tasks.decision_task import DecisionTask
+from human_study.participation.askable import require_askable
 from human_study.participation.counterbalance import Dealer
-from human_study.participation.face_questions import FacePair, plan_pairs, require_askable, with_questions
 from human_study.participation.trial_plan import plan_trials
 from human_study.study.study_file import StudyFile
 
@@ -118,11 +119,16 @@ class ServedBundles:
         trials = plan_trials(
             self._study.trials, served.bundle, served.dealer, served.unpooled, condition, slot, rng
         )
-        return with_questions(trials, self._study, served.outcomes, slot, served.dealer.rng(slot))
+        asked = self._study.perception_questions
+        if asked is None:
+            return trials
+        rng = served.dealer.rng(slot)
+        return with_questions(trials, asked.asked, asked.trials, served.outcomes, slot, rng)
 
     def pairs(self, bundle_hash: str, slot: int) -> list[FacePair]:
         """The pairs of faces that a participant who holds a slot compares, in order; [] where the study asks none."""
         if self._study.pairs is None:
             return []
         served = self.served(bundle_hash)
-        return plan_pairs(served.bundle, self._study.pairs, slot, served.dealer.rng(slot))
+        pairs = self._study.pairs
+        return plan_pairs(served.bundle, pairs.number, pairs.axes, slot, served.dealer.rng(slot))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from advisor.bundles.face_questions import FacePair
+from advisor.bundles.similar_cases import past_cases
 from data.records import FEEDBACK_KINDS, PairJudgement, Participant, Stage, Trial
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask
-from human_study.participation.face_questions import FacePair
 from human_study.participation.participations import Participations
-from human_study.participation.player_trials import past_cases, playable_case, playable_trial
+from human_study.participation.player_trials import playable_case, playable_trial
 from human_study.participation.served_bundles import ServedBundles
 from human_study.study.messages import Messages
 from human_study.study.payment import Totals, totals

@@ -26,6 +26,7 @@ from advisor.publishing.evaluate import (
 from advisor.publishing.publish import publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
+from advisor.simulation.collect import Asked
 from advisor.simulation.populations import population
 from advisor.simulation.rounds import DATABASE_FILE, RoundOutcome, simulate_rounds
 from advisor.simulation.simulated_study import STUDY_NAME
@@ -34,6 +35,7 @@ from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
 from human_study.analysis.study_results import collect_results
 from human_study.findings.reliance import reliance_findings
+from human_study.findings.what_people_saw import pair_findings, perception_findings
 
 pytestmark = pytest.mark.training
 
@@ -134,20 +136,41 @@ def test_a_bundle_that_lacks_faces_is_neither_exported_nor_served(simulation: Pa
     assert len(export_trials(whole.path, 2, 4, ["face"], "train", 0, tmp_path / "trials").conditions) == 1
 
 
-def test_people_learn_before_they_are_measured(task: DecisionTask, tmp_path: Path) -> None:
+def test_people_learn_before_they_are_measured_and_say_what_they_saw(
+    task: DecisionTask, tmp_path: Path
+) -> None:
     pool = PublishConfig(max_pool_size=40, learning_pool_size=20)
-    simulate_rounds(task, population("by_example"), 0, 4, 8, 0, tmp_path, publish_config=pool, n_learning=6)
+    simulate_rounds(
+        task,
+        population("by_example"),
+        0,
+        4,
+        8,
+        0,
+        tmp_path,
+        publish_config=pool,
+        asked=Asked(6, n_questions=2, n_pairs=9),
+    )
     with DecisionStore.open(f"sqlite:///{tmp_path / DATABASE_FILE}") as store:
         frame = store.decisions_frame(STUDY_NAME, kind="simulated")
+        results = collect_results(store, STUDY_NAME, "simulated")
         counted = counted_decisions(store, STUDY_NAME, "simulated", split="test")
     learned = frame[frame["trial_kind"] == "learning"]
     assert (
-        learned.groupby("participant_key")["position"].apply(list) == pd.Series([list(range(6))] * 24).array
+        learned.groupby("participant_key")["position"].apply(list) == pd.Series([list(range(6))] * 28).array
     ).all()
     assert set(learned["split"]) == {"validation"}
     assert (learned["image"].notna() == learned["condition"].isin(FACE_CONDITIONS)).all()
     assert not set(learned["application_id"]) & set(counted["application_id"])
-    assert len(counted) == 5 * 4 * 8
+    assert len(counted) == 6 * 4 * 8
+    answered = frame[frame["perceived"].notna()]
+    assert set(answered["perception_question"]) == {"face_sureness"}  # random faces tell no column
+    per_person = answered.groupby(["condition", "participant_key"]).size()
+    assert set(per_person.index.get_level_values("condition")) == set(FACE_CONDITIONS)
+    assert (per_person == 2).all()
+    assert len(results.pair_judgements) == 6 * 4 * 9
+    assert not perception_findings(results).reason
+    assert not pair_findings(results).reason
 
 
 def test_the_same_command_goes_on_where_it_was(simulation: Path, task: DecisionTask) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from advisor.encoder.risk_model import RiskModel
 from advisor.response.training_decisions import even_sample
+from advisor.simulation.likeness import CasesBeside
 from advisor.simulation.populations import HIDDEN_COLUMNS, population
 from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.errors import TrainingError
@@ -197,3 +198,62 @@ def test_what_they_record_is_in_range(people: list[SimulatedParticipant], credit
 def test_an_unknown_population_is_one_sentence() -> None:
     with pytest.raises(TrainingError, match="no simulated population 'nobody'; choose one of"):
         population("nobody")
+
+
+def test_past_cases_beside_a_face_move_those_who_go_by_likeness(
+    credit: Applications, people: list[SimulatedParticipant]
+) -> None:
+    drawn = draw_people(
+        40,
+        population("by_example"),
+        credit,
+        EXPRESSION_AXES,
+        brightness_as_smile,
+        np.random.default_rng(4),
+    )
+    face = np.zeros((100, len(EXPRESSION_AXES)))
+
+    def approved(people: list[SimulatedParticipant], outcome: int) -> float:
+        beside = CasesBeside(np.zeros((100, 3, len(EXPRESSION_AXES))), np.full((100, 3), outcome))
+        twins = copy.deepcopy(people)  # the same luck
+        return float(np.mean([approvals(p, credit, seen=face, beside=beside) for p in twins]))
+
+    assert approved(drawn, 1) > approved(drawn, 0) + 0.05
+    assert approved(people[:40], 1) == approved(people[:40], 0)
+
+
+def test_people_say_what_they_guess_from_the_look_that_they_decided_by(
+    credit: Applications, people: list[SimulatedParticipant]
+) -> None:
+    smiling, neutral = np.zeros((2, 60, len(EXPRESSION_AXES)))
+    smiling[:, SMILE] = 1
+
+    def answers(question: str, faces: np.ndarray) -> pd.Series:
+        shown = credit.frame.iloc[: len(faces)]
+        decided = [
+            copy.deepcopy(p).decide(shown, seen=faces, asked=[question] * len(faces)) for p in people[:40]
+        ]
+        return pd.Series([answer for one in decided for answer in one.perceived])
+
+    def higher(question: str, faces: np.ndarray) -> float:
+        return float((answers(question, faces) == "higher").mean())
+
+    assert higher("assets", smiling) > higher("assets", neutral) + 0.2
+    assert higher("debt", smiling) < higher("debt", neutral)
+    sureness = [answers("face_sureness", faces).astype(int).mean() for faces in (smiling, neutral)]
+    assert sureness[0] > sureness[1] + 1
+    unasked = people[0].decide(credit.frame.iloc[:3], seen=smiling[:3], asked=[None] * 3)
+    assert unasked.perceived == unasked.perceived_times_ms == [None] * 3
+
+
+def test_a_pair_is_told_apart_the_better_the_more_it_differs(people: list[SimulatedParticipant]) -> None:
+    weak, strong, hardly = np.zeros((3, len(EXPRESSION_AXES)))
+    strong[SMILE], hardly[SMILE] = 0.8, 0.1
+
+    def right(stronger: np.ndarray) -> float:
+        return float(
+            np.mean([p.compare(weak, stronger, SMILE)[0] == "right" for p in people for _ in range(5)])
+        )
+
+    assert right(strong) > 0.9
+    assert 0.55 < right(hardly) < 0.75
