@@ -6,7 +6,7 @@ import pandas as pd
 from human_study.analysis.contrasts import compared_pairs, mean_difference
 from human_study.analysis.decision_statistics import signal_difference
 from human_study.analysis.study_results import STATUSES, StudyResults
-from human_study.findings import headline
+from human_study.findings import answer
 from human_study.findings.confidence import NO_CONFIDENCE, probability_of_being_right
 from human_study.findings.finding import (
     ROUND,
@@ -69,7 +69,7 @@ def accuracy_findings(results: StudyResults) -> Finding:
         "Balanced accuracy by round and condition; the table below holds the numbers",
     )
     drawn = (chart,) if results.accuracy["accuracy"].notna().any() else ()
-    sentences = tuple(headline.advisor_notes(results))
+    sentences = tuple(answer.advisor_notes(results))
     shown = FindingTable("accuracy", caption, table, columns)
     return Finding("accuracy", "Accuracy", sentences, (shown,), drawn)
 

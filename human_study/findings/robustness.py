@@ -1,7 +1,7 @@
-"""Whether the answer holds under other defensible analyses, and how much it differs from person to person.
+"""Whether the answer holds under other defensible analyses: the primary contrast in the round where it is tested.
 
-The primary contrast in the round where it is tested: under every combination of the declared exclusions (a
-multiverse, Steegen et al. 2016, Perspect. Psychol. Sci. 11), and by what people answered in the questionnaire.
+Under every combination of the declared exclusions (a multiverse, Steegen et al. 2016, Perspect. Psychol. Sci. 11), and
+by Bayesian mixed models in which people and applications are crossed (advisor/measurement/crossed_mixed_model.py).
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from advisor.measurement.crossed_means import codes, crossed_means
+from advisor.measurement.crossed_means import codes
+from advisor.measurement.crossed_mixed_model import PRIOR_IN_WORDS, CrossedMixedFit, fit_crossed_mixed
 from advisor.measurement.estimate import Estimate
 from advisor.measurement.exclusion_rules import excluded_participants
-from advisor.measurement.jackknife import jackknife_figure
-from human_study.analysis.contrasts import balanced_difference, contrast, holm, tested_round
+from human_study.analysis.contrasts import balanced_difference, contrast, tested_round
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
 from human_study.presentation.labels import condition_label, with_condition
-from human_study.presentation.numbers import points, points_apart
+from human_study.presentation.numbers import percent, points
 
 AS_DECLARED, EVERYBODY, COMPLETED = "as declared", "everybody who decided", "of them, who completed"
 RULES = {
@@ -27,9 +27,9 @@ RULES = {
     "one_choice_only": "one choice only",
 }
 NOTHING_TESTED = "no round has decisions on test applications in both conditions of the primary contrast"
-MOST_ANSWERS, LEAST_ANSWERS = 6, 2
-_INTERACTION = np.array([1, 1, -1, -1, -1, -1, 1, 1]) / 2
-_ONE_OUTCOME = "people with this answer have not met both outcomes in both conditions"
+MOST_FITTED = 20_000
+_NOT_FITTED = "no mode was found: no model"
+_TOO_MANY = f"more than {MOST_FITTED:,} decisions: not fitted here; export them and use a package for mixed models"
 
 
 def multiverse_table(results: StudyResults) -> pd.DataFrame:
@@ -131,189 +131,104 @@ def robustness_findings(results: StudyResults) -> Finding:
         Column("difference", "Difference, points", "points"),
         Column("p_value", "p, uncorrected", "p_value"),
     )
-    caption = f"{_primary_in_words(results)} in the tested round, under other exclusions, with 95% intervals."
+    caption = f"{primary_in_words(results)} in the tested round, under other exclusions, with 95% intervals."
     notes = (
         "Only the first row is the declared analysis. The others say how much it depends on the exclusions.",
     )
     return Finding(name, title, (said,), (FindingTable(name, caption, table, columns),), notes=notes)
 
 
-def spread_over_people(decisions: pd.DataFrame, right: np.ndarray) -> Estimate:
-    """How much people differ in the balanced mean of `right` (float [n_decisions]) beyond luck: a standard deviation.
-
-    The variance of people's own figures less what so few decisions make of it by chance; its interval is a jackknife's
-    over people. `decisions` need participant_key and outcome; who met an outcome only once is left out.
-    """
-    keys = [decisions["participant_key"].to_numpy(), decisions["outcome"].to_numpy()]
-    of_each = pd.Series(np.asarray(right, dtype=float)).groupby(keys).agg(["mean", "var", "size"])
-    own = of_each["mean"].unstack().reindex(columns=[0, 1]).mean(axis=1, skipna=False)
-    luck = (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False) / 4
-    known = own.notna() & luck.notna()
-    own, luck = own[known], luck[known]
-    sums = pd.DataFrame({"one": 1.0, "own": own, "square": own**2, "luck": luck})
-    variance = jackknife_figure(sums, _variance_beyond_luck, nothing="nobody met both outcomes twice")
-    if variance.value is None:
-        return variance
-    root = [
-        None if one is None else float(np.sqrt(max(0.0, one))) for one in (variance.ci_low, variance.ci_high)
-    ]
-    return Estimate(float(np.sqrt(max(0.0, variance.value))), root[0], root[1], variance.reason)
-
-
-def _variance_beyond_luck(s: pd.Series | pd.DataFrame) -> pd.Series:
-    n = s["one"]
-    return (s["square"] - s["own"] ** 2 / n) / (n - 1) - s["luck"] / n
-
-
-def spread_table(results: StudyResults) -> pd.DataFrame:
-    """How much people differ in accuracy, by condition of the tested round, and in the gain from first to final answer.
-
-    Columns condition, measure, n_participants, spread with its interval (a share).
-    """
-    number = tested_round(results.test_decisions, results.declared)
-    rows = []
-    in_round = results.test_decisions[results.test_decisions["round_number"] == number]
-    for condition, group in in_round.groupby("condition"):
-        right = (group["approved"] == group["outcome"]).to_numpy(float)
-        parts = [("accuracy", group, right)]
-        two = group["initial_approved"].notna().to_numpy()
-        if two.any():
-            first = (group["initial_approved"] == group["outcome"]).to_numpy(float)
-            parts.append(("gain from first to final answer", group[two], (right - first)[two]))
-        for measure, part, value in parts:
-            rows.append(
-                {
-                    "condition": condition,
-                    "measure": measure,
-                    "n_participants": part["participant_key"].nunique(),
-                    **estimate_cells("spread", spread_over_people(part, value)),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def answer_groups(results: StudyResults) -> dict[str, pd.Series]:
-    """Question of the questionnaire -> participant key -> the answer, where it divides people into a few groups.
-
-    Whole numbers with many values are cut at their median.
-    """
-    asked = results.answers[(results.answers["kind"] == "questionnaire") & (results.answers["value"] != "")]
-    last = asked.drop_duplicates(["participant_key", "question"], keep="last")
-    groups = {}
-    for question, given in last.groupby("question"):
-        values = given.set_index("participant_key")["value"]
-        as_number = pd.to_numeric(values, errors="coerce")
-        if as_number.notna().all() and values.nunique() > MOST_ANSWERS:
-            middle = as_number.median()
-            values = pd.Series(
-                np.where(as_number <= middle, f"up to {middle:g}", f"above {middle:g}"), index=values.index
-            )
-        if LEAST_ANSWERS <= values.nunique() <= MOST_ANSWERS:
-            groups[str(question)] = values
-    return groups
-
-
-def moderation_table(results: StudyResults) -> pd.DataFrame:
-    """The primary contrast among people with each answer, and against all others who answered: the interaction.
-
-    Columns question, answer, n_participants, difference and interaction with their intervals, p_holm (over all rows; of
-    two answers the second only mirrors the first).
-    """
+def model_findings(results: StudyResults) -> Finding:
+    """The primary contrast by Bayesian mixed models with people and applications crossed: logit, and signal detection."""
+    name, title = "models", "Do other models say the same?"
     number, primary = tested_round(results.test_decisions, results.declared), results.declared.primary
     if number is None or primary is None:
-        return pd.DataFrame()
-    needed = ["participant_key", "application_id", "condition", "approved", "outcome"]
-    test = results.test_decisions
-    pair = test.loc[(test["round_number"] == number) & test["condition"].isin(primary), needed]
-    rows = []
-    for question, values in answer_groups(results).items():
-        answer = pair["participant_key"].map(values)
-        known, answer = pair[answer.notna()], answer.dropna()
-        if known["condition"].nunique() < 2:
-            continue  # asked in one of the conditions alone
-        options = sorted(answer.unique())
-        for place, option in enumerate(options):
-            mirrored = len(options) == 2 and place == 1
-            rows.append(
-                {"question": question, "answer": option}
-                | _moderated(known, (answer == option).to_numpy(), primary.condition, mirrored)
-            )
-    table = pd.DataFrame(rows)
-    return table if table.empty else table.assign(p_holm=holm(table["p_value"].to_numpy(float)))
-
-
-def _moderated(known: pd.DataFrame, inside: np.ndarray, condition: str, mirrored: bool) -> dict[str, object]:
-    first, outcome = (known["condition"] == condition).to_numpy(), known["outcome"].to_numpy(bool)
-    result = contrast(known[inside], first[inside])
-    moved = crossed_means(
-        known["approved"].to_numpy(bool) == outcome,
-        4 * ~inside + 2 * ~first + ~outcome,
-        _INTERACTION,
-        known["participant_key"].to_numpy(),
-        known["application_id"].to_numpy(),
-        _ONE_OUTCOME,
-    )
-    return {
-        "n_participants": known["participant_key"][inside].nunique(),
-        **estimate_cells("difference", result.difference),
-        **estimate_cells("interaction", moved.estimate(-2.0, 2.0)),
-        "p_value": None if mirrored else moved.p_value,
-    }
-
-
-def heterogeneity_findings(results: StudyResults) -> Finding:
-    """How much people differ, and whether the primary contrast differs by what they answered."""
-    name, title = "heterogeneity", "Does advice work alike for everybody?"
-    spread, moderated = spread_table(results), moderation_table(results)
-    if spread.empty:
         return not_computed(name, title, NOTHING_TESTED)
-    spread["label"] = spread["condition"].map(condition_label)
-    primary = results.declared.primary
-    said = [
-        f"People with {with_condition(row['condition'])} differ from each other by {points_apart(row['spread'])} "
-        "points of balanced accuracy (standard deviation beyond luck)."
-        for row in spread.to_dict("records")
-        if primary
-        and row["condition"] in primary
-        and row["measure"] == "accuracy"
-        and pd.notna(row["spread"])
+    test = results.test_decisions
+    pair = test[(test["round_number"] == number) & test["condition"].isin(primary)]
+    declared = contrast(pair, (pair["condition"] == primary.condition).to_numpy()).difference
+    if declared.ci_low is None or declared.ci_high is None:
+        return not_computed(name, title, declared.reason)
+    if len(pair) > MOST_FITTED:
+        return not_computed(name, title, _TOO_MANY)
+    columns = (pair[one].to_numpy() for one in ("approved", "outcome", "participant_key", "application_id"))
+    approved, outcome, people, applications = columns
+    is_first = (pair["condition"] == primary.condition).to_numpy()
+    logit = fit_crossed_mixed(approved, outcome, is_first, people, applications, "logit")
+    probit = fit_crossed_mixed(approved, outcome, is_first, people, applications, "probit")
+    if logit is None or probit is None:
+        return not_computed(name, title, _NOT_FITTED)
+    gain = _posterior(logit.gains)
+    assert gain.ci_low is not None and gain.ci_high is not None, "draws have quantiles"
+    better = float((logit.gains > 0).mean())
+    same = _side(gain) == _side(declared)
+    said = (
+        f"By a mixed logit in which people and applications are crossed the difference is {points(gain.value)} points "
+        f"(95% credible interval {points(gain.ci_low)} to {points(gain.ci_high)}) and above 0 with a probability of "
+        f"{percent(better)}. {'This agrees with' if same else 'THIS DIFFERS FROM'} the declared analysis."
+    )
+    rows = [
+        {"model": "As declared: shares, people and applications random", **estimate_cells("gain", declared)},
+        {"model": "Mixed logit, crossed, Bayesian", **estimate_cells("gain", gain), "better": better},
+    ]
+    shown = (Column("model", "Model"), Column("gain", "Difference, points", "points"))
+    tables = (
+        FindingTable(
+            "models",
+            f"{primary_in_words(results)} in balanced accuracy by two models, with 95% intervals (credible intervals of "
+            "the mixed model), and the probability that it is above 0.",
+            pd.DataFrame(rows),
+            (*shown, Column("better", "Above 0", "percent")),
+        ),
+        _signal_detection(probit, primary_in_words(results)),
+    )
+    notes = (
+        f"People differ in intercept and sensitivity, applications in intercept and in what advice does. Prior: "
+        f"{PRIOR_IN_WORDS}. The posterior is approximated by a normal distribution at its mode (Laplace). Exploratory.",
+    )
+    return Finding(name, title, (said,), tables, notes=notes)
+
+
+def _posterior(draws: np.ndarray) -> Estimate:
+    """Mean and 95 % credible interval."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Estimate(float(draws.mean()), float(low), float(high))
+
+
+def _side(estimate: Estimate) -> int:
+    """1 where an interval lies above 0, -1 below, 0 where it holds it."""
+    assert estimate.ci_low is not None and estimate.ci_high is not None, "there is an interval"
+    return int(estimate.ci_low > 0) - int(estimate.ci_high < 0)
+
+
+def _signal_detection(fit: CrossedMixedFit, primary: str) -> FindingTable:
+    """d′ and c with either condition and their differences, from the coefficients of the probit model."""
+    intercept, signal, advice, both = fit.draws[:, :4].T
+    parts = {
+        "d′": (signal + both / 2, signal - both / 2, both),
+        "c": (-(intercept + advice / 2), -(intercept - advice / 2), -advice),
+    }
+    rows = [
+        {"figure": figure}
+        | estimate_cells("first", _posterior(first))
+        | estimate_cells("other", _posterior(other))
+        | estimate_cells("difference", _posterior(difference))
+        for figure, (first, other, difference) in parts.items()
     ]
     columns = (
-        Column("label", "Condition"),
-        Column("measure", "Of"),
-        Column("n_participants", "Participants", "integer"),
-        Column("spread", "Standard deviation over people, points", "points_apart"),
+        Column("figure", ""),
+        Column("first", "The first", "two_decimals"),
+        Column("other", "The second", "two_decimals"),
+        Column("difference", "Difference", "two_decimals"),
     )
-    caption = "How much people differ beyond luck, in the tested round, with 95% intervals over people only."
-    tables = [FindingTable("spread_over_people", caption, spread, columns)]
-    if moderated.empty:
-        said.append("No question of the questionnaire divides people of both conditions into a few groups.")
-    else:
-        tables.append(_moderation_shown(moderated, _primary_in_words(results)))
-        found = moderated[moderated["p_holm"] < 0.05]
-        said += [
-            f"{row['question']}, {row['answer']}: the difference is {points(row['interaction'])} points compared with "
-            "all who answered otherwise, beyond chance."
-            for row in found.to_dict("records")
-        ] or ["The difference does not depend on any answer beyond chance."]
-    notes = ("Exploratory: people were not assigned to their answers, which came after the decisions.",)
-    return Finding(name, title, tuple(said), tuple(tables), notes=notes)
+    caption = (
+        f"Hierarchical signal detection (mixed probit): {primary}, with 95% credible intervals. d′ and c are of a typical "
+        "person on a typical application, so d′ is larger than the mean of participants above."
+    )
+    return FindingTable("hierarchical_signal_detection", caption, pd.DataFrame(rows), columns)
 
 
-def _primary_in_words(results: StudyResults) -> str:
+def primary_in_words(results: StudyResults) -> str:
     primary = results.declared.primary
     assert primary is not None, "something was tested"
     return f"{condition_label(primary.condition)} against {with_condition(primary.against)}"
-
-
-def _moderation_shown(table: pd.DataFrame, primary: str) -> FindingTable:
-    columns = (
-        Column("question", "Question"),
-        Column("answer", "Answer"),
-        Column("n_participants", "Participants", "integer"),
-        Column("difference", "Difference, points", "points"),
-        Column("interaction", "Against all other answers", "points"),
-        Column("p_holm", "p (Holm)", "p_value"),
-    )
-    caption = f"{primary} by what people answered, with 95% intervals and p values corrected over all rows."
-    return FindingTable("by_answer", caption, table, columns)

@@ -17,7 +17,7 @@ from human_study.findings.finding import Finding, not_computed
 from human_study.findings.gains import equivalence_findings, gain_findings
 from human_study.findings.group_audits import group_findings
 from human_study.findings.harm_warnings import attrition_findings, harm_findings
-from human_study.findings.headline import nobody_counts
+from human_study.findings.answer import nobody_counts
 from human_study.findings.main_results import (
     accuracy_findings,
     contrast_findings,
@@ -30,7 +30,8 @@ from human_study.findings.participant_flow import check_findings, exclusion_find
 from human_study.findings.reason_codes import reason_findings
 from human_study.findings.reliance import reliance_findings, steering_findings
 from human_study.findings.response_model import calibration_findings, importance_findings
-from human_study.findings.robustness import heterogeneity_findings, robustness_findings
+from human_study.findings.heterogeneity import heterogeneity_findings
+from human_study.findings.robustness import model_findings, robustness_findings
 from human_study.findings.similar_faces import learned_likeness_findings, likeness_findings
 from human_study.findings.trends import learning_findings, practice_findings, round_findings
 from human_study.findings.what_people_saw import pair_findings, perception_findings
@@ -88,7 +89,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "robustness",
         "Does the answer hold, and for whom?",
-        (robustness_findings, heterogeneity_findings),
+        (robustness_findings, model_findings, heterogeneity_findings),
     ),
     Section("reliance", "Reliance and confidence", (reliance_findings, confidence_findings)),
     Section("learning", "Learning", (learning_findings, round_findings, practice_findings)),

@@ -20,7 +20,7 @@ from data.records import ParticipantKind
 from data.store.decision_store import DecisionStore
 from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
 from human_study.analysis.study_results import StudyResults, collect_results
-from human_study.findings import headline
+from human_study.findings import answer
 from human_study.findings.answer import QUESTION
 from human_study.findings.sections import SECTIONS
 from human_study.planning import preregistration
@@ -221,7 +221,7 @@ def _faces(results: StudyResults) -> tuple[Markup, str, str]:
         return Markup(""), "", str(error).rstrip(".")
     if not columns:
         return Markup(""), "", "the newest bundle has no faces"
-    caption = f"Round {newest['round_number']}. {headline.sheet_caption(newest['advisor'])}"
+    caption = f"Round {newest['round_number']}. {answer.sheet_caption(newest['advisor'])}"
     return face_sheet_html(columns), caption, ""
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from advisor.bundles.bundle import registered_bundle
 from human_study.analysts.views.drawing import download, finding
 from human_study.analysts.views.selection import Choice
-from human_study.findings import headline
+from human_study.findings import answer
 from human_study.presentation.face_sheet import face_sheet, face_sheet_html, face_sheet_png
 
 
@@ -31,7 +31,7 @@ def draw(choice: Choice) -> None:
     if html:
         st.html(html)
         download("faces.png", "PNG", partial(bytes, png), "image/png")
-        st.caption(f"Round {newest['round_number']}. {headline.sheet_caption(newest['advisor'])}")
+        st.caption(f"Round {newest['round_number']}. {answer.sheet_caption(newest['advisor'])}")
     else:
         st.info("Not shown: the newest bundle has no faces.")
     if newest["trained_on"] == "simulated":

@@ -10,13 +10,8 @@ from data.records import Answer
 from data.store.decision_store import DecisionStore
 from human_study.analysis.contrasts import contrast
 from human_study.analysis.study_results import StudyResults, collect_results
-from human_study.findings.robustness import (
-    heterogeneity_findings,
-    moderation_table,
-    multiverse_table,
-    robustness_findings,
-    spread_over_people,
-)
+from human_study.findings.heterogeneity import heterogeneity_findings, moderation_table, spread_over_people
+from human_study.findings.robustness import model_findings, multiverse_table, robustness_findings
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 
@@ -110,3 +105,17 @@ def test_advice_that_helps_women_alone_is_found(results: StudyResults) -> None:
     assert said.startswith("gender, Man: the difference is −") and said.endswith("beyond chance.")
     row = moderation_table(planted).set_index("answer").loc["Man"]
     assert row["interaction_high"] < -0.1 and row["p_holm"] < 0.05
+
+
+def test_the_mixed_models_say_the_same_as_the_declared_analysis(results: StudyResults) -> None:
+    found = model_findings(results)
+    declared = results.contrasts.iloc[0]
+    models, signal = (table.frame for table in found.tables)
+    assert models["gain"].tolist() == pytest.approx([declared["difference"]] * 2, abs=0.02)
+    assert models.loc[0, ["gain_low", "gain_high"]].tolist() == pytest.approx(
+        declared[["ci_low", "ci_high"]].tolist()
+    )
+    assert "This agrees with the declared analysis." in found.sentences[0]
+    assert signal["figure"].tolist() == ["d′", "c"]
+    assert signal["difference"].tolist() == pytest.approx((signal["first"] - signal["other"]).tolist())
+    assert np.sign(signal.loc[0, "difference"]) == np.sign(declared["difference"])
