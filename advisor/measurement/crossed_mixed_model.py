@@ -88,7 +88,9 @@ def fit_crossed_mixed(
         options = {"gtol": _GRADIENT, "hess_inv0": np.diag(_FIRST_VARIANCE / len(likelihood.sign))}
         found = optimize.minimize(loss, _START, jac=True, method="BFGS", options=options)
         at_mode = loss(found.x)[1]
-        curvature = np.array([loss(found.x + step)[1] - at_mode for step in _STEP * np.eye(len(_START))]) / _STEP
+        curvature = (
+            np.array([loss(found.x + step)[1] - at_mode for step in _STEP * np.eye(len(_START))]) / _STEP
+        )
         covariance = np.linalg.inv((curvature + curvature.T) / 2)
     except np.linalg.LinAlgError:
         return None
@@ -125,12 +127,14 @@ class CrossedLikelihood:
         """The log likelihood at coefficients and log standard deviations [8], and its gradient [8].
 
         With effects u in units of their standard deviation and H minus the second derivative at their mode, the
-        derivative by a log standard deviation is the sum over its effects of u² - 2 r u + H⁻¹ - 1, where r = H⁻¹ of half
-        the weighted leverages carries how the mode moves.
+        derivative by a log standard deviation is the sum over its effects of u² - 2 r u + H⁻¹ - 1, where r = H⁻¹ of
+        half the weighted leverages carries how the mode moves.
         """
         n_people = self.people.shape[1]
         spreads = np.exp(point[4:])
-        scale = np.r_[np.tile(spreads[:2], n_people // 2), np.tile(spreads[2:], self.applications.shape[1] // 2)]
+        scale = np.r_[
+            np.tile(spreads[:2], n_people // 2), np.tile(spreads[2:], self.applications.shape[1] // 2)
+        ]
         of_people = sparse.csr_array(self.people * scale[:n_people])
         of_applications = sparse.csr_array(self.applications * scale[n_people:])
         fixed = self.fixed @ point[:4]

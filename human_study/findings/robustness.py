@@ -29,7 +29,9 @@ RULES = {
 NOTHING_TESTED = "no round has decisions on test applications in both conditions of the primary contrast"
 MOST_FITTED = 20_000
 _NOT_FITTED = "no mode was found: no model"
-_TOO_MANY = f"more than {MOST_FITTED:,} decisions: not fitted here; export them and use a package for mixed models"
+_TOO_MANY = (
+    f"more than {MOST_FITTED:,} decisions: not fitted here; export them and use a package for mixed models"
+)
 
 
 def multiverse_table(results: StudyResults) -> pd.DataFrame:
@@ -139,7 +141,7 @@ def robustness_findings(results: StudyResults) -> Finding:
 
 
 def model_findings(results: StudyResults) -> Finding:
-    """The primary contrast by Bayesian mixed models with people and applications crossed: logit, and signal detection."""
+    """The primary contrast by Bayesian mixed models, people and applications crossed: logit, and signal detection."""
     name, title = "models", "Do other models say the same?"
     number, primary = tested_round(results.test_decisions, results.declared), results.declared.primary
     if number is None or primary is None:
@@ -175,8 +177,8 @@ def model_findings(results: StudyResults) -> Finding:
     tables = (
         FindingTable(
             "models",
-            f"{primary_in_words(results)} in balanced accuracy by two models, with 95% intervals (credible intervals of "
-            "the mixed model), and the probability that it is above 0.",
+            f"{primary_in_words(results)} in balanced accuracy by two models, with 95% intervals (credible intervals "
+            "of the mixed model), and the probability that it is above 0.",
             pd.DataFrame(rows),
             (*shown, Column("better", "Above 0", "percent")),
         ),
@@ -222,8 +224,8 @@ def _signal_detection(fit: CrossedMixedFit, primary: str) -> FindingTable:
         Column("difference", "Difference", "two_decimals"),
     )
     caption = (
-        f"Hierarchical signal detection (mixed probit): {primary}, with 95% credible intervals. d′ and c are of a typical "
-        "person on a typical application, so d′ is larger than the mean of participants above."
+        f"Hierarchical signal detection (mixed probit): {primary}, with 95% credible intervals. d′ and c are of a "
+        "typical person on a typical application, so d′ is larger than the mean of participants above."
     )
     return FindingTable("hierarchical_signal_detection", caption, pd.DataFrame(rows), columns)
 

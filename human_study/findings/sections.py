@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.answer import QUESTION, answer_findings
+from human_study.findings.answer import QUESTION, answer_findings, nobody_counts
 from human_study.findings.confidence import confidence_findings
 from human_study.findings.consistency import consistency_findings
 from human_study.findings.face_leaks import leak_findings
@@ -17,7 +17,7 @@ from human_study.findings.finding import Finding, not_computed
 from human_study.findings.gains import equivalence_findings, gain_findings
 from human_study.findings.group_audits import group_findings
 from human_study.findings.harm_warnings import attrition_findings, harm_findings
-from human_study.findings.answer import nobody_counts
+from human_study.findings.heterogeneity import heterogeneity_findings
 from human_study.findings.main_results import (
     accuracy_findings,
     contrast_findings,
@@ -30,7 +30,6 @@ from human_study.findings.participant_flow import check_findings, exclusion_find
 from human_study.findings.reason_codes import reason_findings
 from human_study.findings.reliance import reliance_findings, steering_findings
 from human_study.findings.response_model import calibration_findings, importance_findings
-from human_study.findings.heterogeneity import heterogeneity_findings
 from human_study.findings.robustness import model_findings, robustness_findings
 from human_study.findings.similar_faces import learned_likeness_findings, likeness_findings
 from human_study.findings.trends import learning_findings, practice_findings, round_findings

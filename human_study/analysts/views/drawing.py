@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from human_study.analysis.study_results import StudyResults
-from human_study.findings.finding import Finding, FindingTable
 from human_study.findings.answer import nobody_counts
+from human_study.findings.finding import Finding, FindingTable
 from human_study.presentation import charts
 from human_study.presentation.csv_cells import safe_cell
 from human_study.presentation.failures import why_missing

@@ -41,7 +41,8 @@ def test_the_gradient_is_that_of_the_likelihood(link: str) -> None:
     likelihood, at, step = CrossedLikelihood(*arguments(SMALL), link), LME4 + 0.1, 1e-5
     gradient = likelihood.at(at)[1]
     differences = [
-        (likelihood.at(at + step * one)[0] - likelihood.at(at - step * one)[0]) / (2 * step) for one in np.eye(8)
+        (likelihood.at(at + step * one)[0] - likelihood.at(at - step * one)[0]) / (2 * step)
+        for one in np.eye(8)
     ]
     assert gradient == pytest.approx(differences, abs=1e-3)
 
