@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 TaskOption = Annotated[str, typer.Option("--task", help="a shipped task's name or the path of a task.yaml")]
 OutOption = Annotated[Path, typer.Option("--out", help="folder to write")]
 SeedOption = Annotated[int, typer.Option("--seed", help="random seed")]
-SettingsOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="an option by name, such as encoder.n_steps=300; repeatable"),
-]
+
+
+def _settings(example: str) -> Any:
+    return typer.Option("--set", help=f"an option by name, such as {example}; repeatable")
+
+
+TrainSettings = Annotated[list[str] | None, _settings("encoder.n_steps=300")]
+PublishSettings = Annotated[list[str] | None, _settings("max_pool_size=300")]
+FaceSettings = Annotated[list[str] | None, _settings("n_steps=8000")]
 
 DeviceOption = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.command_options import DeviceOption, OutOption, SeedOption, SettingsOption, compute_on
+from advisor.command_options import DeviceOption, FaceSettings, OutOption, SeedOption, compute_on
 from advisor.runs.config import parse_config
 
 commands = typer.Typer()
@@ -73,7 +73,7 @@ def train_faces(
     plain: Annotated[
         bool, typer.Option("--plain", help="learn from any folder of pictures, without expressions")
     ] = False,
-    settings: SettingsOption = None,
+    settings: FaceSettings = None,
     device: DeviceOption = None,
 ) -> None:
     """Train a generator on a corpus, or with --plain on a folder of pictures; use torchrun for several processes."""
@@ -98,7 +98,7 @@ def train_perception(
     generator: Annotated[
         Path | None, typer.Option(help="generator's weights other than the shipped ones")
     ] = None,
-    settings: SettingsOption = None,
+    settings: FaceSettings = None,
     device: DeviceOption = None,
 ) -> None:
     """Train FacePerception on corpus faces and on a generator's."""
@@ -116,15 +116,13 @@ def adopt_faces(
     checkpoint: Annotated[
         Path, typer.Argument(help="model_N.pt of stylegan2-pytorch, or the checkpoint of a --plain run")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", help="folder of weights to write face_generator.safetensors in")
-    ],
+    out: Annotated[Path, typer.Option("--out", help="folder to write face_generator.safetensors to")],
     identities: Annotated[int, typer.Option(min=1, help="how many identities to draw")] = 24,
     samples: Annotated[int, typer.Option(min=100, help="faces to read in looking for expressions")] = 2000,
     seed: SeedOption = 0,
     device: DeviceOption = None,
 ) -> None:
-    """Make a generator of a StyleGAN2 trained elsewhere: find the directions that move what can be read.
+    """Make a generator of a StyleGAN2 trained elsewhere: find the directions that change expressions.
 
     COUNTENANCE_WEIGHTS=FOLDER makes every command use it."""
     compute_on(device)

@@ -11,9 +11,10 @@ import typer
 from advisor.command_options import (
     DeviceOption,
     OutOption,
+    PublishSettings,
     SeedOption,
-    SettingsOption,
     TaskOption,
+    TrainSettings,
     compute_on,
     progress_bars,
 )
@@ -45,7 +46,7 @@ def train(
         str | None, typer.Option("--decisions", help="CSV file of the decisions on --trials")
     ] = None,
     seed: SeedOption = 0,
-    settings: SettingsOption = None,
+    settings: TrainSettings = None,
     device: DeviceOption = None,
     participants: OldKindOption = None,
 ) -> None:
@@ -118,7 +119,7 @@ def sweep(
     trials: Annotated[int, typer.Option(min=1, help="number of finished trials, across all workers")] = 20,
     kind: KindOption = None,
     seed: SeedOption = 0,
-    settings: SettingsOption = None,
+    settings: TrainSettings = None,
     device: DeviceOption = None,
     participants: OldKindOption = None,
     decisions: Annotated[str | None, typer.Option("--decisions", hidden=True)] = None,
@@ -154,7 +155,7 @@ def publish(
     study: Annotated[str | None, typer.Option("--study", help="serve it as this study's next round")] = None,
     db: DatabaseOption = None,
     seed: SeedOption = 0,
-    settings: SettingsOption = None,
+    settings: PublishSettings = None,
     device: DeviceOption = None,
 ) -> None:
     """Run the checks, render the faces and write a bundle."""
@@ -209,7 +210,7 @@ def simulate(
     ] = 0,
     pairs: Annotated[int, typer.Option(min=0, help="pairs of faces that each participant compares")] = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
-    settings: SettingsOption = None,
+    settings: TrainSettings = None,
     device: DeviceOption = None,
 ) -> None:
     """Run rounds with simulated participants and write OUT/results.json."""

@@ -124,7 +124,7 @@ def _task_of(bundle: Path) -> str:
 def preview(
     study: StudyPath,
     condition: Annotated[str, typer.Option(help="the condition to show")],
-    port: Annotated[int, typer.Option(help="to listen on", min=1, max=65535)] = 8503,
+    port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 8503,
     host: Annotated[str, typer.Option(help="address to listen on; see serve")] = "127.0.0.1",
     hours: Annotated[float, typer.Option(help="how long the link works", min=0.0001, max=24 * 90)] = 72,
 ) -> None:
@@ -137,7 +137,7 @@ def preview(
 @commands.command(epilog="Example: human-study materials study.yaml --out for_the_board")
 def materials(
     study: StudyPath,
-    out: Annotated[Path, typer.Option(help="the folder to write: materials.LANGUAGE.md and .html")],
+    out: Annotated[Path, typer.Option(help="folder to write materials.LANGUAGE.md and .html to")],
 ) -> None:
     """Write every text that participants may read, by condition and language, e.g. for an ethics board."""
     from human_study.participants.materials import write_materials

@@ -77,15 +77,16 @@ def power(
 ) -> None:
     """Estimate how many participants a study needs by simulating its planned analysis.
 
-    Given the name of a study in the database instead of a study file, say which effect it can still find.
+    Given the name of a study in the database instead of a study file, report the smallest effect that it can still
+    detect.
     """
     from human_study.planning.power_report import power_of_study, sizes_named, write_power
 
     if not is_study_file(study):
         if effect is not None or minutes is not None or rounds != 1:
             raise StudyError(
-                "--effect, --minutes and --rounds are for planning a study file; of a study in the database it is said "
-                "which effect it can still find."
+                "--effect, --minutes and --rounds are for planning, with a study file; leave them out to see the"
+                " smallest effect that a study in the database can still detect."
             )
         _power_of_running(
             study, db, population, pilot, target, sizes_named(participants), simulations, seed, out

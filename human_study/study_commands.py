@@ -21,7 +21,7 @@ commands = typer.Typer()
 @commands.command(epilog="Example: human-study serve study.yaml --port 8501 --analyst-port 8502")
 def serve(
     study: StudyPath,
-    port: Annotated[int, typer.Option(help="of the participant app", min=1, max=65535)] = 8501,
+    port: Annotated[int, typer.Option(help="port of the participant app", min=1, max=65535)] = 8501,
     host: Annotated[
         str,
         typer.Option(
@@ -29,7 +29,7 @@ def serve(
         ),
     ] = "127.0.0.1",
     analyst_port: Annotated[
-        int, typer.Option(help="of the analyst app, on this machine only", min=1, max=65535)
+        int, typer.Option(help="port of the analyst app, on this machine only", min=1, max=65535)
     ] = 8502,
     db: DatabaseOption = None,
     replica: Annotated[

@@ -31,14 +31,17 @@ def read_picture(file: Path | bytes, name: str = "") -> NDArray[np.uint8]:
     name = name or "the picture"
     if not file:
         raise FacesError(f"{name} is not a readable picture: its file is empty; copy it again")
-    _require_whole(file, name)
+    decoded = _decoded_whole(file, name)
+    if decoded is not None:
+        return decoded
     pixels = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise FacesError(f"{name} is not a readable picture; save it as JPEG or PNG")
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
-def _require_whole(content: bytes, name: str) -> None:
+def _decoded_whole(content: bytes, name: str) -> NDArray[np.uint8] | None:
+    """The pixels, where Pillow's are OpenCV's: of a plain JPEG, as faces are stored. FacesError as `read_picture`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is looked at here
@@ -53,6 +56,9 @@ def _require_whole(content: bytes, name: str) -> None:
             picture.load()  # a truncated one fails here
             if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
                 raise FacesError(f"{name} has transparent pixels; lay it on a background and save it again")
+            if picture.format == "JPEG" and picture.mode == "RGB" and not picture.getexif():
+                return np.array(picture)
+            return None
     except Image.DecompressionBombError:
         raise FacesError(f"{name} has far too many pixels; scale it down, below 50 million") from None
     except (OSError, ValueError, SyntaxError) as problem:

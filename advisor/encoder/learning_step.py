@@ -13,7 +13,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
-from advisor.drawing.rendering import Progress, no_progress
+from advisor.drawing.rendering import Percepts, Progress, no_progress
 from advisor.encoder.beyond_risk import beyond_risk
 from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path, usable_bounds
 from advisor.encoder.distillation import DISTILLED_KIND, N_DISTILLED_FACES, distilled_path
@@ -67,10 +67,12 @@ def train_advisor(
     config: TrainConfig,
     out: Path,
     on_progress: Progress = no_progress,
+    read: Percepts | None = None,
 ) -> RunDirectory:
     """Refit ĥ and retrain the encoder; the run folder `out` is continued where it was interrupted.
 
-    Under torchrun every process calls this alike: the first one fits ĥ and writes, all train the encoder.
+    Under torchrun every process calls this alike: the first one fits ĥ and writes, all train the encoder. What was
+    `read` in pictures before is not read again.
 
     Raises TrainingError if `config` would train faces that mislead (a negative decision weight) or names a tracker
     that is not installed, or `out` holds something else.
@@ -89,7 +91,9 @@ def train_advisor(
             if not run.has(FIGURES_FILE):  # else ĥ was fitted before an interrupt
                 run.write_json(RISK_MODEL_FILE, known.risk_model.to_dict())
                 run.write_json(SEEN_FEATURES_FILE, known.seen.to_dict())
-                learn_response(run, known.applications, known.seen, decisions, config, on_progress)
+                learn_response(
+                    run, known.applications, known.seen, decisions, config, on_progress, read or Percepts()
+                )
             if decisions.store is not None:
                 response_sha256 = file_sha256(run.file(RESPONSE_FILE))
                 decisions.store.set_run(entered.run_key, response_sha256=response_sha256)

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from advisor.bundles.bundle import Check
-from advisor.drawing.rendering import read_percepts
+from advisor.drawing.rendering import Percepts
 from advisor.encoder.composition import pixel_path
 from advisor.encoder.trained_run import TrainedRun, readability_of_faces
 from advisor.measurement.estimate import t_quantile
@@ -82,7 +82,7 @@ def expected_accuracy(approval: np.ndarray, outcomes: np.ndarray) -> float:
 
 
 def face_checks(
-    perception: FacePerception,
+    read: Percepts,
     pictures: list[bytes],
     expressions: Tensor,
     own: np.ndarray,
@@ -93,6 +93,7 @@ def face_checks(
     """Checks that need no ĥ, on a bundle's own faces.
 
     Args:
+        read: reads them.
         pictures: n picture files, as people see them.
         expressions: float [n, K] that were drawn.
         own: which of these faces are the advisor's own and not there to explore, bool [n]; only they must vary.
@@ -100,7 +101,7 @@ def face_checks(
         features: standardised features of the faces' applications, float [N, F].
     """
     chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), N_CHECKED_FACES)).astype(int)
-    readings = read_percepts(perception, [pictures[k] for k in chosen])
+    readings = read.of([pictures[k] for k in chosen])
     drawn = expressions.numpy()[chosen]
     low, high = np.array(EXPRESSION_BOUNDS).T
     used = drawn.std(0) > USED_AXIS_SHARE * (high - low)

@@ -19,7 +19,7 @@ from advisor.bundles.bundle import (
 )
 from advisor.bundles.similar_cases import rank_similar
 from advisor.bundles.write_bundle import refuse_existing, write_bundle
-from advisor.drawing.rendering import PictureKey, Progress, draw_once, no_progress, read_percepts
+from advisor.drawing.rendering import Percepts, PictureKey, Progress, draw_once, no_progress
 from advisor.encoder.composition import usable_bounds
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
@@ -48,7 +48,6 @@ from data.tasks.applications import read_applications
 from data.tasks.decision_task import DecisionTask
 from models.checkpoint import file_sha256, shipped_weights
 from models.face_generator import FaceGenerator
-from models.perception import FacePerception
 from models.response import ResponseModel
 
 Deals = Callable[[Bundle, pd.Series], Iterable[int]]
@@ -63,10 +62,11 @@ def publish_explore(
     config: PublishConfig,
     on_progress: Progress = no_progress,
     dealt: Deals | None = None,
+    read: Percepts | None = None,
 ) -> Bundle:
     """Publish round 0: expressions drawn at random, so that ĥ will see the whole space.
 
-    Where it is known what is `dealt`, as in a simulation, nothing else is drawn.
+    Where it is known what is `dealt`, as in a simulation, nothing else is drawn. `read` reads the pictures.
 
     Raises:
         PublicationRefusedError: a check failed; names the figure.
@@ -87,7 +87,7 @@ def publish_explore(
         generator.n_identities,
         lambda frame, rng: only_explore(len(frame), 1, usable_bounds(generator), rng),
     )
-    return _publish(draft, generator, [], out, rng, on_progress, dealt=dealt)
+    return _publish(draft, generator, [], out, rng, on_progress, read or Percepts(), dealt=dealt)
 
 
 def publish_run(
@@ -98,12 +98,13 @@ def publish_run(
     store: DecisionStore | None = None,
     earlier: Bundle | None = None,
     dealt: Deals | None = None,
+    read: Percepts | None = None,
 ) -> Bundle:
     """Publish the advisor that a run trained, if it passes its checks.
 
     `store` is where its study is; without it, the database that it was trained from is asked whether
-    somebody was erased since. Pictures that a bundle published `earlier` holds are not drawn again; `dealt` is as for
-    `publish_explore`.
+    somebody was erased since. Pictures that a bundle published `earlier` holds are not drawn again; `dealt` and
+    `read` are as for `publish_explore`.
 
     Raises:
         PublicationRefusedError: a check failed; names the figure and the threshold. Or somebody whom it
@@ -131,7 +132,8 @@ def publish_run(
     draft = with_learning_pool(
         draft, generator.n_identities, lambda frame, _rng: only_exploit(trained.expressions(frame), 1)
     )
-    return _publish(draft, generator, checks, out, rng, on_progress, earlier, dealt, trained.response)
+    read = read or Percepts()
+    return _publish(draft, generator, checks, out, rng, on_progress, read, earlier, dealt, trained.response)
 
 
 def _unchanged_weights(trained: TrainedRun) -> dict[str, str]:
@@ -198,6 +200,7 @@ def _publish(
     out: Path,
     rng: np.random.Generator,
     on_progress: Progress,
+    read: Percepts,
     earlier: Bundle | None = None,
     dealt: Deals | None = None,
     response: ResponseModel | None = None,
@@ -224,7 +227,7 @@ def _publish(
     judged = own[: len(draft.identities)]  # apart from what people learn from
     is_drawn = np.array([key in keys for key in keys_of_rows(judged)])
     checks = checks + face_checks(
-        FacePerception.load(),
+        read,
         [drawn[key] for key in keys_of_rows(judged[is_drawn])],
         draft.menu.expressions[is_drawn],
         draft.own_faces()[is_drawn],
@@ -235,7 +238,7 @@ def _publish(
     _require(checks)
     drawn |= draw_once(generator, *_as_tensors(menu[shown & of_smiles]), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, shown)
-    percepts = _percepts(images, pictures, of_all=response is not None)
+    percepts = _percepts(images, pictures, read, of_all=response is not None)
     if response is not None:
         readings = face_readings(response, np.stack(list(percepts.values())), list(percepts))
         of_picture = readings.set_index("image_sha256")[READING_COLUMN]
@@ -244,14 +247,15 @@ def _publish(
     return write_bundle(out, draft.manifest(checks), table, images, pictures.items(), outcomes, similar)
 
 
-def _percepts(images: pd.DataFrame, pictures: Mapping[str, bytes], *, of_all: bool) -> dict[str, np.ndarray]:
+def _percepts(
+    images: pd.DataFrame, pictures: Mapping[str, bytes], read: Percepts, *, of_all: bool
+) -> dict[str, np.ndarray]:
     """Path → what is read in a picture, float [K]: of all of them, or of those of `examples`."""
     wanted = images if of_all else images[images["condition"] == "examples"]
     paths = [str(path) for path in wanted["image"].dropna().unique()]
     if not paths:
         return {}
-    read = read_percepts(FacePerception.load(), [pictures[path] for path in paths])
-    return dict(zip(paths, read, strict=True))
+    return dict(zip(paths, read.of([pictures[path] for path in paths]), strict=True))
 
 
 def _similar_cases(
@@ -290,7 +294,7 @@ def publish_whole(bundle: Bundle, out: Path, on_progress: Progress = no_progress
     drawn = pictures_of(bundle)
     drawn |= draw_once(FaceGenerator.load(), *_as_tensors(menu), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, np.ones(len(menu), dtype=bool))
-    percepts = _percepts(images, pictures, of_all=False)
+    percepts = _percepts(images, pictures, Percepts(), of_all=False)
     similar = _similar_cases(images, percepts, bundle.applications["split"])
     return write_bundle(
         out, bundle.manifest, bundle.applications, images, pictures.items(), bundle.outcomes(), similar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from advisor.bundles.bundle import Bundle
-from advisor.drawing.rendering import Progress, read_percepts
+from advisor.drawing.rendering import Percepts, Progress
 from advisor.response.fit_response import ResponseFit, fit_response, log_loss
 from advisor.response.response_tables import (
     calibration_table,
@@ -39,7 +39,6 @@ from data.tasks.applications import Applications, Standardiser
 from models.checkpoint import load_checkpoint, load_into, save_checkpoint
 from models.device import threads_worth
 from models.expression import EXPRESSION_AXES
-from models.perception import FacePerception
 from models.response import ResponseModel
 
 
@@ -50,8 +49,11 @@ def learn_response(
     decisions: TrainingDecisions,
     config: TrainConfig,
     on_progress: Progress,
+    read: Percepts,
 ) -> None:
     """Fit ĥ and write it, its figures and its tables into the run; `response_figures.json` comes last.
+
+    What was `read` in pictures before is not read again.
 
     Raises TrainingError where decisions are on applications that the table lacks.
     """
@@ -63,9 +65,7 @@ def learn_response(
         )
     images = list(frame["image_sha256"].unique())
     contents = [decisions.read_image(sha256) for sha256 in images]
-    percepts = read_percepts(
-        FacePerception.load(), contents, lambda n: on_progress("reading faces", n, len(images))
-    )
+    percepts = read.of(contents, lambda n: on_progress("reading faces", n, len(images)))
     advice = pd.DataFrame(percepts, index=images).loc[frame["image_sha256"]].to_numpy()
     features = seen.transform(applications.frame.loc[frame["application_id"]])
     approved, people = frame["approved"].to_numpy(), frame["participant"].to_numpy()
@@ -96,7 +96,7 @@ def learn_response(
             READINGS_FILE: pd.concat(
                 [
                     face_readings(fit.model, percepts, images),
-                    *_unread_test_faces(fit.model, decisions.bundles),
+                    *_unread_test_faces(fit.model, decisions.bundles, read),
                 ]
             ),
         }
@@ -105,7 +105,9 @@ def learn_response(
     run.write_json(FIGURES_FILE, figures)
 
 
-def _unread_test_faces(response: ResponseModel, bundles: Iterable[Bundle]) -> list[pd.DataFrame]:
+def _unread_test_faces(
+    response: ResponseModel, bundles: Iterable[Bundle], read: Percepts
+) -> list[pd.DataFrame]:
     """Readings of the test pictures of which their bundle states none, such as those of an exploratory one.
 
     Reliance is measured on test applications, so these must be read as well; a picture that is gone stays unread.
@@ -119,13 +121,7 @@ def _unread_test_faces(response: ResponseModel, bundles: Iterable[Bundle]) -> li
         for row in images[on_test].drop_duplicates("image_sha256").itertuples():
             with suppress(BundleError):
                 contents[str(row.image_sha256)] = bundle.image_bytes(str(row.image))
-    return [read_faces(response, contents)] if contents else []
-
-
-def read_faces(response: ResponseModel, contents: Mapping[str, bytes]) -> pd.DataFrame:
-    """What ĥ reads in pictures, given by SHA-256: as `face_readings`."""
-    percepts = read_percepts(FacePerception.load(), list(contents.values()))
-    return face_readings(response, percepts, list(contents))
+    return [face_readings(response, read.of(list(contents.values())), list(contents))] if contents else []
 
 
 def _figures(

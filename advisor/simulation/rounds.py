@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.bundles.bundle import Bundle, load_bundle
-from advisor.drawing.rendering import Progress, no_progress
+from advisor.drawing.rendering import Percepts, Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.publishing.publish import publish_explore, publish_run, publish_whole
 from advisor.response.training_decisions import decisions_of_study
@@ -98,11 +98,11 @@ def simulate_rounds(
         train_config = (train_config or TrainConfig()).model_copy(update={"seed": seed})
         publish_config = publish_config or _publish_config(n_participants * n_trials)
         publish_config = publish_config.model_copy(update={"seed": seed})
-        bundle, outcomes = None, list[RoundOutcome]()
+        bundle, outcomes, read = None, list[RoundOutcome](), Percepts()
         for round_number in range(n_rounds + 1):
             is_last = round_number == n_rounds
             bundle, outcome = _round(
-                simulation, round_number, bundle, train_config, publish_config, on_progress, is_last
+                simulation, round_number, bundle, train_config, publish_config, on_progress, is_last, read
             )
             outcomes.append(outcome)
             on_round(outcome)
@@ -163,6 +163,7 @@ def _round(
     publish_config: PublishConfig,
     on_progress: Progress,
     is_last: bool,
+    read: Percepts,
 ) -> tuple[Bundle, RoundOutcome]:
     """One round; all faces of the last one's bundle are drawn, since it may be served to people afterwards."""
     folder = simulation.out / f"round_{round_number}"
@@ -176,13 +177,19 @@ def _round(
     if bundle_path.exists():
         bundle = load_bundle(bundle_path)
     elif previous is None:
-        bundle = publish_explore(simulation.task, bundle_path, publish_config, on_progress, dealt)
+        bundle = publish_explore(simulation.task, bundle_path, publish_config, on_progress, dealt, read)
     else:
         decisions = decisions_of_study(simulation.store, STUDY_NAME, simulation.task, "simulated")
-        train_advisor(simulation.task, decisions, train_config, folder / "run", on_progress)
+        train_advisor(simulation.task, decisions, train_config, folder / "run", on_progress, read)
         try:
             bundle = publish_run(
-                folder / "run", bundle_path, publish_config, on_progress, earlier=previous, dealt=dealt
+                folder / "run",
+                bundle_path,
+                publish_config,
+                on_progress,
+                earlier=previous,
+                dealt=dealt,
+                read=read,
             )
         except PublicationRefusedError as refusal:
             bundle = publish_whole(previous, folder / BUNDLE_BEFORE, on_progress)

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from advisor.drawing.rendering import (
+    Percepts,
     as_images,
     decode_face,
     draw_once,
@@ -96,6 +97,26 @@ GREY = Image.new("RGB", (64, 64), "grey")
 def test_a_picture_that_cannot_be_read_as_a_face_is_refused_in_a_sentence(content: bytes, said: str) -> None:
     with pytest.raises(FacesError, match=said):
         read_percepts(FacePerception.load(), [_saved(GREY), content])
+
+
+def test_a_stored_face_and_one_that_a_camera_turned_are_read_as_opencv_reads_them() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    for content in (_saved(picture, "jpeg"), _saved(picture, "jpeg", exif=turned)):
+        expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert np.array_equal(decode_face(content), expected)
+
+
+def test_what_was_read_before_is_given_for_the_same_picture() -> None:
+    faces = [_saved(Image.new("RGB", (64, 64), colour)) for colour in ("grey", "tan", "navy")]
+    n_read: list[int] = []
+    percepts = Percepts()
+    percepts.of(faces[:2], n_read.append)
+    again = percepts.of([faces[2], faces[0], faces[2]], n_read.append)
+    expected = read_percepts(FacePerception.load(), [faces[2], faces[0], faces[2]])
+    assert np.allclose(again, expected, atol=1e-4)
+    assert n_read == [0, 2, 2, 1]  # of three, one was known and one came twice
 
 
 def test_faces_of_several_sizes_and_files_are_read_alike(tmp_path: Path) -> None:
