@@ -26,6 +26,7 @@ from data.records import StudyCondition
 from human_study.analysts.key import DEFAULT_KEY_FILE, analyst_key
 from human_study.analysts.server import analyst_process
 from human_study.dataset.retention import retained_while_served
+from human_study.participants.consent import ConsentPage
 from human_study.participants.entrance import Entrance
 from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
@@ -41,7 +42,7 @@ from human_study.web.static_files import StaticFiles
 
 _FOLDER = Path(__file__).parent
 _READY_WITHIN_S = 5
-_READ_BY_PEOPLE = ("/welcome", "/begin")
+_READ_BY_PEOPLE = ("/", "/welcome", "/begin", "/consent")
 # After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
 # longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
 _OPTIONS = {"runner.postScriptGC": False}
@@ -50,7 +51,7 @@ _OPTIONS = {"runner.postScriptGC": False}
 def participant_app(
     running: RunningStudy, study_path: str, database_url: str, access_log: Path | None = None
 ) -> App:
-    """The ASGI app that participants reach: welcome page, Streamlit's steps, decisions, faces, readiness."""
+    """The ASGI app that participants reach: welcome, consent, Streamlit's steps, decisions, faces, readiness."""
 
     async def ready(_request: Request) -> Response:
         try:
@@ -61,7 +62,7 @@ def participant_app(
             return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
 
-    welcome = Welcome(running)
+    welcome, consent = Welcome(running), ConsentPage(running)
 
     async def unavailable(request: Request, error: CountenanceError) -> Response:
         tell_unreachable(error)
@@ -78,8 +79,13 @@ def participant_app(
         welcome.lacks("websocket"),
     )
 
-    async def index(_request: Request) -> Response:
-        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+    async def refused(request: Request, error: NotServedError) -> Response:
+        if request.url.path in _READ_BY_PEOPLE:
+            return welcome.refused(error)
+        return await not_served(request, error)
+
+    async def index(request: Request) -> Response:
+        return await consent.page(request) or HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
     return App(
         _FOLDER / "participants" / "participant_app.py",
@@ -88,6 +94,7 @@ def participant_app(
             Route("/", index),
             Route("/ready", ready),
             *welcome.routes,
+            *consent.routes,
             *trial_player_routes(running),
         ],
         middleware=[
@@ -95,7 +102,7 @@ def participant_app(
             Middleware(Entrance, cookie=running.cookie, nowhere=welcome.nowhere),
             Middleware(StaticFiles),
         ],
-        exception_handlers={NotServedError: not_served, CountenanceError: unavailable},
+        exception_handlers={NotServedError: refused, CountenanceError: unavailable},
     )
 
 

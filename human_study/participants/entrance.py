@@ -33,6 +33,7 @@ _STREAM_PATH = "/_stcore/stream"
 _CHECK_QUERY = b"browser-check"
 _WEBSOCKETS = (CHECK_PATH, _STREAM_PATH)
 _PAGES = ("/", "/ready", "/welcome", "/favicon.png", "/manifest.json")
+_FORMS = ("/begin", "/consent")
 _BELOW = ("/api/", "/faces/", "/pairs/", "/_stcore/", "/static/", "/media/", "/component/", "/app/static/")
 _ENTRY_LASTS_S = 24 * 3600
 _PATIENCE_S = 20
@@ -90,7 +91,7 @@ class Entrance:
 
 def _is_served(path: str, method: str) -> bool:
     """Whether there is a page or something else at an address; Streamlit would answer any with its own page."""
-    return path in _PAGES or path.startswith(_BELOW) or (path == "/begin" and method == "POST")
+    return path in _PAGES or path.startswith(_BELOW) or (path in _FORMS and method == "POST")
 
 
 def _path_before_ours(path: str) -> str:
@@ -98,7 +99,7 @@ def _path_before_ours(path: str) -> str:
     parts = path.split("/")[1:]
     below = (f"/{'/'.join(parts[first:])}" for first in range(1, len(parts)))
     ours = next(
-        (one for one in below if one in ("/welcome", "/begin", "/ready") or one.startswith(_BELOW)), ""
+        (one for one in below if one in ("/welcome", "/ready", *_FORMS) or one.startswith(_BELOW)), ""
     )
     return path.removesuffix(ours) if ours else ""
 

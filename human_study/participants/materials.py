@@ -13,9 +13,10 @@ from advisor.bundles.face_questions import COLUMN_ANSWERS
 from data.errors import StudyError
 from data.formats.files import replaced_whole
 from data.tasks.decision_task import DecisionTask, load_task
+from human_study.participants.consent import consent_text
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
-from human_study.participants.screens import consent_text, instruction_text
+from human_study.participants.screens import instruction_text
 from human_study.participants.welcome import introduction
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
@@ -39,6 +40,7 @@ _ASIDE = (
     "page.offline",
     "page.unreachable",
     "page.nowhere",
+    "page.refused",
 )
 _KEY = "(the participant's own key)"
 

@@ -91,10 +91,6 @@ def _show_step(running: RunningStudy, participant: Participant, screen: str) -> 
     screens.forget_queue(keep=storage_id(participant))
     go_on = _acting(running, partial(participations.go_on, participant))
     withdraw = _acting(running, partial(participations.withdraw, participant))
-    if screen == "consent":
-        is_simulated = running.trials.trained_on_simulated(participant)
-        screens.consent(study, messages, participant, go_on, withdraw, trained_on_simulated=is_simulated)
-        return
     if screen == "instructions":
         screens.instructions(study, messages, running.task, participant, go_on)
     else:
@@ -129,7 +125,8 @@ def main() -> None:
     screens.frame(running.study, running.messages)
     try:
         participant = _visitor(running)
-        if participant is None:
+        # Who has not consented is shown it elsewhere (consent.py), and comes here by a page that was another person's.
+        if participant is None or running.participations.is_asked_for_consent(participant):
             with screens.card():
                 ending_screens.unknown_visitor(running.messages)
             return

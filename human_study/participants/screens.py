@@ -35,7 +35,7 @@ _SCRIPTS = {
         "player.js",
     ),
     "forget": ("forget.js",),
-    "page": ("lease.js", "page.js"),
+    "page": ("lease.js", "older_page.js", "translated.js", "page.js"),
     "title": ("title.js",),
     "pairs": ("lease.js", "elements.js", "pairs.js"),
     "answers": ("draft.js", "answers.js"),
@@ -80,87 +80,6 @@ def announce(screen: str) -> None:
 def card() -> AbstractContextManager[Any]:
     """The white sheet on which everything but the trials is drawn."""
     return st.container(key="card")
-
-
-def consent(
-    study: StudyFile,
-    messages: Messages,
-    participant: Participant,
-    on_agree: Callable[[], None],
-    on_refuse: Callable[[], None],
-    *,
-    trained_on_simulated: bool,
-) -> None:
-    """What taking part means, who answers for it, and the choice to do so."""
-    text = messages.text
-    heading(study, messages, participant, study.title)
-    key = participant.participant_key
-    st.markdown(consent_text(study, messages, key, trained_on_simulated=trained_on_simulated))
-    st.button(text("consent.agree"), type="primary", on_click=on_agree, width="stretch")
-    if st.button(text("consent.refuse"), width="stretch"):
-        _confirm_refusal(messages, on_refuse)
-
-
-def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_simulated: bool) -> str:
-    """What taking part means, in Markdown; `key` is the participant's own, which a request for erasure names."""
-    text = messages.text
-    parts = [study.texts.consent or text("consent.text")]
-    if study.trials.learning:
-        parts.append(text("consent.learning"))
-    if study.expected_minutes:
-        parts.append(
-            text("consent.duration", expected_time=messages.duration(study.expected_minutes, "minute"))
-        )
-    if study.recruitment.platform != "link":
-        parts.append(text("consent.recruited"))
-    payment = study.payment
-    if payment.base or payment.bonus_per_correct:
-        parts.append(text("consent.payment", base=messages.amount(payment.base, payment.currency)))
-    if payment.bonus_per_correct:
-        most = payment.base + payment.bonus_per_correct * study.trials.main
-        words = {
-            "bonus": messages.amount(payment.bonus_per_correct, payment.currency),
-            "most": messages.amount(round(most, 2), payment.currency),
-        }
-        parts.append(text("consent.bonus", **words))
-        if study.trials.attention or study.trials.repeated:
-            parts.append(text("consent.unpaid"))
-        if len(study.conditions) > 1:
-            parts.append(text("consent.floor"))
-    ethics = study.ethics
-    said = {
-        "approval": ethics.approval or ethics.exemption,
-        "contact": ethics.contact,
-        "retention": ethics.retention_days and messages.duration(ethics.retention_days, "day"),
-        "withdrawal": ethics.withdrawal,
-        "risks": ethics.risks,
-        "benefits": ethics.benefits,
-        "sharing": ethics.sharing,
-    }
-    word = {"retention": "retention_time"}
-    parts += [
-        text(f"consent.{name}", **{word.get(name, name): value}) for name, value in said.items() if value
-    ]
-    parts.append(text("consent.erasure", key=key))
-    if trained_on_simulated:
-        parts.append(text("consent.simulated_advisor"))
-    return "\n\n".join(parts)
-
-
-def _confirm_refusal(messages: Messages, on_refuse: Callable[[], None]) -> None:
-    """Asked once more: a slip must not cost anybody their place."""
-    text = messages.text
-
-    @st.dialog(text("consent.refuse_title"))
-    def confirm() -> None:
-        st.markdown(text("consent.refuse_text"))
-        if st.button(text("consent.refuse_no"), width="stretch"):
-            st.rerun()
-        if st.button(text("consent.refuse_yes"), type="primary", width="stretch"):
-            on_refuse()
-            st.rerun()
-
-    confirm()
 
 
 def instructions(

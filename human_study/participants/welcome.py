@@ -8,7 +8,6 @@ the address bar afterwards.
 from __future__ import annotations
 
 import sys
-from urllib.parse import parse_qs
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -26,12 +25,8 @@ from human_study.presentation.html_templates import render_html
 from human_study.study.messages import Messages
 from human_study.study.recruitment import is_preview, lacking_parameter, recruited
 from human_study.study.study_file import StudyFile
-from human_study.web.request_guard import (
-    is_framed,
-    read_body,
-    refuse_other_sites,
-)
-from human_study.web.static_files import files_of_the_first_page
+from human_study.web.refusals import NotServedError
+from human_study.web.request_guard import is_framed, read_form
 
 _MAX_FORM_BYTES = 8 * 1024
 _TRIES_AGAIN_AFTER_S = 10
@@ -47,7 +42,6 @@ class Welcome:
         self._text = running.messages.text
         self._cookie = running.cookie
         self._check = BrowserCheck(running.study.name)
-        self._ahead = files_of_the_first_page()
         self._told_lacking = False
 
     @property
@@ -82,9 +76,8 @@ class Welcome:
         return self._checking(request, query, "welcome.begin")
 
     async def _begin(self, request: Request) -> Response:
-        refuse_other_sites(request)
-        form = parse_qs((await read_body(request, _MAX_FORM_BYTES)).decode("utf-8", errors="replace"))
-        entry, query = (form.get(name, [""])[0] for name in ("entry", "query"))
+        form = await read_form(request, _MAX_FORM_BYTES)
+        entry, query = form.get("entry", ""), form.get("query", "")
         request.state.link_query = query  # for a page that must lead back
         if refusal := self._unsuitable_link(query):
             return self._page(status=400, words=refusal)
@@ -110,10 +103,11 @@ class Welcome:
     def unreachable(self, request: Request) -> HTMLResponse:
         """What is read while the database does not answer; the page tries again by itself."""
         query = getattr(request.state, "link_query", request.url.query)
+        is_begun = request.url.path not in ("/welcome", "/begin")
         page = self._page(
             status=503,
             words=self._with_contact("page.unreachable"),
-            again_at=f"welcome?{query}" if query else "welcome",
+            again_at="./" if is_begun else f"welcome?{query}" if query else "welcome",
             again_after_s=_TRIES_AGAIN_AFTER_S,
         )
         page.headers["Retry-After"] = str(_TRIES_AGAIN_AFTER_S)
@@ -126,6 +120,10 @@ class Welcome:
         is_beside = request.url.path.count("/") == 1
         welcome_at = ("welcome" + (f"?{query}" if query else "")) if is_beside else ""
         return self._page(status=404, words=self._with_contact("page.nowhere"), welcome_at=welcome_at)
+
+    def refused(self, error: NotServedError) -> HTMLResponse:
+        """What is read where what a page of the study should have sent is refused."""
+        return self._page(status=error.status, words=self._with_contact("page.refused"), welcome_at="welcome")
 
     def _with_contact(self, key: str) -> str:
         contact = self._study.ethics.contact
@@ -174,7 +172,7 @@ class Welcome:
     ) -> HTMLResponse:
         """A page with a way in, and the script that tries the browser out; after a failed try, that alone."""
         words = "" if lacking else introduction(self._study, self._messages)
-        form = {"query": query, "label": label, "ahead": self._ahead}
+        form = {"query": query, "label": label}
         page = self._page("welcome_form", status=status, words=words, lacking=lacking, **form)
         self._check.prepare(page, secure=request.url.scheme == "https")
         return page

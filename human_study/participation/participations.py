@@ -120,6 +120,10 @@ class Participations:
             self._store.touch(key)
         return self._store.participant(key)
 
+    def is_asked_for_consent(self, participant: Participant) -> bool:
+        """Whether somebody under way has not said yet whether they want to take part."""
+        return self._protocol.screen_to_show(participant.status, participant.step) == "consent"
+
     def go_on(self, participant: Participant, answers: Sequence[Answer] = ()) -> None:
         """Write the answers that end the participant's step, and go to the next; complete after the last.
 
@@ -135,8 +139,7 @@ class Participations:
         if following is None:
             self._store.set_status(key, "completed")
         else:
-            is_consent = self._protocol.screen_to_show("active", participant.step) == "consent"
-            self._store.set_step(key, following, consented=is_consent)
+            self._store.set_step(key, following, consented=self.is_asked_for_consent(participant))
 
     def answers(self, participant: Participant, kind: str) -> list[Answer]:
         """What the participant has answered in a step that asks, repetitions included, the oldest first."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
+
 from human_study.web.request_guard import session_cookie_before
 from human_study.web.static_files import files_of_the_first_page
 from tests.support.browser_check import proven_entry
@@ -22,21 +24,26 @@ from tests.support.streamlit_visitor import OpenPage, load_page
 
 @dataclass
 class Arrivals:
-    """How long the welcome page took, and the way from the click on Begin to the drawn consent page."""
+    """How long the welcome page took, and each click after it: on Begin to consent, on agreeing to the next step."""
 
     welcome: Timings = field(default_factory=Timings)
     consent: Timings = field(default_factory=Timings)
+    instructions: Timings = field(default_factory=Timings)
 
 
-async def arrive(port: int, n: int, within_s: float) -> Arrivals:
-    """`n` people come evenly within so many seconds; each reads the welcome page and begins at once."""
+async def arrive(port: int, n: int, within_s: float, read_for_s: float = 0.0) -> Arrivals:
+    """`n` people come evenly within so many seconds, and each reads the welcome page and begins at once.
+
+    Each then reads the consent page for a random time of up to `read_for_s`, agrees, and comes to the instructions.
+    """
+    reading = np.random.default_rng(1).uniform(0, read_for_s, n)
     found = Arrivals()
     start = time.perf_counter()
 
     async def one(number: int) -> None:
         await asyncio.sleep(max(0.0, start + within_s * number / n - time.perf_counter()))
         async with Connection(port) as connection:
-            entry = ""
+            entry = participant = ""
 
             async def read_welcome() -> None:
                 nonlocal entry
@@ -47,18 +54,31 @@ async def arrive(port: int, n: int, within_s: float) -> Arrivals:
                 entry = await asyncio.to_thread(proven_entry, port, connection.cookie)
 
             async def begin() -> None:
+                nonlocal participant
                 form = urlencode({"entry": entry, "query": ""}).encode()
                 begun = await connection.request("POST", "/begin", form, "application/x-www-form-urlencoded")
                 assert begun.status == 303, f"status {begun.status}"
                 connection.cookie = begun.headers["set-cookie"].split(";")[0]
+                page = await connection.request("GET", "/")
+                asked = re.search(rb'name="participant" value="(\w+)"', page.body)
+                assert page.status == 200 and asked, "no consent page"
+                participant = asked[1].decode()
+
+            async def agree() -> None:
+                form = urlencode({"participant": participant, "choice": "agree"}).encode()
+                sent = await connection.request("POST", "/consent", form, "application/x-www-form-urlencoded")
+                assert sent.status == 303, f"status {sent.status}"
                 await load_page(connection)
                 async with OpenPage(port, connection.cookie) as page:
                     drawn = await page.draw()
-                assert b"agree" in drawn, "no consent page"
+                assert b"What you will do" in drawn, "no instructions"
 
             await found.welcome.take(read_welcome())
             if entry:
                 await found.consent.take(begin())
+            if participant:
+                await asyncio.sleep(reading[number])
+                await found.instructions.take(agree())
 
     await asyncio.gather(*map(one, range(n)))
     return found
