@@ -26,6 +26,7 @@ _SCRIPTS = {
     "player": (
         "lease.js",
         "elements.js",
+        "kept.js",
         "decision_queue.js",
         "draft.js",
         "faces.js",
@@ -34,11 +35,11 @@ _SCRIPTS = {
         "past_cases.js",
         "player.js",
     ),
-    "forget": ("forget.js",),
+    "forget": ("kept.js", "forget.js"),
     "page": ("lease.js", "older_page.js", "translated.js", "page.js"),
     "title": ("title.js",),
     "pairs": ("lease.js", "elements.js", "pairs.js"),
-    "answers": ("draft.js", "answers.js"),
+    "answers": ("kept.js", "draft.js", "answers.js"),
     "copy": ("copy.js",),
 }
 

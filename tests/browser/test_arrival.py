@@ -28,18 +28,20 @@ def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
     serve_study: Callable[[Path], ServedStudy],
     new_visitor: Callable[..., BrowserContext],
 ) -> None:
-    served = serve_study(write_study(tmp_path))
+    served = serve_study(write_study(tmp_path, comprehension=None))
     page = new_visitor().new_page()
     page.goto(served.url)
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="I agree").wait_for()
     named = set(files_of_the_first_page())
     wait_until(lambda: named <= fetched(page).keys(), "what the next page asks for")
     assert all(fetched(page)[name] > 0 for name in named)
-    page.get_by_role("button", name="Begin").click()
-    page.get_by_role("button", name="I agree").wait_for()
+    page.get_by_role("button", name="I agree").click()
+    page.get_by_role("button", name="Continue to a few questions").wait_for()
     assert page.get_by_test_id("stSkipToContent").is_hidden()  # Streamlit's own English words
     sizes = fetched(page)
     assert {name: sizes[name] for name in named if sizes[name] > 0} == {}
-    page.get_by_role("button", name="I agree").click()
+    page.get_by_role("button", name="Continue to a few questions").click()
     page.wait_for_function("document.activeElement.tagName === 'H1'")  # where screen readers go on
 
 

@@ -37,7 +37,7 @@ def to_the_trials(page: Page, url: str) -> None:
     page.goto(url)
     page.locator("form button").click()
     for wanted in ("I agree", "Start with"):
-        page.locator("[data-testid=stMain] button[kind=primary]", has_text=wanted).click()
+        page.get_by_role("button", name=wanted).click()
     page.locator(".player.started").wait_for()
 
 

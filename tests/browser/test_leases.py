@@ -70,6 +70,12 @@ def test_a_second_tab_takes_over_and_the_first_is_told(
     wait_until(lambda: choices_of(store, key) == ["approve", "deny", "approve"], "three decisions")
 
 
+def stand_still(page: Page) -> None:
+    """Wait until Streamlit, where it draws the page, has drawn it."""
+    if page.locator("[data-test-script-state]").count():
+        page.locator("[data-test-script-state=notRunning]").wait_for()
+
+
 def step_of(store: DecisionStore, key: str) -> str:
     """Where the participant is."""
     return str(store.participant(key).step)
@@ -89,13 +95,13 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
         for name in ("I agree", "Continue to a few questions", "Check"):
             button = page.get_by_role("button", name=name)
             button.wait_for()
-            page.locator("[data-test-script-state=notRunning]").wait_for()
+            stand_still(page)
             newer = context.new_page()
             newer.goto(served.url)
             page.locator(".older-lease").get_by_text(TOLD).wait_for()
             key = key_of(store, page)
             before = step_of(store, key)
-            box = page.locator("[data-testid=stMain] button[kind^=primary]").bounding_box()
+            box = page.locator("main button, [data-testid=stMain] button[kind^=primary]").first.bounding_box()
             assert box is not None
             page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             page.keyboard.press("Tab")
@@ -106,7 +112,7 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
             page.close()
             page = newer
             if name != "Check":
-                page.locator("[data-test-script-state=notRunning]").wait_for()
+                stand_still(page)
                 page.get_by_role("button", name=name).click()
                 page.get_by_role("button", name=name).wait_for(state="detached")
 
@@ -121,7 +127,6 @@ def test_a_click_on_a_device_that_was_left_changes_nothing(
         page.goto(link)
         page.get_by_role("button", name=button).click()
         page.get_by_role("button", name="I agree").wait_for()
-        page.locator("[data-test-script-state=notRunning]").wait_for()
     left.get_by_role("button", name="I agree").click()
     left.get_by_role("heading", name="Please begin at the welcome page").wait_for()
     with DecisionStore.open(served.database_url) as store:

@@ -78,11 +78,11 @@ def take_part(
     """Approve whoever smiles, to the end; the participant's secret and the choices."""
     page = context.new_page()
     page.goto(served.url)
-    page.get_by_role("button", name="Begin").click()
-    for button in ("I agree", "Start with"):
-        page.get_by_role("button", name=button).wait_for()
-        page.locator("[data-test-script-state=notRunning]").wait_for()
+    for button in ("Begin", "I agree"):
         page.get_by_role("button", name=button).click()
+    page.get_by_role("button", name="Start with").wait_for()
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.get_by_role("button", name="Start with").click()
     choices = []
     for number in range(1, N_TRIALS + 1):
         page.get_by_role("heading", name=f"Application {number} of {N_TRIALS}").wait_for()

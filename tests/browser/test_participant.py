@@ -42,12 +42,12 @@ def begin(served: ServedStudy, context: BrowserContext, address: str = "") -> Pa
     """Go as far as the first trial, from the study's own address or from a link."""
     page = context.new_page()
     page.goto(address or served.url)
-    page.get_by_role("button", name="Begin").click()
-    for name in ("I agree", "Start with"):
-        page.get_by_role("button", name=name).wait_for()
-        # Nobody clicks within the few milliseconds in which Streamlit is still drawing the page.
-        page.locator("[data-test-script-state=notRunning]").wait_for()
+    for name in ("Begin", "I agree"):
         page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name="Start with").wait_for()
+    # Nobody clicks within the few milliseconds in which Streamlit is still drawing the page.
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.get_by_role("button", name="Start with").click()
     page.get_by_role("heading", name=f"Application 1 of {N_TRIALS}").wait_for()
     return page
 

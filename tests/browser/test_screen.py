@@ -163,7 +163,7 @@ def test_no_clock_runs_and_no_answer_is_taken_until_advice_and_choices_are_in_vi
 
 def kept(page: Page) -> dict[str, Any]:
     """What the browser keeps of an answer that is not sent."""
-    (name,) = page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('countenance.draft'))")
+    (name,) = page.evaluate("Object.keys(localStorage).filter((key) => key.includes(' draft '))")
     return dict(json.loads(page.evaluate("(name) => localStorage.getItem(name)", name)))
 
 

@@ -1,17 +1,12 @@
 // Decisions taken but not yet acknowledged, in localStorage under the participant's own key: they outlive a
 // reload. Lab computers are shared, so other participants' queues are removed.
 
-const QUEUE_PREFIX = "countenance.queue.";
-
 class DecisionQueue {
   constructor(participant) {
-    this.storageKey = QUEUE_PREFIX + participant;
+    this.storageKey = keptName("queue", participant);
     this.decisions = [];
     try {
-      for (const key of Object.keys(localStorage)) {
-        const isAnothers = /^countenance\.(queue|draft)\./.test(key) && key.split(".")[2] !== participant;
-        if (isAnothers) localStorage.removeItem(key);
-      }
+      forgetOthers(participant);
       this.decisions = JSON.parse(localStorage.getItem(this.storageKey) ?? "[]");
     } catch {
       // Storage is blocked or holds something else: decisions then wait in memory alone.

@@ -1,9 +1,7 @@
 // What is chosen or typed and not yet sent, kept under the participant's own key so that a reload loses none of it.
-const DRAFT_PREFIX = "countenance.draft.";
-
 class Draft {
   constructor(participant) {
-    this.storageKey = DRAFT_PREFIX + participant;
+    this.storageKey = keptName("draft", participant);
   }
 
   read() {

@@ -1,10 +1,8 @@
-// Removes what waits in localStorage for others than the participant named by `keep` (nobody, where it is null):
-// nothing of a participation that is over, or of somebody else's, stays on a shared computer.
+// Nothing of a participation that is over, or of somebody else's, stays on a shared computer; `keep` is whose may stay,
+// or null. With kept.js one module.
 export default function forget({ data }) {
   try {
-    Object.keys(localStorage)
-      .filter((key) => /^countenance\.(queue|draft)\./.test(key) && key.split(".")[2] !== data?.keep)
-      .forEach((key) => localStorage.removeItem(key));
+    forgetOthers(data?.keep ?? null);
   } catch {
     // Storage is blocked: nothing was kept.
   }

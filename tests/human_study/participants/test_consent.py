@@ -1,0 +1,126 @@
+"""The consent page: what an answer does, whose answer it is, and what an old page can still do."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from data.records import Recruitment
+from data.store.decision_store import DecisionStore
+from human_study.participants.consent import ConsentPage
+from human_study.participation.running_study import RunningStudy
+from human_study.study.study_file import load_study_file
+from tests.support.tiny_study import write_study
+
+MakeVisitor = Callable[[str], TestClient]
+APP = "the app"  # stands where Streamlit's page would
+
+
+@pytest.fixture
+def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
+    """A prepared study on both databases."""
+    running = RunningStudy(load_study_file(write_study(tmp_path)), store)
+    running.prepare()
+    return running
+
+
+@pytest.fixture
+def visitor(live: RunningStudy) -> Iterator[MakeVisitor]:
+    """Makes a browser of somebody who has begun, by a name that stands for the person."""
+    consent = ConsentPage(live)
+
+    async def index(request: Request) -> Response:
+        return await consent.page(request) or PlainTextResponse(APP)
+
+    app = Starlette(routes=[Route("/", index), *consent.routes])
+    with ExitStack() as opened:
+
+        def make(name: str) -> TestClient:
+            client = TestClient(app, base_url="https://study.example", follow_redirects=False)
+            token = live.participations.begin(Recruitment(platform="link", external_id=name))
+            client.cookies.set(live.cookie.name, token)
+            return opened.enter_context(client)
+
+        yield make
+
+
+def asked(client: TestClient) -> str:
+    """Whom the page that the browser shows asks."""
+    (participant,) = re.findall(r'name="participant" value="(\w+)"', client.get("/").text)
+    return str(participant)
+
+
+def answer(client: TestClient, participant: str, choice: str) -> str:
+    """Press a button of the page, and read where it leads."""
+    response = client.post("/consent", data={"participant": participant, "choice": choice})
+    assert (response.status_code, response.headers["location"]) == (303, "./")
+    return client.get("/").text
+
+
+def record(live: RunningStudy, client: TestClient) -> tuple[str, str, bool, list[str]]:
+    """Status, step, whether consent is dated, and events."""
+    participant = live.participations.participant(client.cookies[live.cookie.name])
+    assert participant is not None
+    events = live.store.events_frame("tiny_study", kind=live.study.participants)
+    own = events.loc[events["participant_key"] == participant.participant_key, "kind"]
+    return participant.status, participant.step, participant.consented_at is not None, list(own)
+
+
+def test_who_agrees_goes_on_to_the_app_and_consent_is_dated(live: RunningStudy, visitor: MakeVisitor) -> None:
+    client = visitor("anna")
+    assert record(live, client)[:3] == ("active", "", False)
+    page = client.get("/")
+    assert page.headers["cache-control"] == "no-store"
+    key = live.participations.participant(client.cookies[live.cookie.name])
+    assert key is not None and key.participant_key in page.text and "Step 1 of " in page.text
+    assert answer(client, asked(client), "agree") == APP
+    assert record(live, client)[:3] == ("active", "instructions", True)
+
+
+def test_who_refuses_is_out_without_consent(live: RunningStudy, visitor: MakeVisitor) -> None:
+    client = visitor("anna")
+    assert answer(client, asked(client), "refuse") == APP
+    assert record(live, client) == ("returned", "", False, ["withdrew"])
+    answer(client, "", "agree")
+    assert record(live, client)[0] == "returned"
+
+
+@pytest.mark.parametrize("choice", ["agree", "refuse"])
+def test_an_old_page_and_a_second_press_change_nothing(
+    live: RunningStudy, visitor: MakeVisitor, choice: str
+) -> None:
+    client = visitor("anna")
+    participant = asked(client)
+    answer(client, participant, "agree")
+    before = record(live, client)
+    assert answer(client, participant, choice) == APP
+    assert record(live, client) == before
+
+
+def test_a_page_of_the_person_before_does_not_answer_for_another(
+    live: RunningStudy, visitor: MakeVisitor
+) -> None:
+    before, client = visitor("anna"), visitor("ben")
+    answer(client, asked(before), "agree")
+    assert record(live, client)[:3] == ("active", "", False)
+    assert 'value="agree"' in client.get("/").text
+
+
+def test_without_a_cookie_and_with_no_choice_nothing_happens(
+    live: RunningStudy, visitor: MakeVisitor
+) -> None:
+    client = visitor("anna")
+    participant = asked(client)
+    answer(client, participant, "perhaps")
+    token = client.cookies[live.cookie.name]
+    client.cookies.clear()
+    assert answer(client, participant, "agree") == APP
+    client.cookies.set(live.cookie.name, token)
+    assert record(live, client)[:3] == ("active", "", False)
