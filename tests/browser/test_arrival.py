@@ -66,9 +66,8 @@ def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slo
     with DecisionStore.open(served.database_url) as store:
         assert store.participants_frame("tiny_study", kind="simulated").empty
     is_open = True
-    page.get_by_role(
-        "button", name="I agree"
-    ).wait_for()  # a later try got through, and Begin was pressed before
+    agree = page.get_by_role("button", name="I agree")
+    agree.wait_for()  # a later try got through, and Begin was pressed before
     is_open = False
-    page.reload()
+    agree.click()
     page.get_by_text("is being blocked").wait_for()
