@@ -24,14 +24,19 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
     frame, problems = checked_table(path)
     if frame is None or problems:
         raise TaskError("\n".join(problems))
-    print(f"{path} is a complete decision task: {len(frame):,} applications.")
+    questions = open_questions(path)
+    kind = "decision task with open questions" if questions else "complete decision task"
+    print(f"{path} is a {kind}: {len(frame):,} applications.")
     missing = frame.isna().sum()
     if missing.any():
         counts = ", ".join(f"{name} {n:,}" for name, n in missing[missing > 0].items())
         print(f"Read as missing: {counts}.")
-    if questions := open_questions(path):
-        print(f"Still open, each a line that begins with # ? in the file ({len(questions)}):")
-        print("\n".join(f"  {question}" for question in questions))
+    if questions:
+        listed = "\n".join(f"  {question}" for question in questions)
+        raise TaskError(
+            f"A person must still decide ({len(questions)}); answer each in {path}, then delete its line, which"
+            f" begins with # ?:\n{listed}"
+        )
 
 
 @commands.command(epilog="Example: advisor draft-task my_loans/loans.csv --outcome repaid")

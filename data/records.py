@@ -7,7 +7,7 @@ declarations; what they share is in `data.stored_record`.
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from data.errors import StudyError
 from data.stored_record import Meaning, Record, new_key, now
@@ -22,6 +22,16 @@ FEEDBACK_KINDS: tuple[TrialKind, ...] = ("practice", "learning")
 # "initial" is the answer before the advice in a two-stage trial; the decision itself is always "final".
 Stage = Literal["initial", "final"]
 FACE_SURENESS = "face_sureness"  # the question how sure the face looked, beside those about columns
+
+# A link may spell an id otherwise than its platform does, and means the same person: Prolific's ids are hexadecimal, in
+# small letters, and Mechanical Turk's are capital letters and digits (^A[A-Z0-9]+$ in its API reference). Sona's codes
+# are taken as they come, and plain links carry tokens of our own.
+_SPELLED_BY = {"prolific": str.lower, "mturk": str.upper}
+
+
+def spellings(external_id: str) -> set[str]:
+    """An id on a platform that is not known, as every platform may spell it."""
+    return {external_id, *(spelled(external_id) for spelled in _SPELLED_BY.values())}
 
 
 def _content(study_file: str) -> dict[str, Any]:
@@ -191,6 +201,11 @@ class Recruitment(Record):
     platform: Annotated[str, Meaning("the platform that recruited the participant")]
     external_id: Annotated[str, Meaning("the participant's id on that platform")]
     session_id: Annotated[str | None, Meaning("the platform's id of this participation")] = None
+
+    @field_validator("external_id")
+    @classmethod
+    def _as_its_platform_spells_it(cls, external_id: str, others: ValidationInfo) -> str:
+        return _SPELLED_BY.get(others.data.get("platform", ""), str)(external_id)
 
 
 class Trial(Record):

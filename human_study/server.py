@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 import yaml
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -45,6 +46,7 @@ _READY_WITHIN_S = 5
 _READ_BY_PEOPLE = ("/", "/welcome", "/begin", "/consent")
 # After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
 # longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
+_PREVIEW_CODE = "PREVIEW-NO-CODE"
 _OPTIONS = {"runner.postScriptGC": False}
 
 
@@ -160,10 +162,11 @@ def serve(
 def serve_preview(
     study_path: str, condition: str, *, port: int = 8503, host: str = LOOPBACK, hours: float = 72
 ) -> None:
-    """Show one condition of a study as participants see it, and keep nothing; ends by itself after `hours`.
+    """Show one condition of a study as participants see it, and keep nothing; after `hours`, say that it has expired.
 
-    It runs on a copy of the study file and a database of its own, both deleted when it ends, with a cookie that no
-    other study shares; the title and a banner say what it is. Raises CountenanceError as `serve` does.
+    It runs on a copy of the study file and a database of its own, both deleted when it ends or expires, with a cookie
+    that no other study shares; the title, a banner and the completion code say what it is. Raises CountenanceError as
+    `serve` does.
     """
     _require_free(port, host)
     study = load_study_file(study_path)
@@ -175,7 +178,8 @@ def serve_preview(
             "name": f"{study.name[:52]}_preview",
             "title": f"{study.title} ({Messages(study.spoken, {}).text('page.preview')})",
             "participants": "simulated",
-            "recruitment": {},
+            # Long enough for a code's place, and no code that a platform gives.
+            "recruitment": {"completion_code": _PREVIEW_CODE},
             "database": database_url,
         }
         copied = Path(folder, "study.yaml")
@@ -197,10 +201,21 @@ def serve_preview(
                 f"Preview of {study.name}, condition {condition}; nothing is kept. Ends after {hours:g} hours."
             )
             print(_welcome_address(host, port), flush=True)
-            ending = threading.Timer(hours * 3600, os.kill, (os.getpid(), signal.SIGTERM))
+            has_expired = threading.Event()
+
+            def expire() -> None:
+                has_expired.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+
+            ending = threading.Timer(hours * 3600, expire)
             ending.daemon = True
             ending.start()
             _run(participant_app(running, str(copied), database_url), port, host)
+    if has_expired.is_set():
+        print(
+            "The preview has expired, and its data are deleted; its address says so until Ctrl-C.", flush=True
+        )
+        run_app(Starlette(routes=[Route("/{path:path}", Welcome(running).expired)]), port, host)
 
 
 def _welcome_address(host: str, port: int) -> str:

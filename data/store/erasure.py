@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 
 from data.analysis_records import Erasure, ExportFolder, StudyEventKind, TrainingRun
 from data.errors import ErasedParticipantError, SetupError, StoreError
-from data.records import Participant, ParticipantKind, Recruitment, Study
+from data.records import Participant, ParticipantKind, Recruitment, Study, spellings
 from data.store import sql_tables
 from data.store.database import compact, overwrite_what_is_deleted
 from data.store.erasure_key import KEY_VARIABLE, ErasureKey, find_erasure_key
@@ -212,7 +212,7 @@ def _people(
         query = query.where(people.participant_key == participant_key)
     else:
         ids = select(known_as.participant_key).where(
-            known_as.study_name == study_name, known_as.external_id == external_id
+            known_as.study_name == study_name, known_as.external_id.in_(spellings(external_id or ""))
         )
         query = query.where(people.participant_key.in_(ids))
     found = read_records(connection, Participant, query)
@@ -248,7 +248,8 @@ def _was_erased(
         query = query.where(columns.participant_hash == key.participant_hash(participant_key))
     else:
         assert external_id is not None
-        query = query.where(columns.identity_hash == key.identity_hash(study_name, external_id))
+        hashes = [key.identity_hash(study_name, one) for one in spellings(external_id)]
+        query = query.where(columns.identity_hash.in_(hashes))
     return bool(connection.execute(query).scalar_one())
 
 

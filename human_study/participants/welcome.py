@@ -125,6 +125,10 @@ class Welcome:
         """What is read where what a page of the study should have sent is refused."""
         return self._page(status=error.status, words=self._with_contact("page.refused"), welcome_at="welcome")
 
+    async def expired(self, _request: Request) -> HTMLResponse:
+        """What is read at a preview's address when its time is over."""
+        return self._page(status=410, words=self._with_contact("page.preview_expired"))
+
     def _with_contact(self, key: str) -> str:
         contact = self._study.ethics.contact
         return self._text(key) + (f"\n\n{self._text('ended.contact', contact=contact)}" if contact else "")

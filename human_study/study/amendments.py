@@ -25,7 +25,12 @@ AMENDABLE = (
 )
 _FIXED = ("recruitment.platform",)
 # Keys that came after studies had begun, with what studies without them do: a hash of before must not change.
-_YOUNGER: dict[str, Any] = {"trials.learning": 0, "perception_questions": None, "pairs": None}
+_YOUNGER: dict[str, Any] = {
+    "trials.learning": 0,
+    "perception_questions": None,
+    "pairs": None,
+    "payment.most": None,
+}
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

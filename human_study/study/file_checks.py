@@ -29,6 +29,8 @@ _UNFINISHED = re.compile(
     r"|<[^<>@]+>|\[[^\]]+\](?!\()|\b(?:you|your\.?name)@|@university\.edu\b",
     re.IGNORECASE,
 )
+# In units of any currency. Few studies pay so much, and where the unit is small (yen), one line says that it is meant.
+_PAY_TO_CONFIRM = 200
 # Where a platform's address carries the code that a participant brings back.
 _CODE_PARAMETERS = ("cc", "code", "completion_code", "survey_code")
 _CODE_IN_PATH = re.compile(r"(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6,12}")
@@ -141,6 +143,23 @@ def _completing_pays_most(study: Study) -> None:
             )
 
 
+def _high_pay_is_meant(study: Study) -> None:
+    """A slip in the pay is found out when thousands have been promised: high pay is written twice."""
+    pay = study.payment
+    most = round(pay.base + pay.bonus_per_correct * study.trials.main, 2)
+    if pay.most is None and most > _PAY_TO_CONFIRM:
+        raise ValueError(
+            f"one participant could earn {most:,g} {pay.currency}: payment.base {pay.base:g}, and"
+            f" payment.bonus_per_correct {pay.bonus_per_correct:g} for each of {study.trials.main} decisions. Lower"
+            f" them, or, if you mean it, write payment.most: {most:g}"
+        )
+    if pay.most is not None and pay.most != most:
+        raise ValueError(
+            f"payment.most is {pay.most:g}, but payment.base and payment.bonus_per_correct come to {most:g}; correct"
+            " one of them"
+        )
+
+
 def _others_are_kept_out(study: Study) -> None:
     if study.name in study.not_from:
         raise ValueError(
@@ -211,6 +230,7 @@ _CHECKS = (
     _questions_are_told_apart,
     _time_is_enough,
     _completing_pays_most,
+    _high_pay_is_meant,
     _others_are_kept_out,
     _pay_does_not_depend_on_chance,
     _checks_are_asked_that_exclude,

@@ -96,6 +96,11 @@ class Payment(Section):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all amounts")
     base: float = Field(default=0, ge=0, le=10_000, description="for completing the study")
     bonus_per_correct: float = Field(default=0, ge=0, le=1000, description="for each correct main decision")
+    most: float | None = Field(
+        default=None,
+        ge=0,
+        description="the most that one participant can earn, written out where it is more than 200",
+    )
     screened_out: float = Field(default=0, ge=0, le=10_000, description="for people who are screened out")
     returned: float = Field(default=0, ge=0, le=10_000, description="for people who stop early")
     timed_out: float = Field(default=0, ge=0, le=10_000, description="for people who run out of time")

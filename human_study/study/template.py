@@ -44,6 +44,7 @@ payment:
   currency: USD
   base: 3.00
   bonus_per_correct: 0.05     # a right main decision; list them afterwards: human-study bonuses {file_name} --out FILE
+  # most: 250                 # only where one participant could earn more than 200: written out, so that it is meant
   # screened_out: 0.20        # paid to who cannot take part, stops, or runs out of time
   # returned: 0
   # timed_out: 0

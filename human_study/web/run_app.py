@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping
 
 import uvicorn
-from streamlit.starlette import App
+from starlette.types import ASGIApp
 from streamlit.web import bootstrap
 
 from data.errors import SetupError
@@ -35,7 +35,7 @@ _STREAMLIT_OPTIONS = {
 }
 
 
-def run_app(app: App, port: int, host: str = LOOPBACK, options: Mapping[str, object] = {}) -> None:
+def run_app(app: ASGIApp, port: int, host: str = LOOPBACK, options: Mapping[str, object] = {}) -> None:
     """Run an app until Ctrl-C or SIGTERM, and return then, so that what must be cleaned up is.
 
     `App.run` would bind the socket in a way that leaves Nagle's algorithm on, which holds every

@@ -29,7 +29,9 @@ def test_progress_that_nobody_watches_leaves_no_line_before_what_follows(
 def test_check_task_says_everything_at_once(call: Call, tiny_task: Path) -> None:
     assert call("check-task", tiny_task).status == 0
     tiny_task.write_text(tiny_task.read_text().replace("  age:", "  # ? is it one?\n  age:"))
-    assert "age: {role: protected" in call("check-task", tiny_task).out.split("Still open")[1]
+    asked = call("check-task", tiny_task)
+    assert asked.status == 2 and "complete" not in asked.out
+    assert "age: {role: protected" in asked.err.split("A person must still decide (1)")[1]
     tiny_task.write_text(tiny_task.read_text().replace("role: protected", "roll: protected"))
     table = pd.read_csv(tiny_task.parent / "loans.csv").astype(object)
     table.loc[0, "income"] = "much"

@@ -207,6 +207,25 @@ def test_on_a_shared_computer_nobody_meets_what_somebody_else_left(
     assert choices_of(store, left) == []
 
 
+def test_what_waits_for_one_study_is_left_alone_by_another_below_the_same_host(
+    new_visitor: NewVisitor,
+) -> None:
+    context = new_visitor()
+    context.route("https://lab.example/**", lambda route: route.fulfill(body="<p>", content_type="text/html"))
+    page = context.new_page()
+    player = Path("human_study/participants/trial_player")
+    queue = "".join((player / name).read_text() for name in ("kept.js", "decision_queue.js"))
+    kept = "() => { %s; const queue = new DecisionQueue('%s'); %s; return queue.decisions; }"
+    page.goto("https://lab.example/loans/")
+    page.evaluate(kept % (queue, "anna", "queue.replace([1, 2])"))
+    page.goto("https://lab.example/credit/")
+    assert page.evaluate(kept % (queue, "ben", "")) == []
+    page.goto("https://lab.example/loans/")
+    assert page.evaluate(kept % (queue, "anna", "")) == [1, 2]
+    assert page.evaluate(kept % (queue, "carla", "")) == []
+    assert page.evaluate(kept % (queue, "anna", "")) == []  # removed: lab computers are shared
+
+
 def test_the_back_button_takes_nobody_back(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
 ) -> None:

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from human_study.study.study_file import load_study_file
 from tests.support.served_study import answers, free_port, wait_until
 from tests.support.tiny_study import write_study
 
@@ -35,6 +37,8 @@ def test_a_preview_says_what_it_is_and_leaves_nothing(tmp_path: Path) -> None:
         with urllib.request.urlopen(url + "/welcome", timeout=20) as page:
             assert "Deciding on small loans (preview, nothing is kept)" in page.read().decode()
         assert [one.name for one in kept.glob("countenance_preview_*/*.db")] == ["preview.db"]
+        (copied,) = kept.glob("countenance_preview_*/study.yaml")
+        assert load_study_file(copied).recruitment.completion_code == "PREVIEW-NO-CODE"
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
@@ -42,7 +46,27 @@ def test_a_preview_says_what_it_is_and_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "study" / "study.db").exists()
 
 
-def test_a_preview_ends_by_itself(tmp_path: Path) -> None:
-    process, _ = previewed(write_study(tmp_path / "study"), tmp_path, "--hours", "0.0005")
-    assert process.wait(timeout=60) == 0
-    assert list(tmp_path.glob("countenance_preview_*")) == []
+def test_an_expired_preview_says_so_until_it_is_stopped(tmp_path: Path) -> None:
+    study_path = write_study(tmp_path / "study", ethics={"contact": "Dr. A, a@lab.example"})
+    process, url = previewed(study_path, tmp_path, "--hours", "0.0005")
+    try:
+        wait_until(lambda: not list(tmp_path.glob("countenance_preview_*")), "the preview's end")
+        wait_until(lambda: status_of(url) == 410, "the page of its end")
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(url + "/welcome", timeout=20)
+        told = error.value.read().decode()
+        assert "This preview of the study has expired" in told and "a@lab.example" in told
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+
+def status_of(url: str) -> int:
+    """The status of a page; 0 where nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as page:
+            return int(page.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0

@@ -74,6 +74,24 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(door: MakeDoor) ->
     assert response.cookies[live.cookie.name] not in participant.model_dump_json()
 
 
+@pytest.mark.parametrize(
+    ("platform", "first", "again", "is_one"),
+    [
+        ("prolific", "PROLIFIC_PID=5a9d64f5", "PROLIFIC_PID=5A9D64F5", True),
+        ("mturk", "workerId=A2XB", "workerId=a2xb", True),
+        ("sona", "id=p2", "id=P2", False),
+    ],
+)
+def test_a_platforms_id_in_other_capitals_is_the_same_person(
+    door: MakeDoor, platform: str, first: str, again: str, is_one: bool
+) -> None:
+    recruitment = {"platform": platform, **({"completion_code": "F1A2B3"} if platform == "prolific" else {})}
+    live, client = door(recruitment=recruitment)
+    for query in (first, again):
+        assert client.post("/begin", data={"entry": entry(client), "query": query}).status_code == 303
+    assert n_participants(live) == (1 if is_one else 2)
+
+
 def test_people_of_a_pilot_are_not_taken_again(door: MakeDoor, store: DecisionStore, tmp_path: Path) -> None:
     recruitment = {"platform": "prolific", "full_code": "F1A2B3"}
     pilot = write_study(tmp_path / "pilot", name="tiny_pilot", recruitment=recruitment)

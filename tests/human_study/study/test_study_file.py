@@ -139,6 +139,9 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ({"texts": {"consent": "TODO"}}, "says nothing yet"),
         ({"title": "TODO"}, "says nothing yet"),
         ({"payment": {"base": 3, "screened_out": 30}}, "payment.screened_out is 30, more than the 3"),
+        ({"payment": {"bonus_per_correct": 500}}, "one participant could earn"),
+        ({"payment": {"base": 2500}}, "write payment.most: 2500"),
+        ({"payment": {"base": 2500, "most": 250}}, "payment.most is 250, but"),
         ({"payment": {"currency": "XXX"}}, "stands for no currency"),
         ({"payment": {"currency": "JPY", "base": 100.5}}, "amounts of JPY have no decimals"),
         ({"payment": {"base": 0.005}}, "at most 2 decimals"),
@@ -175,7 +178,7 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, 
                 "approval": "Approved pending annual renewal, IRB #2031-44 [minutes](https://a.example)"
             }
         },
-        {"payment": {"currency": "JPY", "base": 300, "screened_out": 50}},
+        {"payment": {"currency": "JPY", "base": 300, "screened_out": 50, "most": 300}},
         {"recruitment": {"completion_code": "AAAA", "full_url": "https://a.example/thanks?from=study"}},
         {
             "texts": {
