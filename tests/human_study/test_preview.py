@@ -11,10 +11,21 @@ from pathlib import Path
 import pytest
 
 from human_study.study.study_file import load_study_file
-from tests.support.served_study import answers, free_port, wait_until
+from tests.support.served_study import free_port, wait_until
 from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.server
+
+
+def status_of(url: str) -> int:
+    """The status of a page; 0 where nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as page:
+            return int(page.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
 
 
 def previewed(study_path: Path, folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], str]:
@@ -24,7 +35,7 @@ def previewed(study_path: Path, folder: Path, *options: str) -> tuple[subprocess
     options = ("--condition", "face", "--port", str(port), *options)
     process = subprocess.Popen([*command, *options], env={**os.environ, "TMPDIR": str(folder)})
     url = f"http://localhost:{port}"
-    wait_until(lambda: process.poll() is not None or answers(url + "/ready"), "the preview")
+    wait_until(lambda: process.poll() is not None or status_of(url + "/ready"), "the preview")
     return process, url
 
 
@@ -59,14 +70,3 @@ def test_an_expired_preview_says_so_until_it_is_stopped(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
-
-
-def status_of(url: str) -> int:
-    """The status of a page; 0 where nothing answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=20) as page:
-            return int(page.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0

@@ -2,7 +2,8 @@
 
 import http.client
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 import pytest
@@ -26,10 +27,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
     served.stop()
 
 
-def asked(served: ServedStudy, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
+def asked(
+    served: ServedStudy,
+    method: str,
+    path: str,
+    body: str | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, str, str]:
     """The status, the kind and the text of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
-    headers = {"Cookie": f"{CHECK_COOKIE}; countenance_session_tiny_study=some"}
+    headers = {"Cookie": f"{CHECK_COOKIE}; countenance_session_tiny_study=some", **more}
     if body:
         is_form = not body.startswith("{")
         headers["Content-Type"] = "application/x-www-form-urlencoded" if is_form else "application/json"
@@ -61,6 +68,17 @@ def test_a_proxy_that_does_not_cut_its_path_is_named_to_whoever_serves(served: S
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("path", ["/begin", "/consent"])
+def test_a_form_that_is_refused_is_answered_by_a_page_that_leads_back(served: ServedStudy, path: str) -> None:
+    too_long = asked(served, "POST", path, "entry=" + "x" * 100_000)
+    elsewhere = asked(served, "POST", path, "entry=x", {"Sec-Fetch-Site": "cross-site"})
+    assert (too_long[0], elsewhere[0]) == (413, 403)
+    for _, kind, page in (too_long, elsewhere):
+        assert kind.startswith("text/html") and "zurück zur Startseite" in page
+        assert 'href="welcome"' in page and "Ada Tester" in page
+
+
+@pytest.mark.server
 def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_itself(
     served: ServedStudy,
 ) -> None:
@@ -72,6 +90,9 @@ def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_its
         assert status == 503
         assert "im Moment nicht erreichbar" in page and "Ada Tester" in page
         assert f'content="10; url=welcome?{ESCAPED}"' in page
+    for method, path, body in (("GET", "/", None), ("POST", "/consent", "participant=x&choice=agree")):
+        status, _, page = asked(served, method, path, body)
+        assert status == 503 and 'content="10; url=./"' in page and "im Moment nicht erreichbar" in page
     lease = '{"lease": "abcdefgh", "take": true}'
     assert asked(served, "POST", "/api/leases", lease)[:2] == (503, "application/json")
     assert "no such table" in served.log() and "4711" not in served.log()
