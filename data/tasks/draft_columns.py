@@ -25,6 +25,7 @@ _NAMES_PEOPLE = re.compile(
     r"\b(name|names|surname|lastname|firstname|forename|e?mail|phone|mobile|telephone|tel|fax|address|street|iban|ssn|"
     r"passport|vorname|nachname|telefon|handy|anschrift|adresse|stra(ss|ß)e|steuer ?(id|nr|nummer))\b"
 )
+_DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?$"
 _SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
 
 
@@ -102,7 +103,10 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     else:
         draft.role = "ignored"
         draft.questions.append(
-            f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
+            "these are dates, which the machine does not read: left out; to use one, add a column with a number of it, "
+            "such as days since then"
+            if pa.compute.all(pa.compute.match_substring_regex(distinct, _DATE)).as_py()
+            else f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
         )
         return draft
     if _PROTECTED.search(words_of(name)):

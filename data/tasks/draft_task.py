@@ -124,10 +124,10 @@ def _outcome_keys(outcomes: tuple[str, str, bool]) -> list[tuple[str, str]]:
 def _outcome_question(outcomes: tuple[str, str, bool]) -> str:
     first, second, is_told = outcomes
     if is_told:
-        return f"# ? Is {_quoted(first)} the good outcome? And what shall people read for the two?"
+        return f"# ? Is {_quoted(first)} the good outcome? And what should people read for each?"
     return (
         f"# ? Which is the good outcome, {_quoted(first)} or {_quoted(second)}? Write it at positive: and the other at "
-        "negative:, then what people shall read for them."
+        "negative:, then what people should read for each."
     )
 
 

@@ -59,14 +59,17 @@ def test_columns_that_say_nothing_or_too_much_are_left_out_and_named(tmp_path: P
         empty="",
         collected=lambda frame: np.where(frame["repaid"] == "yes", 1000 + frame.index, frame.index),
         remark=[f"remark {k // 2}" for k in range(300)],
+        applied=[f"{k % 28 + 1:02}/0{k % 9 + 1}/2024" for k in range(300)],
+        decided=[f"2024-0{k % 9 + 1}-{k % 28 + 1} 08:{k % 60:02}" for k in range(300)],
         debt=lambda frame: np.where(frame.index % 7 == 0, 9999, frame.index % 90),
     )
     text = drafted(tmp_path, table)
     task = load_task(tmp_path / "task.yaml")
-    for column in ("country", "empty", "collected", "remark"):
+    for column in ("country", "empty", "collected", "remark", "applied", "decided"):
         assert task.columns[column].role == "ignored", column
     assert "it is the same in every row" in text and "it never holds anything" in text
     assert "it tells the outcome by itself (AUC 1.00)" in text
+    assert text.count("these are dates") == 2
     assert "150 different texts are too many for categories" in text
     assert "does 9999 stand for a missing value?" in text
     assert check_task(tmp_path / "task.yaml") == []
