@@ -24,6 +24,8 @@ from data.errors import UsageError
 from data.records import ParticipantKind
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from advisor.runs.run_dir import RunDirectory
     from advisor.simulation.rounds import RoundOutcome
 
@@ -288,9 +290,16 @@ def evaluate(
             measured = measured_accuracy(decided)
             loss = response_log_loss_on_study(trained, store, decided)
         print(f"\nMeasured, participants: {kind}")
-        print(measured.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        print(
+            _shown(measured) if len(measured) else "Nobody who counts has decided on a test application yet."
+        )
         print("\nThis run's faces, balanced accuracy on test applications:")
         side_by_side = prediction_and_outcome(trained, measured)
-        print(side_by_side.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        print(_shown(side_by_side))
         if loss is not None:
             print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")
+
+
+def _shown(table: pd.DataFrame) -> str:
+    """A table of figures as text, a dash for what there is none of."""
+    return table.astype(object).where(table.notna(), "–").to_string(index=False, float_format="{:.4f}".format)

@@ -59,7 +59,7 @@ RULES = {
         uses="torch",
     ),
     "human_study.web": Rule("data human_study.presentation", uses="http streamlit"),
-    "human_study.study": Rule("data data.formats data.tasks advisor.bundles"),
+    "human_study.study": Rule("data data.formats data.tasks advisor.bundles human_study.presentation"),
     "human_study.participation": Rule(
         f"{_DATA} advisor.bundles advisor.measurement human_study.study human_study.web"
     ),

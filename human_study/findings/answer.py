@@ -199,6 +199,11 @@ def _gain(results: StudyResults, primary: Pair, number: int) -> str:
     n_tested = int(table["p_holm"].notna().sum())
     corrected = f", Holm-corrected over {n_tested} contrasts" if n_tested > 1 else ""
     verdict = "The data are compatible with no gain."
+    if results.declared.one_sided and gain["ci_high"] < 0:
+        verdict = (
+            "The declared test is one-sided and asks for a gain only; by the two-sided interval people decided worse "
+            "with it."
+        )
     if gain["p_holm"] < ALPHA:
         verdict = f"People decided {'better' if gain['difference'] > 0 else 'worse'} with it, beyond chance."
     return f"{said}{p_value_equals(gain['p_holm'])}{corrected}). {verdict}"

@@ -1,5 +1,7 @@
 """What a reader must be warned of before believing the headline: harm to a group, over-reliance, and who left."""
 
+from typing import Any
+
 import pandas as pd
 
 from human_study.analysis.application_groups import groups_or_reason
@@ -32,15 +34,18 @@ def warning_sentences(results: StudyResults, known: Interactions | None = None) 
 def over_reliance(decisions: pd.DataFrame) -> pd.DataFrame:
     """Conditions in which people decided worse than without advice where the machine behind the advice is wrong.
 
-    Rows of `steering_table` of the newest round, with p_holm corrected over its conditions; those below .05 alone.
+    And not just as much worse where it is right, which would be no reliance: p_value is the larger of both (an
+    intersection-union test). Rows of `steering_table` of the newest round, with p_holm corrected over its conditions;
+    those below .05 alone.
     """
     number = newest_compared_round(decisions)
     if number is None:
         return pd.DataFrame()
     table = steering_table(decisions[decisions["round_number"] == number])
     wrong = table[table["machine"] == "wrong"].reset_index(drop=True)
+    wrong["p_value"] = wrong[["p_value", "p_elsewhere"]].astype(float).max(axis=1, skipna=False)
     wrong["p_holm"] = holm(wrong["p_value"].to_numpy(float))
-    return wrong[(wrong["p_holm"] < 0.05) & (wrong["difference"] < 0)]
+    return wrong[(wrong["p_holm"] < 0.05) & (wrong["difference"] < 0) & (wrong["elsewhere"] > 0)]
 
 
 def _over_reliance_sentences(table: pd.DataFrame) -> list[str]:
@@ -173,11 +178,21 @@ def _attrition_sentences(table: pd.DataFrame) -> list[str]:
         sentences.append(
             f"More people left one condition: {row['left']} of {row['began']} left {condition_label(row['condition'])} "
             f"and {row['left_without']} of {row['began_without']} no advice (exact test, "
-            f"{p_value_equals(row['p_holm'])}). Those who stayed are no longer alike: the difference is "
-            f"{points(row['completers'])} points among them, {points(row['all_taken'])} over all decisions taken; "
-            f"{bounds}."
+            f"{p_value_equals(row['p_holm'])}). {_among_those_who_stayed(row)}; {bounds}."
         )
     return sentences
+
+
+def _among_those_who_stayed(row: dict[Any, Any]) -> str:
+    over_all = "the difference over all decisions taken cannot be computed"
+    if not is_missing(row["all_taken"]):
+        over_all = f"the difference over all decisions taken is {points(row['all_taken'])} points"
+    if is_missing(row["completers"]):
+        return over_all[0].upper() + over_all[1:]
+    return (
+        f"Those who stayed are no longer alike: among them the difference is {points(row['completers'])} points; "
+        f"{over_all}"
+    )
 
 
 def attrition_findings(results: StudyResults) -> Finding:

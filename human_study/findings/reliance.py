@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from advisor.measurement.accuracy import approves
-from advisor.measurement.crossed_means import crossed_means, mean_among
+from advisor.measurement.crossed_means import CrossedMeans, crossed_means, mean_among
 from advisor.measurement.estimate import Estimate
 from human_study.analysis.advice_shown import NO_READING, advice_for_applications
 from human_study.analysis.contrasts import BASELINE, contrast
@@ -213,7 +213,8 @@ def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """Each condition against no advice in its round, where the machine is right and where it is wrong.
 
     `decisions` need machine_score (0.5 and above approves). Columns round_number, condition, machine ("right",
-    "wrong"), n_decisions, difference (balanced accuracy) with interval, p_value.
+    "wrong"), n_decisions, difference (balanced accuracy) with interval, p_value; and of both rows together
+    elsewhere (the difference where the machine is right less that where it is wrong) with p_elsewhere.
     """
     right = approves(decisions["machine_score"]) == decisions["outcome"].to_numpy(bool)
     labelled = decisions.assign(machine=np.where(right, "right", "wrong"))
@@ -223,6 +224,7 @@ def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
             pair = in_round[in_round["condition"].isin([condition, BASELINE])]
             if BASELINE not in set(pair["condition"]):
                 continue
+            elsewhere = _right_less_wrong(pair, condition)
             for machine in ("right", "wrong"):
                 part = pair[pair["machine"] == machine]
                 is_advised = (part["condition"] == condition).to_numpy()
@@ -235,9 +237,24 @@ def steering_table(decisions: pd.DataFrame) -> pd.DataFrame:
                         "n_decisions": int(is_advised.sum()),
                         **estimate_cells("difference", result.difference),
                         "p_value": result.found.p_value,
+                        "elsewhere": elsewhere.value,
+                        "p_elsewhere": elsewhere.p_value,
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _right_less_wrong(pair: pd.DataFrame, condition: str) -> CrossedMeans:
+    """How much more a condition adds where the machine is right than where it is wrong, in balanced accuracy."""
+    outcome = pair["outcome"].to_numpy(bool)
+    cells = 4 * (pair["machine"] == "wrong") + 2 * (pair["condition"] != condition) + ~outcome
+    return crossed_means(
+        pair["approved"].to_numpy(bool) == outcome,
+        cells.to_numpy(),
+        np.array([1, 1, -1, -1, -1, -1, 1, 1]) / 2,
+        pair["participant_key"].to_numpy(),
+        pair["application_id"].to_numpy(),
+    )
 
 
 def steering_findings(results: StudyResults) -> Finding:

@@ -22,6 +22,7 @@ from human_study.planning.power import (
 from human_study.planning.power_populations import PilotPopulation, SimulatedPopulation, TestPool
 from human_study.presentation.charts import chart_svg
 from human_study.presentation.finding_charts import power_chart
+from human_study.presentation.labels import condition_label, with_condition
 from human_study.study.analysis_plan import declared_analysis
 from human_study.study.study_file import load_study_file
 
@@ -53,7 +54,7 @@ class PowerReport:
             f"Planned: {self.plan.n_test_trials} test trials a participant, {_sizes_in_words(self.plan)}; "
             f"{self.n_simulations} simulated studies per sample size. {_rounds_in_words(self.plan.n_rounds)}Power "
             f"is that to find the primary contrast in {'the newest' if self.plan.n_rounds > 1 else 'one'} round, where "
-            f"{self.plan.effective} has the effect and people decide as without advice in every other "
+            f"{with_condition(self.plan.effective)} has the effect and people decide as without advice in every other "
             f"condition. {' '.join(self.plan.declared.sentences())}"
         )
         by_quota = [
@@ -89,7 +90,9 @@ def _sizes_in_words(plan: PlannedStudy) -> str:
     if len(set(plan.group_sizes.values())) == 1:
         return "groups of equal size"
     total = sum(plan.group_sizes.values())
-    shares = ", ".join(f"{condition} {size / total:.0%}" for condition, size in plan.group_sizes.items())
+    shares = ", ".join(
+        f"{condition_label(condition)} {size / total:.0%}" for condition, size in plan.group_sizes.items()
+    )
     return f"groups by quota or share ({shares})"
 
 

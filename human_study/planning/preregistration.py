@@ -16,6 +16,7 @@ import advisor
 import human_study
 from data.errors import StudyError
 from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
+from human_study.presentation.labels import condition_label, with_condition
 from human_study.study.analysis_plan import declared_analysis
 
 ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas")
@@ -171,20 +172,24 @@ def osf_fields(content: dict[str, Any], study_hash: str, n_decisions: int) -> di
     }
 
 
+def _conditions_in_words(content: dict[str, Any]) -> str:
+    return ", ".join(condition_label(name) for name in content["conditions"])
+
+
 def _hypothesis(content: dict[str, Any]) -> str:
     declared = declared_analysis(content)
     if declared.primary is None:
         return "TO BE COMPLETED: the study has one condition, so no contrast is planned."
     is_told = "is higher than" if declared.direction == "better" else "differs from that"
     return (
-        f"In the condition {declared.primary.condition}, balanced accuracy on test applications {is_told} in "
-        f"the condition {declared.primary.against} of the same round. TO BE COMPLETED: further hypotheses, each with "
+        f"With {with_condition(declared.primary.condition)}, balanced accuracy on test applications {is_told} with "
+        f"{with_condition(declared.primary.against)} in the same round. TO BE COMPLETED: further hypotheses, each with "
         "its direction."
     )
 
 
 def _design_fields(content: dict[str, Any]) -> dict[str, str]:
-    conditions, trials = ", ".join(content["conditions"]), content.get("trials", {})
+    conditions, trials = _conditions_in_words(content), content.get("trials", {})
     stages = "One stage: a decision beside the advice."
     if trials.get("stages", 1) == 2:
         stages = "Two stages: a decision before the advice and one with it."
@@ -210,7 +215,7 @@ def _design_fields(content: dict[str, Any]) -> dict[str, str]:
 def _sampling_fields(content: dict[str, Any], n_decisions: int) -> dict[str, str]:
     payment = content.get("payment", {})
     quotas = {
-        name: plan.get("quota")
+        condition_label(name): plan.get("quota")
         for name, plan in content["conditions"].items()
         if isinstance(plan, dict) and plan.get("quota")
     }
@@ -226,7 +231,7 @@ def _sampling_fields(content: dict[str, Any], n_decisions: int) -> dict[str, str
             f"{payment.get('currency', '')} and {payment.get('bonus_per_correct', 0)} a correct decision."
         ),
         "Sample size": (
-            f"Quotas: {quotas}."
+            f"Quotas: {', '.join(f'{name} {quota}' for name, quota in quotas.items())}."
             if quotas
             else "TO BE COMPLETED: participants a condition (see human-study power)."
         ),
@@ -236,7 +241,7 @@ def _sampling_fields(content: dict[str, Any], n_decisions: int) -> dict[str, str
 
 
 def _analysis_fields(content: dict[str, Any]) -> dict[str, str]:
-    conditions, exclusions = ", ".join(content["conditions"]), content.get("exclusions", {})
+    conditions, exclusions = _conditions_in_words(content), content.get("exclusions", {})
     listed_exclusions = [f"{name.replace('_', ' ')}: {value}" for name, value in exclusions.items() if value]
     return {
         "Manipulated variables": f"What is shown beside the application: {conditions}.",

@@ -27,6 +27,7 @@ from human_study.planning.power import (
 )
 from human_study.planning.power_populations import TestPool
 from human_study.planning.power_report import deciding_people, planned_study
+from human_study.presentation.labels import condition_label
 
 _OF_EXPECTED = (0.4, 0.7, 1.0, 1.3, 1.7, 2.2)
 _SDS_TO_FIND = 2.8  # a two-sided test at 5 % finds 80 % of effects of so many standard errors
@@ -57,7 +58,7 @@ class Reach:
 
     def sentence(self, target: float) -> str:
         """The answer in words."""
-        counted = ", ".join(f"{name} {n}" for name, n in self.n_by_condition.items())
+        counted = ", ".join(f"{condition_label(name)} {n}" for name, n in self.n_by_condition.items())
         start = f"With {self.who} ({counted} in the newest round), "
         if self.smallest is None:
             return (
@@ -127,8 +128,8 @@ def power_of_running_study(
     ]
     assumed = [
         f"SIMULATED: {described}; {n_simulations} studies an effect, {plan.n_test_trials} test trials a participant. "
-        f"{plan.effective} has the effect, and people decide as without advice in every other condition. No outcome of "
-        f"this study was used. {' '.join(plan.declared.sentences())}"
+        f"{condition_label(plan.effective)} has the effect, and people decide as without advice in every "
+        f"other condition. No outcome of this study was used. {' '.join(plan.declared.sentences())}"
     ]
     return RunningPower(results.study.name, target, reaches, assumed)
 

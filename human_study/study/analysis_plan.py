@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from advisor.bundles.bundle import CONDITIONS
+from human_study.presentation.labels import with_condition
 from human_study.study.study_sections import Section
 
 BASELINE = "none"
@@ -32,6 +33,11 @@ class Pair(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.condition} against {self.against}"
+
+    @property
+    def in_words(self) -> str:
+        """As readers call it: "the face against no advice"."""
+        return f"{with_condition(self.condition)} against {with_condition(self.against)}"
 
 
 class ResponseTimePolicy(Section):
@@ -152,13 +158,13 @@ class DeclaredAnalysis:
             if self.was_declared
             else "The study file declares nothing (it has no section analysis), so these are the defaults."
         )
-        others = "; ".join(map(str, self.family[1:])) or "none"
+        others = "; ".join(pair.in_words for pair in self.family[1:]) or "none declared"
         tested = (
             "more accurate, one-sided" if self.direction == "better" else "more or less accurate, two-sided"
         )
         return [
             origin,
-            f"Primary contrast: {self.primary}, in balanced accuracy on test applications ({tested}, "
+            f"Primary contrast: {self.primary.in_words}, in balanced accuracy on test applications ({tested}, "
             f"{ALPHA:.0%}). Other contrasts of the family: {others}.",
             f"p values are corrected by Holm's method over this family of {len(self.family)}, in the newest round with "
             "decisions in both conditions of the primary contrast. Earlier rounds, other comparisons and filtered "

@@ -1,5 +1,6 @@
 """The answer to the study's question: what is compared with what, and which warnings stand beside it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def known(folder: Path) -> StudyResults:
     build_known_study(url, folder, "people")
     with DecisionStore.open(url) as store:
         return collect_results(store, STUDY, "people")
+
+
+def test_harm_is_not_hidden_by_a_one_sided_test(tmp_path: Path) -> None:
+    results = known(tmp_path)
+    analysis = {"primary": "none against face", "direction": "better"}
+    study = results.study.model_copy(
+        update={"study_file": json.dumps({**results.study.declared, "analysis": analysis})}
+    )
+    said = answer_findings(dataclasses.replace(results, study=study)).sentences[1]
+    assert "by the two-sided interval people decided worse with it" in said and "no gain" not in said
 
 
 def test_few_people_are_warned_of(tmp_path: Path) -> None:

@@ -28,6 +28,23 @@ def test_planted_over_reliance_is_named_and_none_is_named_without_it() -> None:
     assert planted >= 18 and without <= 3
 
 
+def test_people_who_are_worse_everywhere_do_not_over_rely() -> None:
+    """A fifth of what is right with the face turned wrong, wherever the machine errs."""
+    named = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        made = follow_a_machine(DESIGN, rng, 0.0)
+        turned = (
+            (made["condition"] == "face")
+            & (made["approved"] == made["outcome"])
+            & (rng.random(len(made)) < 0.2)
+        )
+        named += len(
+            over_reliance(made.assign(approved=made["approved"].where(~turned, 1 - made["approved"])))
+        )
+    assert named <= 2
+
+
 def test_over_reliance_stands_among_the_warnings_of_a_study(tmp_path: Path) -> None:
     bundle = write_reviewed_bundle(tmp_path)
     with DecisionStore.open(f"sqlite:///{tmp_path / 'followers.db'}") as store:

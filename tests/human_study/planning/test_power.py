@@ -248,9 +248,9 @@ def test_the_command_plans_what_the_study_file_declares(tmp_path: Path) -> None:
     run = command(str(study), *words)
     assert run.exit_code == 0, run.output
     said = " ".join(run.output.split())
-    assert "Primary contrast: face against shuffled" in said
+    assert "Primary contrast: the face against a shuffled face" in said
     assert "one-sided" in said and "over this family of 2" in said
-    assert "face 50%, none 17%, shuffled 33%" in said
+    assert "Face 50%, No advice 17%, Shuffled face 33%" in said
     plan = json.loads((tmp_path / "out" / "power.json").read_text())["plan"]
     assert plan["group_sizes"] == {"none": 0.5, "face": 1.5, "shuffled": 1.0}
 

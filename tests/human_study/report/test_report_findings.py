@@ -303,7 +303,7 @@ def test_preregistration_report_and_power_say_the_same_declaration(database: str
     conditions = {"face": 1, "none": 1, "score": 1}
     study = write_study(tmp_path, conditions=conditions, analysis=analysis, participants="simulated")
     said = declared_analysis({"conditions": conditions, "analysis": analysis}).sentences()
-    assert "Primary contrast: face against score" in said[1] and "Declared in the study file." in said
+    assert "Primary contrast: the face against the score" in said[1] and "Declared in the study file." in said
     out = tmp_path / "plan.md"
     assert CliRunner().invoke(app, ["report", str(study), "--preregister", "--out", str(out)]).exit_code == 0
     assert " ".join(said) in out.read_text()
@@ -365,10 +365,10 @@ def test_the_report_says_whether_study_file_and_code_are_as_registered(database:
     with DecisionStore.open(database) as store:
         sentences = collect_results(store, STUDY, "people").declared.sentences()
     assert "The declared analysis is the one registered." in says(declared=sentences)
-    other = says(declared=[sentences[0], "Primary contrast: score against none."])
+    other = says(declared=[sentences[0], "Primary contrast: the score against no advice."])
     assert (
         "THE DECLARED ANALYSIS DIFFERS" in other
-        and "It now says: Primary contrast: face against none" in other
+        and "It now says: Primary contrast: the face against no advice" in other
     )
     changed = says(analysis=analysis_hashes() | {"human_study/findings/gains.py": "0"}, n_decisions=7)
     assert "THE ANALYSIS CODE HAS CHANGED since: human_study/findings/gains.py." in changed
