@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from advisor.measurement.crossed_means import crossed_means
+from advisor.measurement.crossed_mixed_model import fit_crossed_mixed
 from human_study.analysis.attrition import attrition_table
 from human_study.analysis.contrasts import balanced_difference
 from human_study.analysis.decision_statistics import signal_difference
@@ -26,6 +27,7 @@ from tests.benchmarks import bench_power
 N_STUDIES = 2000
 SKILL, PERSON_SD, MACHINE = 0.6, 0.5, 0.65
 OUT = Path("docs/calibration.md")
+UNFINISHED = Path("var/calibration_rows.md")  # the rows of a run that was interrupted
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,19 @@ def signal_misses(design: Design, rng: np.random.Generator, place: int) -> bool 
     made = design.study(rng)
     found = signal_difference(made, (made["condition"] == "face").to_numpy())[place]
     return None if found.p_value is None else found.p_value < 0.05
+
+
+def model_misses(design: Design, rng: np.random.Generator) -> bool | None:
+    """Whether the 95 % credible interval of the gain by the crossed mixed logit leaves out 0."""
+    made = design.study(rng)
+    fit = fit_crossed_mixed(
+        made["approved"].to_numpy(),
+        made["outcome"].to_numpy(),
+        (made["condition"] == "face").to_numpy(),
+        made["participant_key"].to_numpy(),
+        made["application_id"].to_numpy(),
+    )
+    return None if fit is None else _misses(*map(float, np.quantile(fit.gains, [0.025, 0.975])), 0.0)
 
 
 def accuracy_misses(design: Design, rng: np.random.Generator) -> bool | None:
@@ -205,6 +220,12 @@ ROWS: tuple[Row, ...] = (
             Design((40, 5), 30, 196, 0.5, 0.5), Design((8, 8), 10, 40, 0.5, 0.5),
         )
     ),
+    *(
+        ("mixed logit, Bayesian (apart)",
+         f"{d.people[0]} v {d.people[1]} x {d.trials}, {d.pool}; {d.item_sd:g}, {d.same:g}",
+         model_misses, d, N_STUDIES)
+        for d in (_TEMPLATE, Design((40, 40), 20, 60, 1.0, 0.5), Design((8, 8), 10, 40, 0.5, 0.5))
+    ),
     ("accuracy", "100 x 20, 196; 1", accuracy_misses, _TEMPLATE, N_STUDIES),
     ("over the machine", "100 x 20, 196; 1", machine_misses, _TEMPLATE, N_STUDIES),
     ("any group named, labels at random", "100 v 100 x 20, 196; 1, 0.5", group_warned, _TEMPLATE, N_STUDIES),
@@ -223,6 +244,19 @@ PLANTED: tuple[Row, ...] = (
 )  # fmt: skip
 
 
+def _made_or_kept(begins: str, make: Callable[[], str], scale: float) -> str:
+    """A line of the table: that of an interrupted run of all studies, or else made now, and kept."""
+    if scale != 1.0:
+        return make()
+    lines = UNFINISHED.read_text(encoding="utf-8").splitlines() if UNFINISHED.exists() else []
+    kept = next((line for line in lines if line.startswith(begins)), None)
+    if kept is None:
+        kept = make()
+        UNFINISHED.parent.mkdir(exist_ok=True)
+        UNFINISHED.write_text("\n".join([*lines, kept, ""]), encoding="utf-8")
+    return kept
+
+
 def _line(row: Row, scale: float) -> str:
     name, words, counted, design, n_studies = row
     rng = np.random.default_rng(17)
@@ -236,7 +270,7 @@ def _line(row: Row, scale: float) -> str:
 
 
 def main(scale: float = 1.0, out: Path | None = None) -> None:
-    """Run every row, print it, and write the table where `out` says."""
+    """Run every row, print it, and write the table where `out` says; an interrupted run goes on where it stopped."""
     head = (
         "| what | people x trials, pool; item SD, correlation between conditions | studies | share |\n"
         "|---|---|---|---|"
@@ -252,7 +286,8 @@ def main(scale: float = 1.0, out: Path | None = None) -> None:
     for title, rows in (("Nothing to find: nominal 5 %", ROWS), ("Planted: named in", PLANTED)):
         parts += [f"## {title}", "", head]
         for row in rows:
-            parts.append(_line(row, scale))
+            begins = f"| {row[0]} | {row[1]} |"
+            parts.append(_made_or_kept(begins, partial(_line, row, scale), scale))
             print(parts[-1], flush=True)
         parts.append("")
     parts += [
@@ -264,11 +299,14 @@ def main(scale: float = 1.0, out: Path | None = None) -> None:
         "| study | people | promised | found | found less promised, points |\n|---|---|---|---|---|",
     ]
     for planned in bench_power.ROWS:
-        parts.append(bench_power.power_line(planned, max(2, int(bench_power.N_STUDIES * scale))))
+        n_studies = max(2, int(bench_power.N_STUDIES * scale))
+        make = partial(bench_power.power_line, planned, n_studies)
+        parts.append(_made_or_kept(f"| {planned.name} |", make, scale))
         print(parts[-1], flush=True)
     parts.append("")
     if out is not None:
         out.write_text("\n".join(parts), encoding="utf-8")
+        UNFINISHED.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from data.records import Recruitment, Trial
 from data.store.decision_store import DecisionStore
 from human_study.participation.running_study import RunningStudy
+from human_study.presentation.labels import condition_label
 from human_study.study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled
 from tests.browser.test_participant import await_trial, begin, decide, key_of
@@ -126,7 +127,7 @@ def test_it_shows_who_is_where_how_fast_and_how_attentive_on_any_screen(
         n_completed = sum(person.status == "completed" for person in own)
         left = str(5 - len(own)) if condition == "face" else "–"
         quota = "5" if condition == "face" else "–"
-        assert by_condition[condition][:5] == [
+        assert by_condition[condition_label(condition)][:5] == [
             "open",
             quota,
             left,

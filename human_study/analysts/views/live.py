@@ -14,7 +14,7 @@ from data.store.decision_store import DecisionStore
 from human_study.analysis.live_summary import LiveSummary, summarise
 from human_study.analysts.views.drawing import metrics, plain
 from human_study.dataset.overdue import release_overdue
-from human_study.presentation.labels import STATUS_LABELS
+from human_study.presentation.labels import STATUS_LABELS, condition_label
 from human_study.presentation.numbers import MISSING, is_missing, percent, seconds, whole
 
 
@@ -63,6 +63,7 @@ def _figures(summary: LiveSummary) -> None:
 def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> None:
     st.caption(f"Round {summary.round_number}. A quota counts who is under way or has completed.")
     shown = summary.conditions.rename(columns={**STATUS_LABELS, "condition": "Condition", "state": "State"})
+    shown["Condition"] = shown["Condition"].map(condition_label)
     for column, heading in (("quota", "Quota"), ("left", "Left")):
         shown[column] = [whole(value) for value in shown[column]]
         shown = shown.rename(columns={column: heading})
@@ -70,7 +71,7 @@ def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> 
     row = st.container(horizontal=True)
     for condition in summary.conditions.to_dict("records"):
         is_open = condition["state"] == "open"
-        label = f"{'Close' if is_open else 'Open'} {plain(condition['condition'])}"
+        label = f"{'Close' if is_open else 'Open'} {plain(condition_label(condition['condition']).lower())}"
         changed = StudyCondition(
             study_name=study_name,
             condition=condition["condition"],
@@ -112,7 +113,7 @@ def _people(under_way: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Participant": under_way["participant"],
-            "Condition": under_way["condition"],
+            "Condition": under_way["condition"].map(condition_label),
             "Step": under_way["step"],
             "Decided": [f"{row['n_decisions']} of {row['n_trials']}" for row in rows],
             "Seen": [_ago(minutes) for minutes in under_way["seen_minutes_ago"]],

@@ -399,7 +399,7 @@ def test_the_smallest_effect_is_found_as_often_as_it_is_said_to_be() -> None:
         (2, {**RUNNING, "conditions": {"none": {"share": 1}, "face": {"share": 1}}}, [], "name numbers with"),
         (2, {"conditions": ["none", "face"]}, [], "was simulated or imported"),
         (2, {**RUNNING, "conditions": {"face": {"share": 1}}}, [], "compares two conditions"),
-        (0, RUNNING, ["--effect", "0.05"], "for planning a study file"),
+        (0, RUNNING, ["--effect", "0.05"], "for planning, with a study file"),
     ],
 )  # fmt: skip
 def test_a_running_study_without_a_plan_is_one_sentence(
