@@ -27,7 +27,7 @@ RULES = {
     "one_choice_only": "one choice only",
 }
 NOTHING_TESTED = "no round has decisions on test applications in both conditions of the primary contrast"
-MOST_FITTED = 20_000
+MOST_FITTED = 6_000
 _NOT_FITTED = "no mode was found: no model"
 _TOO_MANY = (
     f"more than {MOST_FITTED:,} decisions: not fitted here; export them and use a package for mixed models"
