@@ -71,3 +71,53 @@ def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slo
     is_open = False
     agree.click()
     page.get_by_text("is being blocked").wait_for()
+
+
+def test_what_a_browser_lacks_is_said_and_no_slot_is_taken(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path))
+    without_script = new_visitor(java_script_enabled=False)
+    too_old = new_visitor()
+    too_old.add_init_script("delete AbortSignal.timeout")
+    for context, place, told in (
+        (without_script, "noscript p", "needs JavaScript"),
+        (too_old, "#missing", "Your browser is too old"),
+    ):
+        page = context.new_page()
+        page.goto(served.url)
+        words = page.locator(place)
+        words.wait_for()
+        assert told in words.inner_text()
+        assert page.locator("form button").is_disabled()
+    with DecisionStore.open(served.database_url) as store:
+        assert store.participants_frame("tiny_study", kind="simulated").empty
+
+
+def test_who_refuses_is_asked_once_more_and_may_still_agree(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path))
+    refused, agreed = new_visitor().new_page(), new_visitor().new_page()
+    for page in (refused, agreed):
+        page.goto(served.url)
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="I do not want to take part", exact=True).click()
+        page.get_by_role("dialog", name="You do not want to take part?").wait_for()
+    agreed.keyboard.press("Escape")
+    agreed.get_by_role("button", name="I do not want to take part", exact=True).click()
+    agreed.get_by_role("button", name="Back to the consent page").click()
+    agreed.get_by_role("button", name="I agree").click()
+    agreed.get_by_role("heading", name="What you will do").wait_for()
+    refused.get_by_role("button", name="Yes, I do not want to take part").click()
+    refused.get_by_text("No decisions or answers were recorded").wait_for()
+    with DecisionStore.open(served.database_url) as store:
+        people = store.participants_frame("tiny_study", kind="simulated")
+    assert sorted(zip(people["status"], people["consented_at"].notna(), strict=True)) == [
+        ("active", True),
+        ("returned", False),
+    ]

@@ -189,8 +189,12 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
         }
         # Consent and the last page tell people their own key, by which they can ask for erasure; nothing else does.
         elsewhere = traffic
-        for words in ("nennen Sie dazu diesen Schlüssel: `", "falls Ihre Daten gelöscht werden sollen: `"):
-            told_key = f"{words}{person.participant_key}`".encode()
+        key = person.participant_key
+        for told in (
+            f"nennen Sie dazu diesen Schlüssel: <code>{key}</code>",
+            f"falls Ihre Daten gelöscht werden sollen: `{key}`",
+        ):
+            told_key = told.encode()
             assert told_key in traffic
             elsewhere = elsewhere.replace(told_key, b"")
         assert [word for word in sorted(forbidden) if word.encode() in elsewhere] == []

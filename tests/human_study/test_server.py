@@ -58,6 +58,7 @@ def test_a_recruitment_link_comes_to_the_welcome_page_even_with_a_cookie(served:
 def test_with_a_cookie_the_app_answers(served: ServedStudy) -> None:
     response = get(served, "/", {"Cookie": "countenance_session_tiny_study=some"})
     assert response.status == 200
+    assert response.headers["X-Frame-Options"] == "DENY"  # no page may show it in a frame
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
-from human_study.participants.consent import ConsentPage
-from human_study.participation.running_study import RunningStudy
+from data.tasks.decision_task import load_task
+from human_study.participants.consent import ConsentPage, consent_text
+from human_study.participation.running_study import RunningStudy, study_messages
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
@@ -53,7 +54,7 @@ def visitor(live: RunningStudy) -> Iterator[MakeVisitor]:
 
 def asked(client: TestClient) -> str:
     """Whom the page that the browser shows asks."""
-    (participant,) = re.findall(r'name="participant" value="(\w+)"', client.get("/").text)
+    (participant,) = set(re.findall(r'name="participant" value="(\w+)"', client.get("/").text))
     return str(participant)
 
 
@@ -124,3 +125,21 @@ def test_without_a_cookie_and_with_no_choice_nothing_happens(
     assert answer(client, participant, "agree") == APP
     client.cookies.set(live.cookie.name, token)
     assert record(live, client)[:3] == ("active", "", False)
+
+
+def test_it_promises_what_is_paid_and_how_long_it_takes(tmp_path: Path) -> None:
+    path = write_study(
+        tmp_path,
+        conditions={"face": 1, "none": 1},
+        trials={"main": 8, "attention": 1, "repeated": 2},
+        payment={"currency": "EUR", "base": 2, "bonus_per_correct": 0.05},
+        expected_minutes=15,
+    )
+    study = load_study_file(path)
+    messages = study_messages(study, load_task(study.task))
+    told = " ".join(consent_text(study, messages, "the-key", trained_on_simulated=False).split())
+    assert "You read 11 applications" in told
+    assert "for each correct one of the 8 decisions that count" in told
+    assert f"up to {messages.amount(2.4, 'EUR')} in total" in told
+    assert "Repeated applications" in told and "not paid separately" in told
+    assert "About 15 minutes" in told and "`the-key`" in told
