@@ -126,7 +126,7 @@ def adopt_faces(
 
     COUNTENANCE_WEIGHTS=FOLDER makes every command use it."""
     compute_on(device)
-    from advisor.encoder.composition import USABLE_AXIS_R2
+    from advisor.drawing.rendering import USABLE_AXIS_R2
     from advisor.faces.training.adopt import adopt_generator
 
     readable = adopt_generator(checkpoint, out / "face_generator.safetensors", identities, samples, seed)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from data.command_line import DatabaseOption, KindOption
 from data.errors import StudyError
 from human_study.command_arguments import StudyOrName, is_study_file, study_and_database
+
+if TYPE_CHECKING:
+    from human_study.planning.power_report import PowerOptions
 
 commands = typer.Typer()
 
@@ -80,30 +83,18 @@ def power(
     Given the name of a study in the database instead of a study file, report the smallest effect that it can still
     detect.
     """
-    from human_study.planning.power_report import power_of_study, sizes_named, write_power
+    from human_study.planning.power_report import PowerOptions, power_of_study, sizes_named, write_power
 
+    options = PowerOptions(population, pilot, target, sizes_named(participants), simulations, seed)
     if not is_study_file(study):
         if effect is not None or minutes is not None or rounds != 1:
             raise StudyError(
                 "--effect, --minutes and --rounds are for planning, with a study file; leave them out to see the"
                 " smallest effect that a study in the database can still detect."
             )
-        _power_of_running(
-            study, db, population, pilot, target, sizes_named(participants), simulations, seed, out
-        )
+        _power_of_running(study, db, options, out)
         return
-    found = power_of_study(
-        study,
-        effect=effect,
-        population_name=population,
-        pilot=pilot,
-        target=target,
-        participants=participants,
-        n_simulations=simulations,
-        minutes=minutes,
-        n_rounds=rounds,
-        seed=seed,
-    )
+    found = power_of_study(study, options, effect=effect, minutes=minutes, n_rounds=rounds)
     for point in found.points:
         print(
             f"{point.n_each:5d} a condition, {point.n_total:5d} in all: power {point.power:6.1%} "
@@ -115,32 +106,13 @@ def power(
         print("Wrote", ", ".join(map(str, write_power(found, out))))
 
 
-def _power_of_running(
-    study: str,
-    db: str | None,
-    population: str,
-    pilot: Path | None,
-    target: float,
-    sizes: list[int],
-    simulations: int,
-    seed: int,
-    out: Path | None,
-) -> None:
+def _power_of_running(study: str, db: str | None, options: PowerOptions, out: Path | None) -> None:
     from data.store.decision_store import DecisionStore
     from human_study.planning.running_power import power_of_running_study, write_running_power
 
     name, url = study_and_database(study, db)
     with DecisionStore.open(url, create=False) as store:
-        found = power_of_running_study(
-            store,
-            name,
-            population_name=population,
-            pilot=pilot,
-            target=target,
-            sizes=sizes,
-            n_simulations=simulations,
-            seed=seed,
-        )
+        found = power_of_running_study(store, name, options)
     print(*found.sentences(), sep="\n")
     if out is not None:
         print("Wrote", ", ".join(map(str, write_running_power(found, out))))

@@ -6,6 +6,7 @@ other, or on the same skin, are coupled: the more one does, the less the other c
 eye on sheets of extreme expressions, after the Facial Action Coding System (Ekman, Friesen, Hager 2002).
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,3 +61,15 @@ def within_couplings(expressions: Tensor, couplings: Tensor) -> Tensor:
         member = torch.where(expressions > 0, rising > 0, falling > 0)
         expressions = torch.where(member, expressions * share[:, None], expressions)
     return expressions
+
+
+def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) -> Tensor:
+    """Expressions float [n, K] that a face can make, covering the whole space.
+
+    Two-sided axes are uniform. One-sided axes are at rest in half of the draws, since a face with all of
+    its muscles at work is one that people never meet.
+    """
+    low, high = (axis_bounds[:, k].numpy() for k in (0, 1))
+    values = rng.uniform(low, high, size=(n, len(low)))
+    values[(rng.random(values.shape) < 0.5) & (low >= 0)] = 0.0
+    return within_couplings(torch.tensor(values, dtype=torch.float32), coupling_matrix())

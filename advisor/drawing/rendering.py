@@ -1,4 +1,4 @@
-"""Faces as pictures: rendered, encoded, decoded, and read."""
+"""Faces as pictures: rendered, encoded, decoded and read, and which expressions can be read in them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from torch import Tensor
 from advisor.drawing.picture_files import read_picture
 from data.errors import FacesError, TrainingError
 from data.formats.picture_format import SUFFIX
+from models.checkpoint import load_checkpoint, shipped_weights
+from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
+from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
 from models.perception import FacePerception
 
 RENDER_BATCH = 8  # whose tensors are small enough for `keep_freed_memory`
 READ_BATCH = 8  # as fast as 64, which takes 200 MB more of 256 pixels
 JPEG_QUALITY = 90
+USABLE_AXIS_R2 = 0.91  # a little above what publication asks for, since bundles are small samples
 EXPRESSION_DECIMALS = 6  # of a bundle's tables
 
 Progress = Callable[[str, int, int], object]
@@ -154,3 +158,29 @@ def _square(content: bytes | Path, place: int) -> np.ndarray:
             f"{name} has {width:,} × {height:,} pixels; cut it square, with the face as the shipped ones have it"
         )
     return face
+
+
+def usable_bounds(generator: FaceGenerator) -> Tensor:
+    """The generator's axis bounds, float [K, 2]; 0 to 0 for axes that FacePerception does not read well enough.
+
+    Advice on an axis that cannot be read would be noise, so neither exploration nor an encoder uses it. How
+    well each axis is read on generated faces was measured when FacePerception was trained, and stands in its
+    weights file; for adopted faces, in the generator's own.
+
+    Raises:
+        FacesError: no axis can be read.
+    """
+    path = shipped_weights("face_generator")
+    _, facts = load_checkpoint(path, GENERATOR_KIND)
+    if "r_squared" in facts:
+        r2 = facts["r_squared"]
+    else:
+        r2 = load_checkpoint(shipped_weights("face_perception"), PERCEPTION_KIND)[1]["r_squared"]["generated"]
+    readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
+    if not readable.any():
+        best = max(r2, key=lambda axis: r2[axis])
+        raise FacesError(
+            f"no expression can be read in the faces of {path}: the best, {best}, has R² {r2[best]:.2f} of "
+            f"{USABLE_AXIS_R2}; train the generator longer or on clearer faces"
+        )
+    return generator.axis_bounds.cpu() * readable[:, None]

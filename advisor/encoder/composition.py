@@ -9,26 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advisor.drawing.rendering import RENDER_BATCH
 from advisor.encoder.advice_swing import AdviceSwing, advice_swing
-from data.errors import FacesError
-from models.checkpoint import load_checkpoint, shipped_weights
 from models.encoder import FeatureEncoder
-from models.expression import coupling_matrix, within_couplings
-from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
-from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
 from models.perception import FacePerception
 from models.response import ResponseModel
 
 PerceptPath = Callable[[Tensor, Tensor], Tensor]
 """(identities long [B], expressions float [B, K]) → percepts float [B, K], where the expressions lie."""
-
-USABLE_AXIS_R2 = 0.91  # a little above what publication asks for, since bundles are small samples
 
 
 @dataclass(frozen=True)
@@ -108,41 +100,3 @@ def pixel_path(generator: FaceGenerator, perception: FacePerception) -> PerceptP
         return readings.to(expressions.device)
 
     return path
-
-
-def random_expressions(n: int, axis_bounds: Tensor, rng: np.random.Generator) -> Tensor:
-    """Expressions float [n, K] that a face can make, covering the whole space.
-
-    Two-sided axes are uniform. One-sided axes are at rest in half of the draws, since a face with all of
-    its muscles at work is one that people never meet.
-    """
-    low, high = (axis_bounds[:, k].numpy() for k in (0, 1))
-    values = rng.uniform(low, high, size=(n, len(low)))
-    values[(rng.random(values.shape) < 0.5) & (low >= 0)] = 0.0
-    return within_couplings(torch.tensor(values, dtype=torch.float32), coupling_matrix())
-
-
-def usable_bounds(generator: FaceGenerator) -> Tensor:
-    """The generator's axis bounds, float [K, 2]; 0 to 0 for axes that FacePerception does not read well enough.
-
-    Advice on an axis that cannot be read would be noise, so neither exploration nor an encoder uses it. How
-    well each axis is read on generated faces was measured when FacePerception was trained, and stands in its
-    weights file; for adopted faces, in the generator's own.
-
-    Raises:
-        FacesError: no axis can be read.
-    """
-    path = shipped_weights("face_generator")
-    _, facts = load_checkpoint(path, GENERATOR_KIND)
-    if "r_squared" in facts:
-        r2 = facts["r_squared"]
-    else:
-        r2 = load_checkpoint(shipped_weights("face_perception"), PERCEPTION_KIND)[1]["r_squared"]["generated"]
-    readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
-    if not readable.any():
-        best = max(r2, key=lambda axis: r2[axis])
-        raise FacesError(
-            f"no expression can be read in the faces of {path}: the best, {best}, has R² {r2[best]:.2f} of "
-            f"{USABLE_AXIS_R2}; train the generator longer or on clearer faces"
-        )
-    return generator.axis_bounds.cpu() * readable[:, None]

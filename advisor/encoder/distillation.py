@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from advisor.drawing.rendering import RENDER_BATCH
-from advisor.encoder.composition import PerceptPath, pixel_path, random_expressions
+from advisor.encoder.composition import PerceptPath, pixel_path
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
+from models.expression import random_expressions
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 

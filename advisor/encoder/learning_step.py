@@ -13,12 +13,11 @@ import torch
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
-from advisor.drawing.rendering import Percepts, Progress, no_progress
+from advisor.drawing.rendering import Percepts, Progress, no_progress, usable_bounds
 from advisor.encoder.beyond_risk import beyond_risk
-from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path, usable_bounds
+from advisor.encoder.composition import AdviceComposition, PerceptPath, pixel_path
 from advisor.encoder.distillation import DISTILLED_KIND, N_DISTILLED_FACES, distilled_path
-from advisor.encoder.off_policy import PredictedAccuracy
-from advisor.encoder.predict_outcome import AdvisedPeople, predict_outcome
+from advisor.encoder.predict_outcome import AdvisedPeople, PredictedAccuracy, predict_outcome
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import (
     EncoderData,

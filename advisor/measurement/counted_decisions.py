@@ -1,7 +1,7 @@
 """Which decisions of a study count, said here and nowhere else.
 
 Learned from and scored: main trials of one kind of participant (people and simulated ones never mix), without those
-who withdrew, were screened out, or fall under what the study file excludes (exclusion_rules.py). ĥ learns from those
+who withdrew, were screened out, or fall under what the study file excludes. ĥ learns from those
 on training applications, accuracy is measured on those on test applications. Repeated trials measure consistency,
 attention, practice and learning trials what their names say; none of them is learned from or scored.
 
@@ -12,21 +12,63 @@ analysis makes of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from advisor.bundles.bundle import registered_bundle
-from advisor.measurement.exclusion_rules import excluded_participants
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 
+WITHDREW, SCREENED_OUT = "withdrew", "screened out"
+FAILED_ATTENTION, TOO_FAST, ONE_CHOICE = "failed attention checks", "too fast", "one choice only"
+REASONS = (WITHDREW, SCREENED_OUT, FAILED_ATTENTION, TOO_FAST, ONE_CHOICE)
+_BY_STATUS = {"returned": WITHDREW, "screened_out": SCREENED_OUT}
 # Of every decision, whatever it is read for: they say who is excluded and what became of the application.
 _COLUMNS = (
     "participant_key", "round_number", "condition", "trial_kind", "application_id", "split", "bundle_hash", "approved",
     "response_time_ms", "asked_choice",
 )  # fmt: skip
+
+
+def excluded_participants(
+    declared: dict[str, Any], participants: pd.DataFrame, decisions: pd.DataFrame
+) -> pd.Series:
+    """Participant key → why they are excluded (one of REASONS), of those who are: the first reason that holds.
+
+    Nobody is left out for anything that the study file did not declare before there were data.
+
+    Args:
+        declared: the section `exclusions` of the study file; empty where it has none.
+        participants: participant_key and status, everybody of the study.
+        decisions: participant_key, trial_kind, approved, response_time_ms, asked_choice, all of them.
+
+    Who is still under way is not excluded for one choice only: the next one may be another.
+    """
+    status = participants.set_index("participant_key")["status"]
+    because = status.map(_BY_STATUS).astype(object)
+    main = decisions[decisions["trial_kind"] == "main"].groupby("participant_key")
+    found: list[tuple[str, pd.Series]] = []
+    if declared.get("failed_attention"):
+        found.append((FAILED_ATTENTION, failed_checks(decisions) >= declared["failed_attention"]))
+    if declared.get("median_response_time_ms"):
+        found.append((TOO_FAST, main["response_time_ms"].median() < declared["median_response_time_ms"]))
+    if declared.get("one_choice_only"):
+        ended = status.index[status != "active"]
+        same = (main["approved"].nunique() == 1) & (main.size() > 1)
+        found.append((ONE_CHOICE, same[same.index.isin(ended)]))
+    for reason, holds in found:
+        hit = because.index.isin(holds.index[holds])
+        because = because.where(~(hit & because.isna().to_numpy()), reason)
+    return because.dropna()
+
+
+def failed_checks(decisions: pd.DataFrame) -> pd.Series:
+    """How many attention checks each participant who was shown any failed."""
+    checks = decisions[(decisions["trial_kind"] == "attention") & decisions["asked_choice"].notna()]
+    failed = np.asarray((checks["asked_choice"] == "approve") != checks["approved"].astype(bool), dtype=int)
+    return pd.Series(failed, index=checks.index).groupby(checks["participant_key"]).sum()
 
 
 def left_out(study: Study, participants: pd.DataFrame, decisions: pd.DataFrame) -> pd.Series:

@@ -1,8 +1,9 @@
-"""What a bundle will hold before its faces are drawn: applications, the machine, pools, identities and expressions."""
+"""What a bundle will hold: applications, the machine, pools, and the faces of every condition as rows of images.csv."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,17 +12,29 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.bundles.bundle import CONDITIONS, LEARNING_SPLIT, Check, Manifest
+from advisor.bundles.bundle import (
+    CONDITIONS,
+    EXPRESSION_COLUMN_PREFIX,
+    LEARNING_SPLIT,
+    Bundle,
+    Check,
+    Manifest,
+)
+from advisor.drawing.rendering import PictureKey, picture_keys
 from advisor.encoder.risk_model import RiskModel
-from advisor.publishing.bundle_faces import Advice, draw_identities, risk_to_smile
 from advisor.publishing.exploration import Menu, only_exploit
 from advisor.runs.config import PublishConfig
 from advisor.runs.run_dir import git_revision
+from data.formats.picture_format import SUFFIX
 from data.stored_record import now
 from data.tasks.applications import Applications, draw_pool
 from data.tasks.decision_task import shipped_name
+from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 
+EXPRESSION_COLUMNS = [f"{EXPRESSION_COLUMN_PREFIX}{axis}" for axis in EXPRESSION_AXES]
+SMILE = "smile"
+SMILE_STEP = 0.05
 _LEARNING_STREAM = 6  # of the seed's random numbers, apart from those that draw and check the rest
 
 
@@ -65,16 +78,16 @@ class BundleDraft:
         """This one, and what people learn from."""
         return (self,) if self.learning is None else (self, self.learning)
 
-    def faces(self) -> Advice:
-        """The advisor's faces."""
-        return Advice("face", self._application_ids(), self.identities, self.menu)
+    def faces(self) -> pd.DataFrame:
+        """The advisor's faces as rows of images.csv, but for their pictures."""
+        return _rows("face", self._application_ids(), self.identities, self.menu)
 
-    def smiles(self, axes: tuple[str, ...]) -> Advice:
-        """The control without learning: the machine's risk as a smile, on the same identities."""
+    def smiles(self, axes: tuple[str, ...]) -> pd.DataFrame:
+        """Rows of the control without learning: the machine's risk as a smile, on the same identities."""
         train_scores = self.risk_model.score(self.applications.select("train").frame)
         smiles = risk_to_smile(self._scores().to_numpy(), train_scores, axes)
         menu = only_exploit(smiles, self.config.identities_per_application)
-        return Advice("risk_to_smile", self._application_ids(), self.identities, menu)
+        return _rows("risk_to_smile", self._application_ids(), self.identities, menu)
 
     def own_faces(self) -> np.ndarray:
         """Which faces are the advisor's own, bool [n · m]; in round 0 that is all of them."""
@@ -161,3 +174,77 @@ def with_learning_pool(
         config=draft.config.model_copy(update={"identities_per_application": 1}),
     )
     return replace(draft, learning=learning)
+
+
+def risk_to_smile(scores: np.ndarray, train_scores: np.ndarray, axes: tuple[str, ...]) -> Tensor:
+    """The machine's risk drawn as a smile, float [N, K]: the safest smile most, the riskiest frown most.
+
+    A score's rank among the training split's scores spreads the smiles over the whole axis; the median is neutral.
+    Smiles are rounded to `SMILE_STEP`, a quarter of what one look tells apart, so that applications share faces.
+    """
+    rank = np.searchsorted(np.sort(train_scores), scores) / len(train_scores)
+    expressions = torch.zeros(len(scores), len(axes))
+    low, high = EXPRESSION_BOUNDS[EXPRESSION_AXES.index(SMILE)]
+    smiles = np.round(np.interp(rank, [0, 0.5, 1], [low, 0, high]) / SMILE_STEP) * SMILE_STEP
+    expressions[:, axes.index(SMILE)] = torch.tensor(smiles, dtype=torch.float32)
+    return expressions
+
+
+def draw_identities(n_applications: int, n_each: int, n_identities: int, rng: np.random.Generator) -> Tensor:
+    """long [n_applications · n_each]: different identities for each application, computed from nothing else."""
+    drawn = [rng.permutation(n_identities)[:n_each] for _ in range(n_applications)]
+    return torch.tensor(np.concatenate(drawn))
+
+
+def _rows(condition: str, application_ids: list[str], identities: Tensor, menu: Menu) -> pd.DataFrame:
+    """Rows of images.csv, but for their pictures: a condition's menu of N faces for the applications named."""
+    rows = pd.DataFrame(
+        {
+            "application_id": application_ids,
+            "condition": condition,
+            "identity": identities.numpy(),
+            "propensity": menu.propensities,
+            "source_application_id": application_ids,
+        }
+    )
+    return pd.concat([rows, pd.DataFrame(menu.expressions.numpy(), columns=EXPRESSION_COLUMNS)], axis=1)
+
+
+def shuffle_faces(face_rows: pd.DataFrame, split_of: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of the condition `shuffled`: every application gets all faces of another one of its split."""
+    donor: dict[str, str] = {}
+    for _, ids in split_of.groupby(split_of):
+        order = rng.permutation(ids.index.to_numpy())
+        donor |= dict(zip(order, np.roll(order, 1), strict=True))
+    by_source = dict(list(face_rows.groupby("application_id")))
+    shuffled = [by_source[source].assign(application_id=target) for target, source in donor.items()]
+    return pd.concat(shuffled, ignore_index=True).assign(condition="shuffled")
+
+
+def keys_of_rows(rows: pd.DataFrame) -> list[PictureKey]:
+    """Which picture each row of images.csv shows."""
+    return picture_keys(rows["identity"].tolist(), rows[EXPRESSION_COLUMNS].to_numpy())
+
+
+def with_pictures(
+    menu: pd.DataFrame, drawn: Mapping[PictureKey, bytes], shown: np.ndarray
+) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """The menu's rows as images.csv has them, and their picture files by relative path.
+
+    Only rows whose face is among those `shown`, bool [rows], in whatever row, have a picture; it is among the `drawn`.
+    """
+    keys = keys_of_rows(menu)
+    wanted = {key for key, is_shown in zip(keys, shown, strict=True) if is_shown}
+    hashes = {key: hashlib.sha256(drawn[key]).hexdigest() for key in wanted}
+    names = {key: f"images/{sha256[:16]}{SUFFIX}" for key, sha256 in hashes.items()}
+    rows = menu.copy()
+    for column, of_picture in (("image_sha256", hashes), ("image", names)):
+        rows.insert(3, column, [of_picture.get(key) for key in keys])
+    return rows, {names[key]: drawn[key] for key in wanted}
+
+
+def pictures_of(bundle: Bundle) -> dict[PictureKey, bytes]:
+    """A bundle's picture files. Raises BundleError where one is gone or altered."""
+    faces = bundle.images.drop_duplicates("image")
+    contents = [bundle.image_bytes(image) for image in faces["image"]]
+    return dict(zip(keys_of_rows(faces), contents, strict=True))

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.encoder.composition import PerceptPath, random_expressions
+from advisor.encoder.composition import PerceptPath
+from models.expression import random_expressions
 from models.response import ResponseModel
 
 N_CANDIDATES = 12

@@ -19,19 +19,27 @@ from advisor.bundles.bundle import (
 )
 from advisor.bundles.similar_cases import rank_similar
 from advisor.bundles.write_bundle import refuse_existing, write_bundle
-from advisor.drawing.rendering import Percepts, PictureKey, Progress, draw_once, no_progress
-from advisor.encoder.composition import usable_bounds
+from advisor.drawing.rendering import (
+    Percepts,
+    PictureKey,
+    Progress,
+    draw_once,
+    no_progress,
+    usable_bounds,
+)
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import DISTILLED_FILE
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import TrainedRun, weights_of_run
-from advisor.publishing.bundle_draft import BundleDraft, Origin, draw_pools, with_learning_pool
-from advisor.publishing.bundle_faces import (
+from advisor.publishing.bundle_draft import (
     EXPRESSION_COLUMNS,
+    BundleDraft,
+    Origin,
+    draw_pools,
     keys_of_rows,
-    menu_rows,
     pictures_of,
     shuffle_faces,
+    with_learning_pool,
     with_pictures,
 )
 from advisor.publishing.checks import advisor_checks, face_checks
@@ -210,8 +218,8 @@ def _publish(
     What a bundle drawn `earlier` by the same generator holds is taken from there. What `response` (ĥ), if there is one,
     reads in each picture stands beside it, so that following the advice can be counted.
     """
-    own = pd.concat([menu_rows(part.faces()) for part in draft.parts], ignore_index=True)
-    smiles = [menu_rows(part.smiles(generator.axes)) for part in draft.parts]
+    own = pd.concat([part.faces() for part in draft.parts], ignore_index=True)
+    smiles = [part.smiles(generator.axes) for part in draft.parts]
     table, outcomes = draft.table(), draft.outcomes()
     # The past cases of `examples` stand beside the very faces of `face`.
     same = [own.assign(condition="examples")] if draft.learning else []

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from advisor.measurement.exclusion_rules import failed_checks
+from advisor.measurement.counted_decisions import failed_checks
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.dataset.overdue import release_overdue

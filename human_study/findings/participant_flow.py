@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from advisor.measurement.counted_decisions import REASONS, failed_checks
 from advisor.measurement.crossed_means import MIN_PEOPLE, TOO_FEW_PEOPLE
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.exclusion_rules import REASONS, failed_checks
 from data.errors import StudyError
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import (
@@ -36,7 +36,7 @@ NOBODY_ASKED = "nobody was asked"
 def flow_table(results: StudyResults) -> pd.DataFrame:
     """The flow, a row a condition (all rounds) and one for all: counts of participants.
 
-    Columns condition, began, one a reason of exclusion_rules, "decided nothing" (of the rest), analysed, and of
+    Columns condition, began, one a reason of REASONS, "decided nothing" (of the rest), analysed, and of
     those analysed completed, timed_out, active.
     """
     people = results.participants

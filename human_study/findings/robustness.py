@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from advisor.measurement.counted_decisions import excluded_participants
 from advisor.measurement.crossed_means import codes
 from advisor.measurement.crossed_mixed_model import PRIOR_IN_WORDS, CrossedMixedFit, fit_crossed_mixed
 from advisor.measurement.estimate import Estimate
-from advisor.measurement.exclusion_rules import excluded_participants
 from human_study.analysis.contrasts import balanced_difference, contrast, tested_round
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
+
+from pydantic import ValidationError
 
 from advisor.bundles.bundle import load_bundle
 from data.errors import StudyError
@@ -17,10 +19,11 @@ from data.records import Study
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import DecisionTask, load_task
 from human_study.participation.decision_intake import DecisionIntake
-from human_study.participation.enter_study import enter_study
 from human_study.participation.participations import Participations
 from human_study.participation.served_bundles import ServedBundles
 from human_study.participation.trial_delivery import PairDelivery, TrialDelivery
+from human_study.study.amendments import differing_keys, is_amendable
+from human_study.study.analysis_plan import declared_analysis
 from human_study.study.messages import Messages
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.web.request_guard import SessionCookie
@@ -96,7 +99,7 @@ class RunningStudy:
         )
         bundle = load_bundle(self.study.bundle)
         self.bundles.require_suitable(bundle)
-        enter_study(self.store, self.study, self.task, record)
+        _enter_study(self.store, self.study, self.task, record)
         if not self.store.rounds(self.study.name):
             self.store.register_bundle(bundle.as_record())
             self.store.start_round(self.study.name, bundle.bundle_hash)
@@ -120,3 +123,38 @@ def study_messages(study: StudyFile, task: DecisionTask) -> Messages:
         "idle_time": duration_text(study.time_limits.idle / timedelta(minutes=1), "minute", study.language),
     }
     return Messages(study.spoken, words)
+
+
+def _enter_study(store: DecisionStore, study: StudyFile, task: DecisionTask, record: Study) -> None:
+    """Write `record`, the study as the store keeps it; where it runs already, what may change is taken over and logged.
+
+    Raises StudyError, naming the keys, where anything else differs.
+    """
+    stored = next((one for one in store.studies() if one.name == record.name), None)
+    if stored is None:
+        store.create_study(record, study.quotas)
+        return
+    changed = differing_keys(_declared(stored), _declared(record))
+    fixed = [key for key in changed if not is_amendable(key)]
+    if stored.task_hash != record.task_hash and not task.has_hash(stored.task_hash):
+        fixed.append("task (its file or table holds something else)")
+    if fixed:
+        raise StudyError(
+            f'study "{record.name}" exists already, and its file differs in {", ".join(fixed)}; put that back, or give'
+            " the changed study a new name. What may change while it runs: ethics.contact, quotas, expected_minutes,"
+            " analysis (reports name such a change), codes and addresses of recruitment."
+        )
+    if stored.task_hash != record.task_hash:  # stored by version 0.1.0
+        store.set_task_hash(record.name, record.task_hash)
+    if changed:
+        detail = {"keys": changed, "analysis_before": declared_analysis(stored.declared).sentences()}
+        store.amend_study(record, study.quotas, detail)
+        print(f"Changed in the running study {record.name}: {', '.join(changed)}.", flush=True)
+
+
+def _declared(study: Study) -> dict[str, Any]:
+    """What a stored study file says, with the defaults of keys that are younger than it."""
+    try:
+        return StudyFile.model_validate(study.declared).model_dump(mode="json")
+    except ValidationError:  # it holds what is refused by now
+        return study.declared

@@ -150,50 +150,61 @@ def planned_study(content: dict[str, Any], minutes: float | None, n_rounds: int 
     )
 
 
+@dataclass(frozen=True)
+class PowerOptions:
+    """What `human-study power` can be told of any study.
+
+    Attributes:
+        population: the simulated people to draw from.
+        pilot: a run of `advisor train`, whose ĥ describes the people to draw from instead.
+        target: the power wanted, 0-1.
+        sizes: numbers of participants a condition to look at.
+        n_simulations: simulated studies per number.
+        seed: of all that is random.
+    """
+
+    population: str
+    pilot: Path | None
+    target: float
+    sizes: list[int]
+    n_simulations: int
+    seed: int
+
+
 def power_of_study(
-    study_path: str,
-    *,
-    effect: float | None,
-    population_name: str,
-    pilot: Path | None,
-    target: float,
-    participants: str | None,
-    n_simulations: int,
-    minutes: float | None,
-    n_rounds: int,
-    seed: int,
+    study_path: str, options: PowerOptions, *, effect: float | None, minutes: float | None, n_rounds: int
 ) -> PowerReport:
     """The power analysis of a study file; options as of `human-study power`.
 
-    Raises StudyError for a study without a comparison, an effect out of reach or sizes that are no numbers;
-    TrainingError for an unknown population or a run that is not whole; BundleError, TaskError where they are gone.
+    Raises StudyError for a study without a comparison or an effect out of reach; TrainingError for an unknown
+    population or a run that is not whole; BundleError, TaskError where they are gone.
     """
     study = load_study_file(study_path)
     plan = planned_study(study.model_dump(mode="json"), minutes, n_rounds)
     pool = TestPool.of_study(study.bundle, study.task)
-    if pilot is None and effect is None:
+    if options.pilot is None and effect is None:
         raise StudyError("A simulated population needs --effect: the gain that is to be found, such as 0.05.")
-    people, described = deciding_people(population_name, pilot, pool)
+    people, described = deciding_people(options, pool)
     return analyse_power(
         study.name,
         people,
         described,
         plan,
         effect=effect,
-        target=target,
-        sizes=sizes_named(participants) or None,
-        n_simulations=n_simulations,
-        rng=np.random.default_rng(seed),
+        target=options.target,
+        sizes=options.sizes or None,
+        n_simulations=options.n_simulations,
+        rng=np.random.default_rng(options.seed),
     )
 
 
-def deciding_people(
-    population_name: str, pilot: Path | None, pool: TestPool
-) -> tuple[DecidingPopulation, str]:
+def deciding_people(options: PowerOptions, pool: TestPool) -> tuple[DecidingPopulation, str]:
     """Whom a power analysis draws from, and who they are in words."""
-    if pilot is not None:
-        return PilotPopulation(pilot, pool), f"people as the pilot {pilot} describes them"
-    return SimulatedPopulation(population(population_name), pool), f"the population {population_name}"
+    if options.pilot is not None:
+        described = f"people as the pilot {options.pilot} describes them"
+        return PilotPopulation(options.pilot, pool), described
+    described = f"the population {options.population}"
+    return SimulatedPopulation(population(options.population), pool), described
 
 
 def sizes_named(text: str | None) -> list[int]:

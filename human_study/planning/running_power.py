@@ -26,7 +26,7 @@ from human_study.planning.power import (
     typical_error,
 )
 from human_study.planning.power_populations import TestPool
-from human_study.planning.power_report import deciding_people, planned_study
+from human_study.planning.power_report import PowerOptions, deciding_people, planned_study
 from human_study.presentation.labels import condition_label
 
 _OF_EXPECTED = (0.4, 0.7, 1.0, 1.3, 1.7, 2.2)
@@ -87,18 +87,8 @@ class RunningPower:
         return [*(reach.sentence(self.target) for reach in self.reaches), *self.assumed]
 
 
-def power_of_running_study(
-    store: DecisionStore,
-    study_name: str,
-    *,
-    population_name: str,
-    pilot: Path | None,
-    target: float,
-    sizes: Sequence[int],
-    n_simulations: int,
-    seed: int,
-) -> RunningPower:
-    """What the newest round of a study can still find; `sizes` are further numbers of participants a condition.
+def power_of_running_study(store: DecisionStore, study_name: str, options: PowerOptions) -> RunningPower:
+    """What the newest round of a study can still find; the options' sizes are further numbers of participants.
 
     Raises StudyError where the study has no study file, no comparison or nobody to reckon with, and as
     `power_report.power_of_study`.
@@ -110,7 +100,7 @@ def power_of_running_study(
             f'study "{results.study.name}" was simulated or imported, so nothing is planned for it; name a study file'
         )
     plan = planned_study(content, None)
-    groups = _groups(results, plan, sizes)
+    groups = _groups(results, plan, options.sizes)
     if not groups:
         raise StudyError(
             f"Fewer than {MIN_PARTICIPANTS} participants a condition have completed the newest round of "
@@ -118,20 +108,19 @@ def power_of_running_study(
         )
     newest = results.rounds.iloc[-1]
     bundle = results.bundles[newest["bundle_hash"]]
-    people, described = deciding_people(
-        population_name, pilot, TestPool.of_study(bundle.path, str(study_task(results.study, bundle).path))
-    )
-    rng = np.random.default_rng(seed)
+    pool = TestPool.of_study(bundle.path, str(study_task(results.study, bundle).path))
+    people, described = deciding_people(options, pool)
+    rng = np.random.default_rng(options.seed)
     reaches = [
-        reach_of(who, sizes_of, _as_planned(plan, who), people, target, n_simulations, rng)
+        reach_of(who, sizes_of, _as_planned(plan, who), people, options.target, options.n_simulations, rng)
         for who, sizes_of in groups
     ]
     assumed = [
-        f"SIMULATED: {described}; {n_simulations} studies an effect, {plan.n_test_trials} test trials a participant. "
-        f"{condition_label(plan.effective)} has the effect, and people decide as without advice in every "
+        f"SIMULATED: {described}; {options.n_simulations} studies an effect, {plan.n_test_trials} test trials a "
+        f"participant. {condition_label(plan.effective)} has the effect, and people decide as without advice in every "
         f"other condition. No outcome of this study was used. {' '.join(plan.declared.sentences())}"
     ]
-    return RunningPower(results.study.name, target, reaches, assumed)
+    return RunningPower(results.study.name, options.target, reaches, assumed)
 
 
 def _groups(

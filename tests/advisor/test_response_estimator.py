@@ -13,9 +13,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from advisor.drawing.rendering import encode_face, read_percepts, render_faces
-from advisor.encoder.composition import random_expressions
 from advisor.response_estimator import HumanResponseEstimator
-from models.expression import EXPRESSION_BOUNDS
+from models.expression import EXPRESSION_BOUNDS, random_expressions
 from models.face_generator import FaceGenerator
 from models.perception import FacePerception
 

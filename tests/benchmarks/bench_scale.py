@@ -18,7 +18,8 @@ STEPS = """
 import sys, time
 from pathlib import Path
 import numpy as np, torch
-from advisor.encoder.composition import AdviceComposition, usable_bounds
+from advisor.encoder.composition import AdviceComposition
+from advisor.drawing.rendering import usable_bounds
 from advisor.encoder.distillation import distilled_path
 from advisor.runs.config import EncoderConfig
 from advisor.runs.run_dir import RunDirectory
@@ -60,10 +61,10 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import EncoderConfig, TrainConfig
-from advisor.publishing.bundle_faces import draw_identities
+from advisor.publishing.bundle_draft import draw_identities
 from advisor.publishing.exploration import only_explore
 from advisor.freed_memory import keep_freed_memory
-from advisor.encoder.composition import usable_bounds
+from advisor.drawing.rendering import usable_bounds
 from advisor.drawing.rendering import encode_face, render_faces
 from advisor.encoder.learning_step import train_advisor
 from data.tasks.applications import draw_pool, read_applications

@@ -21,7 +21,7 @@ import pandas as pd
 
 from advisor.encoder.learning_step import train_advisor
 from advisor.encoder.trained_run import TrainedRun, load_encoder
-from advisor.publishing.bundle_faces import risk_to_smile
+from advisor.publishing.bundle_draft import risk_to_smile
 from advisor.publishing.checks import advisor_checks
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.run_dir import RunDirectory, git_revision

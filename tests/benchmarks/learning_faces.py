@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from advisor.drawing.rendering import RENDER_BATCH, as_images, decode_face, encode_face, render_faces
-from advisor.encoder.composition import random_expressions
 from advisor.encoder.distillation import distillation_r2, fit_distilled
 from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.distilled_percept import DistilledPercept
+from models.expression import random_expressions
 from models.face_generator import FaceGenerator
 from models.observer import SimulatedObserver
 

@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.encoder.composition import usable_bounds
+from advisor.drawing.rendering import usable_bounds
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.trained_run import encoder_features, load_encoder
-from advisor.publishing.bundle_faces import draw_identities
+from advisor.publishing.bundle_draft import draw_identities
 from advisor.publishing.exploration import Menu, exploring_menu, only_explore
 from advisor.response.learn_response import load_response
 from advisor.response.training_decisions import even_sample

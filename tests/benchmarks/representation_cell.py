@@ -21,14 +21,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from advisor.encoder.composition import AdviceComposition, usable_bounds
+from advisor.drawing.rendering import usable_bounds
+from advisor.encoder.composition import AdviceComposition
 from advisor.encoder.distillation import distilled_path
 from advisor.encoder.learning_step import encoder_data, scores_of_all_that_is_known
 from advisor.encoder.risk_model import RiskModel
 from advisor.encoder.train_encoder import new_encoder, train_encoder
 from advisor.encoder.trained_run import encoder_features
 from advisor.measurement.readability import measure_readability
-from advisor.publishing.bundle_faces import draw_identities
+from advisor.publishing.bundle_draft import draw_identities
 from advisor.publishing.exploration import only_explore
 from advisor.response.fit_response import fit_response
 from advisor.response.training_decisions import even_sample

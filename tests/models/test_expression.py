@@ -5,7 +5,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.encoder.composition import random_expressions
 from advisor.faces.corpus.corpus import draw_expression
 from models.encoder import FeatureEncoder
 from models.expression import (
@@ -13,6 +12,7 @@ from models.expression import (
     EXPRESSION_AXES,
     EXPRESSION_BOUNDS,
     coupling_matrix,
+    random_expressions,
     within_couplings,
 )
 

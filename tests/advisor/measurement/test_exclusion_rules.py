@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from advisor.measurement.exclusion_rules import excluded_participants
+from advisor.measurement.counted_decisions import excluded_participants
 
 PEOPLE = pd.DataFrame(
     [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from advisor.bundles.bundle import FACE_CONDITIONS, Bundle
-from advisor.encoder.composition import usable_bounds
+from advisor.drawing.rendering import usable_bounds
 from advisor.encoder.risk_model import RiskModel
 from advisor.publishing.publish import publish_explore, publish_run
 from advisor.runs.config import PublishConfig

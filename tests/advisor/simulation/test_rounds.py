@@ -15,7 +15,7 @@ from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
 from advisor.encoder.trained_run import TrainedRun
 from advisor.measurement.counted_decisions import counted_decisions
-from advisor.publishing.bundle_faces import keys_of_rows
+from advisor.publishing.bundle_draft import keys_of_rows
 from advisor.publishing.evaluate import (
     evaluate_run,
     measured_accuracy,

@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from advisor.cli import app
-from advisor.encoder.composition import usable_bounds
+from advisor.drawing.rendering import usable_bounds
 from advisor.faces.training.adopt import adopt_generator, steering
 from data.errors import FacesError
 from models.errors import CheckpointError

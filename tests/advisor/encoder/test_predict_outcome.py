@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from advisor.encoder.off_policy import LoggedDecisions, PredictedAccuracy, predict_accuracy
+from advisor.encoder.predict_outcome import LoggedDecisions, PredictedAccuracy, predict_accuracy
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
