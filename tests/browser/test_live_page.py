@@ -179,8 +179,8 @@ def test_a_closed_condition_takes_nobody_new_and_lets_who_is_in_it_finish(
     assert store.participant(key_of(store, inside["face"])).status == "completed"
     drawn_again(analysts)
     assert {row.split("|")[0]: row.split("|")[1] for row in rows(analysts, 0)} == {
-        "face": "closed",
-        "none": "open",
+        "Face": "closed",
+        "No advice": "open",
     }
 
 
