@@ -77,7 +77,7 @@ class Walk:
         page.goto(self.entry_url)
         self.look("welcome")
         self.use(page.locator("form button"))
-        page.locator("form[action=consent]").wait_for()
+        page.locator("button[value=agree]").wait_for()
         self.look("consent")
         self.use(page.locator("button[value=agree]"))
         page.locator("[data-testid=stRadio]").wait_for()
