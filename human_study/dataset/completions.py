@@ -60,7 +60,7 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
     for key, status in zip(people["participant_key"], people["status"], strict=True):
         recruited, is_complete = known.get(key), status == "completed"
         # A code of one's own is kept out of the tables that many read.
-        code = plan.completion_code or store.participant(key).completion_code if is_complete else None
+        code = (plan.code("completion") or store.participant(key).completion_code) if is_complete else None
         rows.append(
             {
                 "external_id": recruited.external_id if recruited and recruited.platform != "link" else None,

@@ -27,7 +27,7 @@ def completed(
     text, totals = messages.text, told.totals
     st.title(text("debrief.title"))
     st.markdown(text("debrief.saved", n_decisions=totals.n_decided))
-    code = study.recruitment.completion_code or str(participant.completion_code)
+    code = study.recruitment.code("completion") or str(participant.completion_code)
     shown_code(code)
     if study.recruitment.platform == "mturk":  # it knows no way back by a link
         st.markdown(text("debrief.paste_code"))

@@ -173,7 +173,7 @@ def _aside(study: StudyFile, messages: Messages) -> Iterator[Section]:
 def _last_page(study: StudyFile, messages: Messages) -> Iterator[str]:
     """What is read after the last question; what only the participant's decisions tell stands as an ellipsis."""
     text, recruitment, payment = messages.text, study.recruitment, study.payment
-    yield f"{text('debrief.saved', n_decisions='…')} {recruitment.completion_code or '…'}"
+    yield f"{text('debrief.saved', n_decisions='…')} {recruitment.code('completion') or '…'}"
     if recruitment.platform == "mturk":
         yield text("debrief.paste_code")
     if recruitment.completion_url:

@@ -98,7 +98,7 @@ def code_in(address: str) -> str | None:
     parameters = {name.lower(): value for name, value in parse_qsl(parts.query)}
     in_path = [part for part in parts.path.split("/") if _CODE_IN_PATH.fullmatch(part)]
     carried = [parameters[name] for name in _CODE_PARAMETERS if name in parameters] + in_path
-    return next((code for code in carried if not code.startswith("{")), None)
+    return next((code for code in carried if code and "{" not in code), None)
 
 
 def yaml_problem(error: yaml.YAMLError) -> str:
@@ -218,12 +218,17 @@ def _contrasts_are_of_its_conditions(study: Study) -> None:
 
 def _prolific_can_tell_who_completed(study: Study) -> None:
     plan = study.recruitment
-    lacks_both = not plan.completion_code and not plan.completion_url
-    if plan.platform == "prolific" and study.participants == "people" and lacks_both:
+    if plan.platform != "prolific" or study.participants != "people" or plan.code("completion"):
+        return
+    if plan.completion_url:
         raise ValueError(
-            "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"
-            " the completion_url that Prolific gave you"
+            "recruitment.completion_url carries no code (?cc=...), by which prolific knows who completed; copy the whole"
+            " address from Prolific, or write the completion_code"
         )
+    raise ValueError(
+        "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"
+        " the completion_url that Prolific gave you"
+    )
 
 
 _CHECKS = (

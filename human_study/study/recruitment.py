@@ -24,6 +24,14 @@ _MAX_ID_LENGTH = 200
 _PREVIEW = ("assignmentId", "ASSIGNMENT_ID_NOT_AVAILABLE")
 # Ids go into bonus lists, which spreadsheets open: nothing that one could take for a formula or a separator.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
+# What stands there instead of an id, whatever its capitals, _, - and dots: the name of a parameter or of a placeholder
+# that nobody filled in, and what programs write for a value that is missing. Everybody who came with one of these would
+# share one participation.
+_NO_IDS = frozenset(
+    "prolificpid prolificid workerid participantid personid userid subjectid respondentid externalid surveycode id pid"
+    " sessionid studyid assignmentid hitid workeridnotavailable assignmentidnotavailable hitidnotavailable"
+    " null undefined none nil nan na false unknown missing empty".split()
+)
 _CODE = r"^[A-Za-z0-9_-]{4,64}$"
 _URL = r"^https://\S+$"
 _ENDINGS = ("completion", "screened_out", "returned", "timed_out", "full")
@@ -78,28 +86,42 @@ class RecruitmentPlan(BaseModel):
     @model_validator(mode="after")
     def _codes_agree(self) -> RecruitmentPlan:
         for ending in _ENDINGS:
-            code, address = self.way_back(ending)
+            code, address = getattr(self, f"{ending}_code"), getattr(self, f"{ending}_url")
             in_address = code_in(address) if address else None
             if code and in_address and code != in_address:
                 raise ValueError(
                     f"{ending}_code is {code}, but {ending}_url carries {in_address}; write the same code in both"
                 )
-        completed = self._code("completion")
+        completed = self.code("completion")
         for ending in _ENDINGS[1:]:
-            if completed and self._code(ending) == completed:
+            if completed and self.code(ending) == completed:
                 raise ValueError(
                     f"{ending} people would bring back {completed}, the code of those who complete, and be paid like"
                     " them; give them a code of their own"
                 )
         return self
 
-    def _code(self, ending: str) -> str | None:
-        code, address = self.way_back(ending)
+    def code(self, ending: str) -> str | None:
+        """The code that everybody with an ending takes back: the one written out, or the one that the address carries.
+
+        They are the same to the platform, which refuses any other. None where the study file gives none.
+        """
+        code, address = getattr(self, f"{ending}_code", None), getattr(self, f"{ending}_url", None)
         return code or (code_in(address) if address else None)
 
     def way_back(self, ending: str) -> tuple[str | None, str | None]:
-        """The code and the address for an ending; both may be missing."""
-        return getattr(self, f"{ending}_code", None), getattr(self, f"{ending}_url", None)
+        """The code (as `code` has it) and the address for an ending; both may be missing."""
+        return self.code(ending), getattr(self, f"{ending}_url", None)
+
+
+def is_id(text: str) -> bool:
+    """Whether a link's value can be somebody's id on a platform.
+
+    Forms of ids are not asked for. Prolific's are 24 hexadecimal digits, but whoever recruits by another panel with
+    Prolific's parameters, or by CloudResearch with Mechanical Turk's, has ids of other forms, and a lab tries its
+    own link out with something like p1. Only what is no id anywhere is refused.
+    """
+    return bool(_ID.fullmatch(text)) and re.sub(r"[_.-]", "", text).lower() not in _NO_IDS
 
 
 def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitment | None:
@@ -121,10 +143,10 @@ def recruited(plan: RecruitmentPlan, query: str, entry_token: str) -> Recruitmen
         return None
     parameters = dict(parse_qsl(query))
     external_id = parameters.get(_ID_PARAMETER[plan.platform], "").strip()
-    if not _ID.fullmatch(external_id):
+    if not is_id(external_id):
         return None
     sent = parameters.get(_SESSION_PARAMETER[plan.platform], "").strip()
-    session_id = sent if _ID.fullmatch(sent) else None
+    session_id = sent if is_id(sent) else None
     return Recruitment(platform=plan.platform, external_id=external_id, session_id=session_id)
 
 

@@ -18,16 +18,19 @@ from tests.support.tiny_study import write_study
 
 PAYMENT = {"currency": "GBP", "base": 3, "bonus_per_correct": 0.1, "returned": 1}
 ENDINGS: dict[str, ParticipantStatus] = {
-    "AA1": "completed",
-    "BB2": "returned",
-    "CC3": "timed_out",
-    "DD4": "active",
+    "aa1": "completed",
+    "bb2": "returned",
+    "cc3": "timed_out",
+    "dd4": "active",
 }
 
 
-def ended_study(folder: Path, store: DecisionStore, platform: str) -> str:
+def ended_study(
+    folder: Path, store: DecisionStore, platform: str, completion_url: str | None = None
+) -> str:
     """A study in which one person each ended in every way; returns its name."""
-    recruitment = {"platform": platform, "completion_code": "C0MPLETE"}
+    way_back = {"completion_url": completion_url} if completion_url else {"completion_code": "C0MPLETE"}
+    recruitment = {"platform": platform, **way_back}
     study = load_study_file(write_study(folder, payment=PAYMENT, recruitment=recruitment))
     running = RunningStudy(study, store)
     running.prepare()
@@ -42,10 +45,23 @@ def ended_study(folder: Path, store: DecisionStore, platform: str) -> str:
 def test_everybody_has_status_code_and_pay(tmp_path: Path, store: DecisionStore) -> None:
     people = completions(store, ended_study(tmp_path, store, "prolific")).set_index("external_id")
     assert people["status"].to_dict() == ENDINGS
-    assert people["completion_code"].dropna().to_dict() == {"AA1": "C0MPLETE"}
-    assert people["pay"].to_dict() == {"AA1": 3, "BB2": 1, "CC3": 0, "DD4": 0}
-    assert people["minutes"].isna().to_dict() == {"AA1": False, "BB2": False, "CC3": False, "DD4": True}
+    assert people["completion_code"].dropna().to_dict() == {"aa1": "C0MPLETE"}
+    assert people["pay"].to_dict() == {"aa1": 3, "bb2": 1, "cc3": 0, "dd4": 0}
+    assert people["minutes"].isna().to_dict() == {"aa1": False, "bb2": False, "cc3": False, "dd4": True}
     assert people["bonus"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("address", "listed"),
+    [("https://app.example/complete?cc=CABC123", "CABC123"), ("https://lab.example/thanks", None)],
+)
+def test_the_code_listed_is_the_one_that_the_platform_takes(
+    tmp_path: Path, store: DecisionStore, address: str, listed: str | None
+) -> None:
+    name = ended_study(tmp_path, store, "sona", completion_url=address)
+    people = completions(store, name).set_index("external_id")
+    own = store.participant(str(people.loc["aa1", "participant_key"])).completion_code
+    assert people["completion_code"].dropna().to_dict() == {"aa1": listed or own}
 
 
 def test_the_status_tells_steps_and_how_long_it_took(
@@ -65,7 +81,7 @@ def test_the_status_tells_steps_and_how_long_it_took(
 def test_a_prolific_list_holds_what_is_owed_beyond_the_reward(tmp_path: Path, store: DecisionStore) -> None:
     name = ended_study(tmp_path, store, "prolific")
     assert write_completions(store, name, tmp_path / "list.csv", "prolific") == 1
-    assert (tmp_path / "list.csv").read_text().split() == ["BB2,1.00"]
+    assert (tmp_path / "list.csv").read_text().split() == ["bb2,1.00"]
 
 
 def test_a_noted_bonus_stands_in_the_list(tmp_path: Path, store: DecisionStore) -> None:
@@ -75,7 +91,7 @@ def test_a_noted_bonus_stands_in_the_list(tmp_path: Path, store: DecisionStore) 
     store.close_study(name)
     list_bonuses(store, name, tmp_path / "bonuses.csv")
     bonus = completions(store, name).set_index("external_id")["bonus"].dropna()
-    assert bonus.to_dict() == {"AA1": 0.0}  # nobody decided on anything
+    assert bonus.to_dict() == {"aa1": 0.0}  # nobody decided on anything
 
 
 def test_mturks_review_file_approves_who_completed(tmp_path: Path, store: DecisionStore) -> None:
@@ -84,7 +100,7 @@ def test_mturks_review_file_approves_who_completed(tmp_path: Path, store: Decisi
     review = pd.read_csv(tmp_path / "review.csv")
     assert review.to_dict("records") == [
         {
-            "AssignmentId": "sessionAA1",
+            "AssignmentId": "sessionaa1",
             "WorkerId": "AA1",
             "Approve": "x",
             "Reject": pytest.approx(float("nan"), nan_ok=True),

@@ -35,6 +35,7 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
     ]
     text = written[0].read_text()
     assert "Approved by the board of the tiny faculty, 2026-17" in text  # consent
+    assert "C0DE" in text  # the code of the address is the one to enter by hand
     assert "Are you 18?" in text and "- Yes ✓\n- No" in text
     for condition in conditions:
         for heading in (

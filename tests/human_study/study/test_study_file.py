@@ -97,6 +97,13 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
             {"recruitment": {"platform": "prolific"}, "participants": "people"},
             "write the completion_code or the completion_url",
         ),
+        (
+            {
+                "recruitment": {"platform": "prolific", "completion_url": "https://app.example/complete"},
+                "participants": "people",
+            },
+            "completion_url carries no code",
+        ),
         ({"recruitment": {"completion_url": "https://a.example/?cc=$CODE"}}, "would get \\$CODE"),
         ({"recruitment": {"completion_url": "https://a.example/?cc="}}, "cc= without a value"),
         (
