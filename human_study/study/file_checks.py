@@ -222,8 +222,8 @@ def _prolific_can_tell_who_completed(study: Study) -> None:
         return
     if plan.completion_url:
         raise ValueError(
-            "recruitment.completion_url carries no code (?cc=...), by which prolific knows who completed; copy the whole"
-            " address from Prolific, or write the completion_code"
+            "recruitment.completion_url carries no code (?cc=...), by which prolific knows who completed; copy the"
+            " whole address from Prolific, or write the completion_code"
         )
     raise ValueError(
         "recruitment.platform is prolific, which knows by a code who completed; write the completion_code or"

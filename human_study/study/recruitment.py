@@ -27,11 +27,23 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
 # What stands there instead of an id, whatever its capitals, _, - and dots: the name of a parameter or of a placeholder
 # that nobody filled in, and what programs write for a value that is missing. Everybody who came with one of these would
 # share one participation.
-_NO_IDS = frozenset(
-    "prolificpid prolificid workerid participantid personid userid subjectid respondentid externalid surveycode id pid"
-    " sessionid studyid assignmentid hitid workeridnotavailable assignmentidnotavailable hitidnotavailable"
-    " null undefined none nil nan na false unknown missing empty".split()
+_PLACEHOLDERS = (
+    *(
+        "id",
+        "pid",
+        "prolificpid",
+        "prolificid",
+        "workerid",
+        "participantid",
+        "subjectid",
+        "respondentid",
+        "userid",
+    ),
+    *("externalid", "surveycode", "sessionid", "studyid", "assignmentid", "hitid"),
+    *("workeridnotavailable", "assignmentidnotavailable", "hitidnotavailable"),
 )
+_MISSING = ("null", "undefined", "none", "nil", "nan", "na", "false", "unknown", "missing", "empty")
+_NO_IDS = frozenset(_PLACEHOLDERS + _MISSING)
 _CODE = r"^[A-Za-z0-9_-]{4,64}$"
 _URL = r"^https://\S+$"
 _ENDINGS = ("completion", "screened_out", "returned", "timed_out", "full")

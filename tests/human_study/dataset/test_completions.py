@@ -25,9 +25,7 @@ ENDINGS: dict[str, ParticipantStatus] = {
 }
 
 
-def ended_study(
-    folder: Path, store: DecisionStore, platform: str, completion_url: str | None = None
-) -> str:
+def ended_study(folder: Path, store: DecisionStore, platform: str, completion_url: str | None = None) -> str:
     """A study in which one person each ended in every way; returns its name."""
     way_back = {"completion_url": completion_url} if completion_url else {"completion_code": "C0MPLETE"}
     recruitment = {"platform": platform, **way_back}

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.records import Recruitment
-from human_study.study.recruitment import Platform, RecruitmentPlan, filled_address, lacking_parameter, recruited
+from human_study.study.recruitment import (
+    Platform,
+    RecruitmentPlan,
+    filled_address,
+    lacking_parameter,
+    recruited,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +51,14 @@ def test_a_link_without_a_usable_id_is_incomplete(query: str) -> None:
     [
         *("PROLIFIC_PID", "prolific_pid", "workerId", "WORKER_ID", "id", "participant-id", "SURVEY_CODE"),
         *("null", "undefined", "None", "NaN", "NULL", "nil", "n.a", "false"),
-        *("{{%25PROLIFIC_PID%25}}", "${workerId}", "%25SURVEY_CODE%25", "[ID]", "WORKER_ID_NOT_AVAILABLE", "%20"),
+        *(
+            "{{%25PROLIFIC_PID%25}}",
+            "${workerId}",
+            "%25SURVEY_CODE%25",
+            "[ID]",
+            "WORKER_ID_NOT_AVAILABLE",
+            "%20",
+        ),
     ],
 )
 def test_what_stands_there_instead_of_an_id_is_nobody(platform: Platform, text: str) -> None:
@@ -67,7 +80,9 @@ def test_what_stands_there_instead_of_an_id_is_nobody(platform: Platform, text: 
         ("sona", "1"),
     ],
 )
-def test_ids_of_every_form_that_platforms_and_labs_use_are_taken(platform: Platform, external_id: str) -> None:
+def test_ids_of_every_form_that_platforms_and_labs_use_are_taken(
+    platform: Platform, external_id: str
+) -> None:
     parameter = {"prolific": "PROLIFIC_PID", "mturk": "workerId", "sona": "id"}[platform]
     found = recruited(RecruitmentPlan(platform=platform), f"{parameter}={external_id}", "entry")
     assert found is not None and found.external_id == external_id
@@ -91,7 +106,9 @@ def test_a_sitting_without_an_id_is_none() -> None:
     ],
 )
 def test_the_code_of_an_ending_is_the_one_its_address_carries(address: str, code: str | None) -> None:
-    plan = RecruitmentPlan(platform="sona", completion_url=address, returned_url=address.replace("CABC", "RABC"))
+    plan = RecruitmentPlan(
+        platform="sona", completion_url=address, returned_url=address.replace("CABC", "RABC")
+    )
     assert plan.way_back("completion") == (code, address)
     assert plan.code("returned") == (code and code.replace("CABC", "RABC"))
 
