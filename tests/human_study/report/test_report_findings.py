@@ -288,7 +288,7 @@ def test_a_preregistration_is_written_before_the_study_and_compared_afterwards(t
     assert run.exit_code == 0, run.output
     text = out.read_text()
     assert "Registration prior to creation of data." in text
-    assert "Between participants: face, none. Each decides on 10 applications, 50%" in text
+    assert "Between participants: Face, No advice. Each decides on 10 applications, 50%" in text
     record = json.loads(out.with_suffix(".json").read_text())
     assert record["analysis"] == analysis_hashes()
     assert record["n_decisions"] == 0
