@@ -42,7 +42,7 @@ pytestmark = pytest.mark.training
 QUICK = TrainConfig(
     response=ResponseConfig(n_members=3, max_steps=150), encoder=EncoderConfig(n_steps=250, batch_size=128)
 )
-SMALL = PublishConfig(max_pool_size=120, identities_per_application=1)
+SMALL = PublishConfig(max_pool_size=120, identities_per_application=1, learning_pool_size=20)
 
 
 @pytest.fixture(scope="module")
