@@ -14,6 +14,7 @@ from data.records import (
     FINAL_STATUSES,
     MOVED_LEASE,
     MOVES,
+    Answer,
     Bonus,
     EarlierSession,
     Event,
@@ -197,34 +198,73 @@ class Participants(Transactions):
         with self._writing() as connection:
             _change(connection, participant_key, last_seen_at=now())
 
-    def set_step(self, participant_key: str, step: str, *, consented: bool = False) -> None:
-        """Note the step that the participant is at now, as an event too; `consented`: consent led to it."""
+    def set_step(
+        self,
+        participant_key: str,
+        step: str,
+        *,
+        consented: bool = False,
+        after: str | None = None,
+        answers: Sequence[Answer] = (),
+    ) -> bool:
+        """Note the step that an active participant is at now, as an event too, and the answers that led there.
+
+        `consented`: consent led to it. `after`: only from that step on. It looks and writes in one transaction, so
+        that of two presses at once one counts: False, with nothing written, for who is at another step or at an end.
+        """
         moment = now()
         values: dict[str, Any] = {"step": step, "last_seen_at": moment}
         if consented:
             values["consented_at"] = moment
         detail = json.dumps({"step": step})
         moved = Event(participant_key=participant_key, kind="step", detail=detail, happened_at=moment)
-        with self._writing() as connection:
-            _change(connection, participant_key, **values)
-            write_records(connection, sql_tables.event, [moved])
+        return self._move_on(participant_key, values, after, answers, [moved])
 
-    def set_status(self, participant_key: str, status: ParticipantStatus) -> None:
-        """Change a participant's status; a final one never changes (setting it again is harmless).
+    def end_participation(
+        self,
+        participant_key: str,
+        status: ParticipantStatus,
+        *,
+        after: str | None = None,
+        answers: Sequence[Answer] = (),
+        events: Sequence[Event] = (),
+    ) -> bool:
+        """Give an active participant a final status, and write what belongs to it; `after` and result as in `set_step`.
 
-        A final one also writes `ended_at`; completion `completed_at` and a random `completion_code`. Raises
-        StoreError where the key is unknown or the status is final and another.
+        It is dated; completion also gets a random `completion_code`.
         """
         moment = now()
         values: dict[str, Any] = {"status": status, "ended_at": moment if status in FINAL_STATUSES else None}
         if status == "completed":
             values |= {"completed_at": moment, "completion_code": secrets.token_hex(4).upper()}
-        with self._writing() as connection:
-            present = find_participant(connection, participant_key, lock=True).status
-            if present in FINAL_STATUSES and present != status:
-                raise StoreError(f"the participation is {present}, which is final; it cannot become {status}")
+        return self._move_on(participant_key, values, after, answers, events)
+
+    def set_status(self, participant_key: str, status: ParticipantStatus) -> None:
+        """Change a participant's status as `end_participation` does; setting a final one again is harmless.
+
+        Raises StoreError where the key is unknown or the status is final and another.
+        """
+        if not self.end_participation(participant_key, status):
+            present = self.participant(participant_key).status
             if present != status:
-                _change(connection, participant_key, **values)
+                raise StoreError(f"the participation is {present}, which is final; it cannot become {status}")
+
+    def _move_on(
+        self,
+        participant_key: str,
+        values: dict[str, Any],
+        after: str | None,
+        answers: Sequence[Answer],
+        events: Sequence[Event],
+    ) -> bool:
+        with self._writing() as connection:
+            present = find_participant(connection, participant_key, lock=True)
+            if present.status != "active" or after not in (None, present.step):
+                return False
+            _change(connection, participant_key, **values)
+            write_records(connection, sql_tables.answer, answers)
+            write_records(connection, sql_tables.event, events)
+        return True
 
     def release_timed_out(
         self, study_name: str, older_than: timedelta, began_before: timedelta | None = None

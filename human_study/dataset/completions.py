@@ -39,8 +39,8 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
     """One row a participant, in the order in which they began, with COLUMNS.
 
     `minutes` from beginning to end, missing for who is under way; `pay` is the base for who completed and the part
-    that the study file promises for other endings; `bonus` is missing until `human-study bonuses` has noted it.
-    Raises StudyError where the study is unknown.
+    that the study file promises for other endings, 0 for who never consented; `bonus` is missing until
+    `human-study bonuses` has noted it. Raises StudyError where the study is unknown.
     """
     release_overdue(store, study_name)
     study = store.study(study_name)
@@ -57,7 +57,11 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
     known = {one.participant_key: one for one in store.recruitments(study_name)}
     bonus = {one.participant_key: one.amount for one in store.bonuses(study_name)}
     rows = []
-    for key, status in zip(people["participant_key"], people["status"], strict=True):
+    # Version 0.1.0 dated no consent; its step tells.
+    has_consented = people["consented_at"].notna() | ~people["step"].isin(["", "consent"])
+    for key, status, consented in zip(
+        people["participant_key"], people["status"], has_consented, strict=True
+    ):
         recruited, is_complete = known.get(key), status == "completed"
         # A code of one's own is kept out of the tables that many read.
         code = (plan.code("completion") or store.participant(key).completion_code) if is_complete else None
@@ -70,7 +74,7 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
                 "completion_code": code,
                 "attention_failed": int(n_failed.get(key, 0)),
                 "attention_shown": int(n_shown.get(key, 0)),
-                "pay": payment.base if is_complete else payment.for_a_part(status),
+                "pay": payment.base if is_complete else payment.for_a_part(status, consented=consented),
                 "bonus": bonus.get(key),
                 "currency": payment.currency,
             }

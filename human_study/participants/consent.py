@@ -91,7 +91,7 @@ class ConsentPage:
         if choice == "agree":
             self._running.participations.go_on(participant)
         elif choice == "refuse":
-            self._running.participations.withdraw(participant)
+            self._running.participations.decline(participant)
 
 
 def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_simulated: bool) -> str:

@@ -109,7 +109,7 @@ class Participations:
         key = participant.participant_key
         total = self._study.time_limits.total
         if total is not None and now() - participant.created_at > total:
-            self._store.set_status(key, "timed_out")
+            self._store.end_participation(key, "timed_out")
             return self._store.participant(key)
         due = self._store.due(key) if participant.step in DECIDING_STEPS else None
         if participant.step in DECIDING_STEPS and (
@@ -127,19 +127,16 @@ class Participations:
     def go_on(self, participant: Participant, answers: Sequence[Answer] = ()) -> None:
         """Write the answers that end the participant's step, and go to the next; complete after the last.
 
-        Does nothing where the participant is at another step already: a second click on a button that is gone
-        must not take them back, nor complete them early.
+        Does nothing where the participant is at another step already, or at an end: a second click on a button that
+        is gone must not take them back, nor complete them early, nor go on for who has just left.
         """
-        key = participant.participant_key
-        present = self._store.participant(key)
-        if present.status != "active" or present.step != participant.step:
-            return
-        self._store.add_answers(answers)
-        following = self._protocol.step_after(participant.step)
+        key, here = participant.participant_key, participant.step
+        following = self._protocol.step_after(here)
         if following is None:
-            self._store.set_status(key, "completed")
+            self._store.end_participation(key, "completed", after=here, answers=answers)
         else:
-            self._store.set_step(key, following, consented=self.is_asked_for_consent(participant))
+            consented = self.is_asked_for_consent(participant)
+            self._store.set_step(key, following, consented=consented, after=here, answers=answers)
 
     def answers(self, participant: Participant, kind: str) -> list[Answer]:
         """What the participant has answered in a step that asks, repetitions included, the oldest first."""
@@ -152,13 +149,25 @@ class Participations:
 
     def screen_out(self, participant: Participant, answers: Sequence[Answer]) -> None:
         """End a participation whose screening answers the study does not take."""
-        self._store.add_answers(answers)
-        self._store.set_status(participant.participant_key, "screened_out")
+        self._store.end_participation(
+            participant.participant_key, "screened_out", after=participant.step, answers=answers
+        )
 
     def withdraw(self, participant: Participant) -> None:
-        """End a participation at the participant's wish; what was decided stays until it is erased."""
-        self._store.set_status(participant.participant_key, "returned")
-        self._store.add_event(Event(participant_key=participant.participant_key, kind="withdrew"))
+        """End a participation at the participant's wish, at whatever step they are by now.
+
+        What was decided stays until it is erased.
+        """
+        self._leave(participant, after=None)
+
+    def decline(self, participant: Participant) -> None:
+        """End the participation of who does not consent; does nothing where they have just consented."""
+        self._leave(participant, after=participant.step)
+
+    def _leave(self, participant: Participant, after: str | None) -> None:
+        key = participant.participant_key
+        withdrew = Event(participant_key=key, kind="withdrew")
+        self._store.end_participation(key, "returned", after=after, events=[withdrew])
 
     def recruitment(self, participant: Participant) -> Recruitment | None:
         """How the participant's platform knows them, for the address that leads back there."""

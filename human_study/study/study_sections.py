@@ -105,9 +105,12 @@ class Payment(Section):
     returned: float = Field(default=0, ge=0, le=10_000, description="for people who stop early")
     timed_out: float = Field(default=0, ge=0, le=10_000, description="for people who run out of time")
 
-    def for_a_part(self, status: str) -> float:
-        """What somebody is paid whose participation ended with that status, other than by completion."""
-        return float(getattr(self, status, 0))
+    def for_a_part(self, status: str, *, consented: bool = True) -> float:
+        """What somebody is paid whose participation ended with that status, other than by completion.
+
+        Who did not consent took no part that could be paid, and the page that they end at promises nothing.
+        """
+        return float(getattr(self, status, 0)) if consented else 0.0
 
     @field_validator("currency")
     @classmethod

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from data.admission import ParticipantPlan
 from data.errors import StudyError
 from data.records import ParticipantStatus, Recruitment
 from data.store.decision_store import DecisionStore
@@ -16,7 +17,7 @@ from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.tiny_study import write_study
 
-PAYMENT = {"currency": "GBP", "base": 3, "bonus_per_correct": 0.1, "returned": 1}
+PAYMENT = {"currency": "GBP", "base": 3, "bonus_per_correct": 0.1, "returned": 1, "timed_out": 0.5}
 ENDINGS: dict[str, ParticipantStatus] = {
     "aa1": "completed",
     "bb2": "returned",
@@ -36,6 +37,8 @@ def ended_study(folder: Path, store: DecisionStore, platform: str, completion_ur
         external = Recruitment(platform=platform, external_id=external_id, session_id=f"session{external_id}")
         participant = running.participations.participant(running.participations.begin(external))
         assert participant is not None
+        if status != "active":
+            running.participations.go_on(participant)  # consents
         store.set_status(participant.participant_key, status)
     return study.name
 
@@ -44,7 +47,7 @@ def test_everybody_has_status_code_and_pay(tmp_path: Path, store: DecisionStore)
     people = completions(store, ended_study(tmp_path, store, "prolific")).set_index("external_id")
     assert people["status"].to_dict() == ENDINGS
     assert people["completion_code"].dropna().to_dict() == {"aa1": "C0MPLETE"}
-    assert people["pay"].to_dict() == {"aa1": 3, "bb2": 1, "cc3": 0, "dd4": 0}
+    assert people["pay"].to_dict() == {"aa1": 3, "bb2": 1, "cc3": 0.5, "dd4": 0}
     assert people["minutes"].isna().to_dict() == {"aa1": False, "bb2": False, "cc3": False, "dd4": True}
     assert people["bonus"].isna().all()
 
@@ -78,8 +81,23 @@ def test_the_status_tells_steps_and_how_long_it_took(
 
 def test_a_prolific_list_holds_what_is_owed_beyond_the_reward(tmp_path: Path, store: DecisionStore) -> None:
     name = ended_study(tmp_path, store, "prolific")
-    assert write_completions(store, name, tmp_path / "list.csv", "prolific") == 1
-    assert (tmp_path / "list.csv").read_text().split() == ["bb2,1.00"]
+    assert write_completions(store, name, tmp_path / "list.csv", "prolific") == 2
+    assert (tmp_path / "list.csv").read_text().split() == ["bb2,1.00", "cc3,0.50"]
+
+
+def test_who_never_consented_is_owed_nothing(tmp_path: Path, store: DecisionStore) -> None:
+    name = ended_study(tmp_path, store, "prolific")
+    ways: tuple[ParticipantStatus, ...] = ("returned", "timed_out")
+    for number, status in enumerate(ways):
+        came = Recruitment(platform="prolific", external_id=f"ee{number}")
+        chosen = store.add_participant(
+            name, "simulated", lambda _: ParticipantPlan("none", (), None), external=came
+        )
+        store.set_status(chosen.participant_key, status)
+    pay = completions(store, name).set_index("external_id")["pay"]
+    assert (pay["ee0"], pay["ee1"]) == (0, 0)
+    write_completions(store, name, tmp_path / "list.csv", "prolific")
+    assert "ee" not in (tmp_path / "list.csv").read_text()
 
 
 def test_a_noted_bonus_stands_in_the_list(tmp_path: Path, store: DecisionStore) -> None:

@@ -2,6 +2,8 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from data.errors import BundleError, StudyError
-from data.records import Answer, Decision, Recruitment
+from data.records import Answer, Decision, Participant, Recruitment
 from data.store.decision_store import DecisionStore
 from human_study.participation.assignment import allocation_order
 from human_study.participation.running_study import RunningStudy
@@ -198,6 +200,57 @@ def test_a_second_click_neither_skips_a_step_nor_completes_early(
     live.participations.go_on(stale)
     assert store.participant(key).step == "instructions"
     assert store.participant(key).consented_at is not None
+
+
+def test_of_two_presses_at_once_one_counts(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path), store)
+    participations, outcomes = live.participations, Counter()
+    for number in range(8):
+        key = arrive(live, f"visitor {number}")
+        seen = store.participant(key)
+        both, presses = threading.Barrier(4), (participations.go_on, participations.decline) * 2
+
+        def press(
+            act: Callable[[Participant], None], both: threading.Barrier = both, seen: Participant = seen
+        ) -> None:
+            both.wait()
+            act(seen)
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(press, presses))
+        found = store.participant(key)
+        events = store.events_frame("tiny_study", kind="simulated")
+        kinds = list(events.loc[events["participant_key"] == key, "kind"])
+        outcomes[found.status, found.step, found.consented_at is not None, *kinds] += 1
+    assert set(outcomes) <= {("active", "instructions", True, "step"), ("returned", "", False, "withdrew")}
+
+
+def test_what_comes_after_the_end_changes_nothing(tmp_path: Path, store: DecisionStore) -> None:
+    live = prepared(write_study(tmp_path), store)
+    key = arrive(live, "a")
+    here = store.participant(key)
+    live.participations.withdraw(here)
+    before = store.participant(key)
+    answer = Answer(participant_key=key, kind="screening", question="adult", value="No")
+    live.participations.go_on(here, [answer])
+    live.participations.screen_out(here, [answer])
+    live.participations.withdraw(here)
+    assert store.participant(key) == before
+    assert store.answers(key) == []
+    assert list(store.events_frame("tiny_study", kind="simulated")["kind"]) == ["withdrew"]
+
+
+def test_who_has_just_consented_elsewhere_can_still_stop_but_no_longer_decline(
+    tmp_path: Path, store: DecisionStore
+) -> None:
+    live = prepared(write_study(tmp_path), store)
+    key = arrive(live, "a")
+    asked = store.participant(key)
+    live.participations.go_on(asked)
+    live.participations.decline(asked)
+    assert store.participant(key).status == "active"
+    live.participations.withdraw(asked)
+    assert store.participant(key).status == "returned"
 
 
 @pytest.mark.parametrize("block", ["practice", "learning"])
