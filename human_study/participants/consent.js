@@ -4,3 +4,10 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 watchTranslation();
+
+// A database that does not answer can keep the next page waiting for half a minute.
+function sayWhenSent(words) {
+  document.addEventListener("submit", ({ target, submitter }) => {
+    if (submitter?.formMethod !== "dialog") target.querySelector("[role=status]").textContent = words;
+  });
+}

@@ -1,4 +1,4 @@
-"""The consent page: what taking part means, and the choice to do so.
+"""The consent page: what taking part means, the choice to do so, and the last page of who did not.
 
 A light page, so that a hundred people can read it at once; the app, which costs far more, starts for who agreed.
 """
@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from data.records import Participant
+from human_study.participants.endings import ENDINGS_WITHOUT_CONSENT, closing_words, ending_of
 from human_study.participation.player_trials import storage_id
 from human_study.participation.running_study import RunningStudy
 from human_study.presentation.html_templates import render_html
@@ -26,7 +27,7 @@ _MAX_FORM_BYTES = 1024
 
 
 class ConsentPage:
-    """What is shown at a study's own address to who has not consented yet, and POST /consent for one study."""
+    """What is shown at a study's own address to who has not consented, and POST /consent for one study."""
 
     def __init__(self, running: RunningStudy) -> None:
         """Nothing is read of the study yet."""
@@ -39,7 +40,7 @@ class ConsentPage:
         return [Route("/consent", self._answer, methods=["POST"])]
 
     async def page(self, request: Request) -> Response | None:
-        """The page, or None for who is not asked for consent now: unknown, further on, or at an end.
+        """The page, or None for who is neither asked for consent now nor at an end without it: unknown or further on.
 
         Raises StoreError where the database does not answer.
         """
@@ -48,34 +49,51 @@ class ConsentPage:
 
     def _page(self, token: str) -> Response | None:
         running = self._running
-        participant = self._asked(token)
+        study, messages = running.study, running.messages
+        participant = self._visitor(token)
         if participant is None:
             return None
-        study, messages = running.study, running.messages
+        if not running.participations.is_asked_for_consent(participant):
+            return self._ended(participant) if ending_of(participant) in ENDINGS_WITHOUT_CONSENT else None
         number, n_steps = Protocol.of(study).step_number(participant.step)
         is_simulated = running.trials.trained_on_simulated(participant)
         words = consent_text(study, messages, participant.participant_key, trained_on_simulated=is_simulated)
-        page = render_html(
-            "participants/templates/consent.html",
-            title=study.title,
-            language=study.spoken,
-            is_simulated=study.participants == "simulated",
-            text=messages.text,
+        return self._answered(
+            "consent",
+            words,
             progress=messages.text("page.step", step=number, n_steps=n_steps),
-            words=Markup(MarkdownIt("commonmark", {"html": False}).render(words)),
             participant=storage_id(participant),
             ahead=self._ahead,
         )
+
+    def _ended(self, participant: Participant) -> Response:
+        """The last page of who never consented: who runs no scripts reads it as well, and the app need not start."""
+        running, ending = self._running, ending_of(participant)
+        messages, known = running.messages, running.participations.recruitment(participant)
+        closing = closing_words(running.study, messages, ending, known, participant.participant_key)
+        return self._answered("never_consented", f"{messages.text(f'ended.{ending}')}\n\n{closing}")
+
+    def _answered(self, template: str, words: str, **values: object) -> Response:
+        """`words` in Markdown in a template with its own `values`."""
+        study = self._running.study
+        page = render_html(
+            f"participants/templates/{template}.html",
+            title=study.title,
+            language=study.spoken,
+            is_simulated=study.participants == "simulated",
+            text=self._running.messages.text,
+            words=Markup(MarkdownIt("commonmark", {"html": False}).render(words)),
+            **values,
+        )
         return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
-    def _asked(self, token: str) -> Participant | None:
-        """Whoever's cookie it is, if they are asked for consent now."""
+    def _visitor(self, token: str) -> Participant | None:
+        """Whoever's cookie it is; the time of who is asked for consent may be over."""
         participations = self._running.participations
         participant = participations.participant(token)
         if participant is None or not participations.is_asked_for_consent(participant):
-            return None
-        participant = participations.brought_up_to_date(participant)  # their time may be over
-        return participant if participations.is_asked_for_consent(participant) else None
+            return participant
+        return participations.brought_up_to_date(participant)
 
     async def _answer(self, request: Request) -> Response:
         form = await read_form(request, _MAX_FORM_BYTES)
@@ -85,8 +103,10 @@ class ConsentPage:
 
     def _take(self, token: str, asked: str, choice: str) -> None:
         """Go on or end; nothing, where the page was another person's, or is an old one."""
-        participant = self._asked(token)
+        participant = self._visitor(token)
         if participant is None or storage_id(participant) != asked:
+            return
+        if not self._running.participations.is_asked_for_consent(participant):
             return
         if choice == "agree":
             self._running.participations.go_on(participant)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.records import Participant, Recruitment
-from human_study.participants.endings import closing_words
+from human_study.participants.endings import closing_words, ending_of
 from human_study.participants.screens import copy_button, forget_queue, link, shown_code
 from human_study.participation.trial_delivery import Debrief
 from human_study.study.messages import Messages
@@ -60,15 +60,13 @@ def about_text(study: StudyFile, messages: Messages, condition: str, condition_t
 
 
 def ended(study: StudyFile, messages: Messages, participant: Participant, known: Recruitment | None) -> None:
-    """The page of a participation that ended otherwise than by completion."""
+    """The page of a participation that ended, after consent, otherwise than by completion."""
     forget_queue()
     text = messages.text
-    is_declined = participant.status == "returned" and participant.consented_at is None
-    ending = "declined" if is_declined else str(participant.status)
+    ending = ending_of(participant)
     st.title(text("ended.title"))
     st.markdown(text(f"ended.{ending}"))
-    st.markdown(closing_words(study, messages, ending, known))
-    st.markdown(text("debrief.key", key=participant.participant_key))
+    st.markdown(closing_words(study, messages, ending, known, participant.participant_key))
 
 
 def unknown_visitor(messages: Messages) -> None:

@@ -17,7 +17,7 @@ from human_study.participants.consent import consent_text
 from human_study.participants.ending_screens import about_text
 from human_study.participants.endings import closing_words
 from human_study.participants.screens import instruction_text
-from human_study.participants.welcome import introduction
+from human_study.participants.welcome import introduction, link_again
 from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html
@@ -28,17 +28,23 @@ from human_study.study.study_file import StudyFile
 
 # How taking part can end otherwise than by completion → the text that says so.
 _ENDINGS = {
-    **{ending: f"ended.{ending}" for ending in ("declined", "screened_out", "returned", "timed_out")},
+    **{
+        ending: f"ended.{ending}"
+        for ending in ("declined", "lapsed", "screened_out", "returned", "timed_out")
+    },
     "full": "welcome.full",
     "not_again": "welcome.not_again",
     "incomplete": "welcome.incomplete_link",
 }
+_WITHOUT_A_KEY = ("full", "not_again", "incomplete")
 # Read beside all this, where something goes otherwise than it should.
 _ASIDE = (
     *(f"welcome.lacks_{what}" for what in ("script", "frame", "cookie", "browser", "websocket", "again")),
     "welcome.preview",
     "page.offline",
     "page.unreachable",
+    "page.unsent",
+    "consent.sending",
     "page.nowhere",
     "page.refused",
 )
@@ -149,7 +155,8 @@ def _at_the_end(study: StudyFile, manifest: Manifest, messages: Messages) -> Ite
     yield 2, text("ended.title"), ""
     for ending, said in _ENDINGS.items():
         way_back = "full" if ending == "not_again" else ending
-        yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back)}"
+        key = "" if ending in _WITHOUT_A_KEY else _KEY
+        yield 3, ending, f"{text(said)}\n\n{closing_words(study, messages, way_back, key=key)}"
 
 
 def _aside(study: StudyFile, messages: Messages) -> Iterator[Section]:
@@ -168,6 +175,8 @@ def _aside(study: StudyFile, messages: Messages) -> Iterator[Section]:
         text("page.unknown_title"),
         f"{text('page.unknown_text')}\n\n{_listed(text(key) for key in _ASIDE)}",
     )
+    if study.recruitment.platform != "link":
+        yield 3, "link_again", link_again(study, messages)
 
 
 def _last_page(study: StudyFile, messages: Messages) -> Iterator[str]:

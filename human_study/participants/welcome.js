@@ -4,6 +4,7 @@
   var form = document.querySelector("form[data-check]");
   if (!form) return;
   var button = form.querySelector("button");
+  var waiting = form.querySelector("[role=status]");
   var told = document.getElementById("missing");
   var wantsToBegin = false;
   var nTries = 0;
@@ -17,6 +18,7 @@
 
   function begin() {
     button.disabled = true;
+    waiting.textContent = waiting.getAttribute("data-words"); // the next page may take long
     form.submit();
   }
 
@@ -81,7 +83,11 @@
       else button.disabled = true; // until the check is over
     });
     // Back from the next page: the browser shows this one as it was left.
-    window.addEventListener("pageshow", function (event) { if (event.persisted) button.disabled = false; });
+    window.addEventListener("pageshow", function (event) { 
+      if (!event.persisted) return;
+      button.disabled = false;
+      waiting.textContent = "";
+    });
     check();
   }
 })();

@@ -23,7 +23,7 @@ from human_study.participants.entrance import BrowserCheck
 from human_study.participation.running_study import RunningStudy
 from human_study.presentation.html_templates import render_html
 from human_study.study.messages import Messages
-from human_study.study.recruitment import is_preview, lacking_parameter, recruited
+from human_study.study.recruitment import PLATFORM_NAMES, is_preview, lacking_parameter, recruited
 from human_study.study.study_file import StudyFile
 from human_study.web.refusals import NotServedError
 from human_study.web.request_guard import is_framed, read_form
@@ -61,6 +61,10 @@ class Welcome:
             # On a plain link, somebody else may have come to the browser of an unfinished participation.
             is_link = self._study.recruitment.platform == "link"
             return self._checking(request, query, "welcome.another_person" if is_link else "welcome.go_on")
+        if not query and self._study.recruitment.platform != "link" and not _comes_by_a_link(request):
+            return self._page(
+                words=f"{link_again(self._study, self._messages)}\n\n{self._closing('incomplete')}"
+            )
         if refusal := self._unsuitable_link(query):
             return self._page(words=refusal)
         external = recruited(self._study.recruitment, query, "")
@@ -78,7 +82,6 @@ class Welcome:
     async def _begin(self, request: Request) -> Response:
         form = await read_form(request, _MAX_FORM_BYTES)
         entry, query = form.get("entry", ""), form.get("query", "")
-        request.state.link_query = query  # for a page that must lead back
         if refusal := self._unsuitable_link(query):
             return self._page(status=400, words=refusal)
         if not entry:
@@ -101,14 +104,16 @@ class Welcome:
         return response
 
     def unreachable(self, request: Request) -> HTMLResponse:
-        """What is read while the database does not answer; the page tries again by itself."""
-        query = getattr(request.state, "link_query", request.url.query)
-        is_begun = request.url.path not in ("/welcome", "/begin")
+        """What is read while the database does not answer; the page tries again by itself, and sends what was sent."""
+        query, form = request.url.query, getattr(request.state, "form", None)
+        is_begun = request.url.path != "/welcome"
         page = self._page(
             status=503,
-            words=self._with_contact("page.unreachable"),
-            again_at="./" if is_begun else f"welcome?{query}" if query else "welcome",
+            words=self._with_contact("page.unsent" if form and "choice" in form else "page.unreachable"),
+            again_at="" if form else "./" if is_begun else f"welcome?{query}" if query else "welcome",
             again_after_s=_TRIES_AGAIN_AFTER_S,
+            unsent=form,
+            unsent_to=request.url.path.rpartition("/")[2],
         )
         page.headers["Retry-After"] = str(_TRIES_AGAIN_AFTER_S)
         return page
@@ -202,9 +207,19 @@ class Welcome:
             # What is HTML in the Markdown is shown as written.
             words=Markup(MarkdownIt("commonmark", {"html": False}).render(words)),
             lacking=lacking,
-            **{"again_at": "", "welcome_at": "", **values},
+            **{"again_at": "", "welcome_at": "", "unsent": None, **values},
         )
         return HTMLResponse(page, status, {"Cache-Control": "no-store", "Vary": "Sec-Fetch-Dest"})
+
+
+def _comes_by_a_link(request: Request) -> bool:
+    """Whether another site led here, as a platform does; not who lost their cookie, or typed the address in."""
+    return request.headers.get("sec-fetch-site", "cross-site") == "cross-site"
+
+
+def link_again(study: StudyFile, messages: Messages) -> str:
+    """What is read by who comes without their platform's link, most often because their cookie is gone."""
+    return messages.text("welcome.link_again", platform=PLATFORM_NAMES[study.recruitment.platform])
 
 
 def introduction(study: StudyFile, messages: Messages) -> str:

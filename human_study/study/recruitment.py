@@ -16,6 +16,7 @@ from human_study.study.file_checks import code_in, left_over_placeholder
 
 Platform = Literal["link", "prolific", "mturk", "sona"]
 
+PLATFORM_NAMES = {"prolific": "Prolific", "mturk": "Mechanical Turk", "sona": "SONA"}
 # What each platform calls the participant and the sitting in its links.
 _ID_PARAMETER = {"prolific": "PROLIFIC_PID", "mturk": "workerId", "sona": "id"}
 _SESSION_PARAMETER = {"prolific": "SESSION_ID", "mturk": "assignmentId", "sona": ""}

@@ -120,7 +120,12 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_form(request: Request, max_bytes: int) -> dict[str, str]:
-    """The fields of a form that a page of ours sends; 403 where another site sends it, 413 where it is too long."""
+    """The fields of a form that a page of ours sends; 403 where another site sends it, 413 where it is too long.
+
+    They also stand in the request's `state.form`, for a page that sends them again.
+    """
     refuse_other_sites(request)
     body = await read_body(request, max_bytes)
-    return dict(parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True))
+    fields = dict(parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True))
+    request.state.form = fields
+    return fields

@@ -1,11 +1,12 @@
 """A page's first moments: what is fetched ahead, and where a new step begins."""
 
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, WebSocketRoute
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from data.store.decision_store import DecisionStore
 from human_study.web.static_files import files_of_the_first_page
@@ -96,6 +97,55 @@ def test_what_a_browser_lacks_is_said_and_no_slot_is_taken(
         assert store.participants_frame("tiny_study", kind="simulated").empty
 
 
+def test_who_turns_scripts_off_can_still_refuse_and_reads_how_it_ended(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path, recruitment={"returned_code": "N0T-ME"}))
+    with_scripts = new_visitor()
+    page = with_scripts.new_page()
+    page.goto(served.url)
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="I agree").wait_for()
+    assert page.locator("summary").count() == 0
+    context = new_visitor(java_script_enabled=False, storage_state=with_scripts.storage_state())
+    page = context.new_page()
+    page.goto(served.url)
+    assert page.locator("#refuse").is_hidden()
+    page.locator("summary", has_text="I do not want to take part").click()
+    page.get_by_role("button", name="Yes, I do not want to take part").click()
+    page.get_by_text("No decisions or answers were recorded").wait_for()
+    page.get_by_text("N0T-ME").wait_for()
+
+
+def test_a_choice_that_the_database_keeps_waiting_or_does_not_take_is_said_to_be_so_and_arrives(
+    tmp_path: Path,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
+) -> None:
+    served = serve_study(write_study(tmp_path))
+    waiting, failing = new_visitor().new_page(), new_visitor().new_page()
+    for page in (waiting, failing):
+        page.goto(served.url)
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="I agree").wait_for()
+    database = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    waiting.get_by_role("button", name="I agree").click(no_wait_after=True)
+    wait_until(
+        lambda: "your choice is being saved" in waiting.evaluate("document.body.innerText"), "a word", 10
+    )
+    database.execute("ROLLBACK")
+    waiting.get_by_role("heading", name="What you will do").wait_for()
+    database.execute("ALTER TABLE participant RENAME TO nobody")
+    failing.get_by_role("button", name="I agree").click()
+    failing.get_by_text("your choice is not saved yet").wait_for()
+    database.execute("ALTER TABLE nobody RENAME TO participant")
+    database.close()
+    failing.get_by_role("heading", name="What you will do").wait_for()
+
+
 def test_who_refuses_is_asked_once_more_and_may_still_agree(
     tmp_path: Path,
     serve_study: Callable[[Path], ServedStudy],
@@ -109,8 +159,14 @@ def test_who_refuses_is_asked_once_more_and_may_still_agree(
         page.get_by_role("button", name="I do not want to take part", exact=True).click()
         page.get_by_role("dialog", name="You do not want to take part?").wait_for()
     agreed.keyboard.press("Escape")
+    # Back by keyboard alone, and by pointer; what a slip chose is undone either way.
+    agreed.get_by_role("button", name="I do not want to take part", exact=True).press("Enter")
+    expect(agreed.get_by_role("button", name="Back to the consent page")).to_be_focused()
+    agreed.keyboard.press("Enter")
+    expect(agreed.get_by_role("dialog")).to_have_count(0)
     agreed.get_by_role("button", name="I do not want to take part", exact=True).click()
     agreed.get_by_role("button", name="Back to the consent page").click()
+    expect(agreed.get_by_role("dialog")).to_have_count(0)
     agreed.get_by_role("button", name="I agree").click()
     agreed.get_by_role("heading", name="What you will do").wait_for()
     refused.get_by_role("button", name="Yes, I do not want to take part").click()

@@ -117,6 +117,31 @@ def test_on_every_screen_the_older_tab_is_told_and_its_clicks_change_nothing(
                 page.get_by_role("button", name=name).wait_for(state="detached")
 
 
+def test_an_older_tab_with_an_open_dialog_cannot_end_the_participation(
+    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
+) -> None:
+    served = serve_study(write_study(tmp_path, conditions={"none": 1}))
+    context = new_visitor()
+    older = context.new_page()
+    older.goto(served.url)
+    older.get_by_role("button", name="Begin").click()
+    older.get_by_role("button", name="I do not want to take part", exact=True).click()
+    yes = older.get_by_role("button", name="Yes, I do not want to take part")
+    box = yes.bounding_box()
+    assert box is not None
+    newer = context.new_page()
+    newer.goto(served.url)
+    older.locator(".older-lease").get_by_text(TOLD).wait_for()
+    expect(yes).to_have_count(0)
+    older.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    older.keyboard.press("Tab")
+    older.keyboard.press("Enter")
+    newer.get_by_role("button", name="I agree").click()
+    newer.get_by_role("button", name="Start with").wait_for()
+    with DecisionStore.open(served.database_url) as store:
+        assert store.participant(key_of(store, newer)).status == "active"
+
+
 def test_a_click_on_a_device_that_was_left_changes_nothing(
     tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: NewVisitor
 ) -> None:

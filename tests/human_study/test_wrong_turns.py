@@ -86,13 +86,17 @@ def test_while_the_database_fails_people_read_so_and_the_page_tries_again_by_its
     database = sqlite3.connect(served.study_path.parent / "study.db")
     for renaming in ("study RENAME TO away", "participant RENAME TO nobody"):
         database.execute(f"ALTER TABLE {renaming}")
-    for status, _, page in (asked(served, "GET", f"/welcome?{QUERY}"), asked(served, "POST", "/begin", sent)):
+    for path, again_at in ((f"/welcome?{QUERY}", f"welcome?{ESCAPED}"), ("/", "./")):
+        status, _, page = asked(served, "GET", path)
         assert status == 503
         assert "im Moment nicht erreichbar" in page and "Ada Tester" in page
-        assert f'content="10; url=welcome?{ESCAPED}"' in page
-    for method, path, body in (("GET", "/", None), ("POST", "/consent", "participant=x&choice=agree")):
-        status, _, page = asked(served, method, path, body)
-        assert status == 503 and 'content="10; url=./"' in page and "im Moment nicht erreichbar" in page
+        assert f'content="10; url={again_at}"' in page
+    status, _, page = asked(served, "POST", "/begin", sent)
+    assert status == 503 and "im Moment nicht erreichbar" in page
+    assert 'action="begin"' in page and f'name="query" value="{ESCAPED}"' in page
+    status, _, page = asked(served, "POST", "/consent", "participant=x&choice=agree")
+    assert status == 503 and "noch nicht gespeichert" in page
+    assert 'action="consent"' in page and 'name="choice" value="agree"' in page
     lease = '{"lease": "abcdefgh", "take": true}'
     assert asked(served, "POST", "/api/leases", lease)[:2] == (503, "application/json")
     assert "no such table" in served.log() and "4711" not in served.log()

@@ -3,6 +3,8 @@ let toldToOlder = null;
 
 function tellOlder() {
   if (!toldToOlder || document.querySelector(".older-lease")) return;
+  // A dialog of the page's own lies above everything and stays usable, whatever else is inert.
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   // Streamlit's dialogs are beside its app; none of it can be clicked or reached by keyboard any more.
   for (const part of document.body.children) part.inert = true;
   const notice = document.createElement("div");

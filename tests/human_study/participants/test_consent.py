@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,23 +34,33 @@ def live(tmp_path: Path, store: DecisionStore) -> RunningStudy:
 
 
 @pytest.fixture
-def visitor(live: RunningStudy) -> Iterator[MakeVisitor]:
-    """Makes a browser of somebody who has begun, by a name that stands for the person."""
-    consent = ConsentPage(live)
-
-    async def index(request: Request) -> Response:
-        return await consent.page(request) or PlainTextResponse(APP)
-
-    app = Starlette(routes=[Route("/", index), *consent.routes])
+def visitor_of() -> Iterator[Callable[[RunningStudy], MakeVisitor]]:
+    """Makes, of a study, what makes a browser of somebody who has begun, by a name that stands for the person."""
     with ExitStack() as opened:
 
-        def make(name: str) -> TestClient:
-            client = TestClient(app, base_url="https://study.example", follow_redirects=False)
-            token = live.participations.begin(Recruitment(platform="link", external_id=name))
-            client.cookies.set(live.cookie.name, token)
-            return opened.enter_context(client)
+        def of(live: RunningStudy) -> MakeVisitor:
+            consent = ConsentPage(live)
 
-        yield make
+            async def index(request: Request) -> Response:
+                return await consent.page(request) or PlainTextResponse(APP)
+
+            app = Starlette(routes=[Route("/", index), *consent.routes])
+
+            def make(name: str) -> TestClient:
+                client = TestClient(app, base_url="https://study.example", follow_redirects=False)
+                token = live.participations.begin(Recruitment(platform="link", external_id=name))
+                client.cookies.set(live.cookie.name, token)
+                return opened.enter_context(client)
+
+            return make
+
+        yield of
+
+
+@pytest.fixture
+def visitor(live: RunningStudy, visitor_of: Callable[[RunningStudy], MakeVisitor]) -> MakeVisitor:
+    """Makes a browser of somebody who has begun, by a name that stands for the person."""
+    return visitor_of(live)
 
 
 def asked(client: TestClient) -> str:
@@ -87,9 +98,11 @@ def test_who_agrees_goes_on_to_the_app_and_consent_is_dated(live: RunningStudy, 
 
 def test_who_refuses_is_out_without_consent(live: RunningStudy, visitor: MakeVisitor) -> None:
     client = visitor("anna")
-    assert answer(client, asked(client), "refuse") == APP
+    participant = asked(client)
+    last = answer(client, participant, "refuse")
+    assert "Your participation has ended" in last and "No decisions or answers were recorded" in last
     assert record(live, client) == ("returned", "", False, ["withdrew"])
-    answer(client, "", "agree")
+    answer(client, participant, "agree")
     assert record(live, client)[0] == "returned"
 
 
@@ -125,6 +138,37 @@ def test_without_a_cookie_and_with_no_choice_nothing_happens(
     assert answer(client, participant, "agree") == APP
     client.cookies.set(live.cookie.name, token)
     assert record(live, client)[:3] == ("active", "", False)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "promised"),
+    [("en", "had not agreed to take part", "decided before"), ("de", "hatten nicht eingewilligt", "vorher")],
+)
+def test_whose_time_runs_out_before_consent_is_told_of_nothing_decided_and_no_pay(
+    tmp_path: Path,
+    store: DecisionStore,
+    visitor_of: Callable[[RunningStudy], MakeVisitor],
+    language: str,
+    said: str,
+    promised: str,
+) -> None:
+    path = write_study(
+        tmp_path,
+        language=language,
+        payment={"currency": "EUR", "base": 3, "timed_out": 0.3},
+        recruitment={"timed_out_code": "T1MED"},
+    )
+    live = RunningStudy(load_study_file(path), store)
+    live.prepare()
+    client = visitor_of(live)("anna")
+    participant = live.participations.participant(client.cookies[live.cookie.name])
+    assert participant is not None
+    page = asked(client)
+    store.release_timed_out("tiny_study", timedelta(0))
+    last = answer(client, page, "agree")
+    assert said in last and "T1MED" in last and participant.participant_key in last
+    assert promised not in last and "EUR" not in last and "€" not in last and "<form" not in last
+    assert record(live, client)[:3] == ("timed_out", "", False)
 
 
 def test_it_promises_what_is_paid_and_how_long_it_takes(tmp_path: Path) -> None:

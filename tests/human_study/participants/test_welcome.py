@@ -173,6 +173,21 @@ def test_an_incomplete_link_is_told_so_and_takes_no_slot(
     assert n_participants(live) == 0
 
 
+@pytest.mark.parametrize("came", ["same-origin", "none"])
+@pytest.mark.parametrize(("platform", "named"), [("prolific", "Prolific"), ("mturk", "Mechanical Turk")])
+def test_who_lost_their_cookie_is_sent_to_their_platform_and_no_link_is_called_wrong(
+    door: MakeDoor, platform: str, named: str, came: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, client = door(recruitment={"platform": platform})
+    page = client.get("/welcome", headers={"Sec-Fetch-Site": came}).text
+    assert f"open the study from {named} again" in page and "continue where you left off" in page
+    assert "not complete" not in page and "<button" not in page
+    assert capsys.readouterr().err == ""
+    # A platform whose address lacks the parameter sends people in the same way, but from elsewhere.
+    assert "not complete" in client.get("/welcome", headers={"Sec-Fetch-Site": "cross-site"}).text
+    assert "no usable" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("sent", ["", "\0", "made-up", "x.y.z"])
 def test_an_entry_that_the_websocket_did_not_give_takes_no_slot(door: MakeDoor, sent: str) -> None:
     live, client = door()
