@@ -15,9 +15,13 @@ ENDINGS_WITHOUT_CONSENT = tuple(_GOES_BACK_AS)
 
 
 def ending_of(participant: Participant) -> str:
-    """How a participation ended: its status, or for who never consented declined or lapsed."""
+    """How a participation ended: its status, or for who never consented declined or lapsed.
+
+    In databases of 0.1.0 consent has no date: who went on to a later step had consented there too.
+    """
     status = str(participant.status)
-    return status if participant.consented_at else _WITHOUT_CONSENT.get(status, status)
+    has_consented = participant.consented_at is not None or participant.step not in ("", "consent")
+    return status if has_consented else _WITHOUT_CONSENT.get(status, status)
 
 
 def closing_words(
