@@ -26,6 +26,7 @@ _NAMES_PEOPLE = re.compile(
     r"passport|vorname|nachname|telefon|handy|anschrift|adresse|stra(ss|ß)e|steuer ?(id|nr|nummer))\b"
 )
 _DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?$"
+_MOST_MISSING_WORDS = 5  # of a column of numbers, and a tenth of what it holds
 _SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
 
 
@@ -37,6 +38,7 @@ class ColumnDraft:
     role: Role = "feature"
     kind: Kind | None = None
     categories: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # words that stand for a missing number
     questions: list[str] = field(default_factory=list)
     n_distinct: int = 0
     n_missing: int = 0
@@ -73,23 +75,28 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
             "its role if it does not"
         )
         return draft
-    numbers = numbers_of(pa.chunked_array([distinct]), decimal)
+    told_numbers = without_missing_words(distinct)
+    draft.missing = sorted(set(map(str, distinct.to_pylist())) - set(map(str, told_numbers.to_pylist())))
+    numbers = numbers_of(pa.chunked_array([told_numbers]), decimal)
     is_code = pa.compute.any(pa.compute.match_substring_regex(distinct, r"^0\d")).as_py()  # 007 is no number
     words = {str(text).lower() for text in distinct[:3].to_pylist()}
     if len(distinct) == 2 and not texts.null_count and words <= {*YES_TEXTS, *NO_TEXTS}:
         draft.kind = "yes_no"
     elif np.isfinite(numbers).all() and not is_code:
         is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
-        draft.kind = "integer" if is_whole and not texts.null_count else "number"
+        draft.kind = "integer" if is_whole and not texts.null_count and not draft.missing else "number"
+        if draft.missing:
+            named = ", ".join(f'"{word}"' for word in draft.missing)
+            draft.questions.append(f"does {named} stand for a missing value, as is written below?")
         sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
         if sentinels:
             draft.questions.append(
                 f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
             )
-    elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, distinct.to_pylist()))):
+    elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, told_numbers.to_pylist()))):
         draft.role = "ignored"
         draft.questions.append(
-            f'it holds numbers written as "{distinct[0]}": write them all as plain digits with one decimal sign, '
+            f'it holds numbers written as "{told_numbers[0]}": write them all as plain digits with one decimal sign, '
             "then draft again, or it stays left out"
         )
         return draft
@@ -118,6 +125,13 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         draft.role = "price"
         draft.questions.append("by its name, the lender's own price or grade; is it?")
     return draft
+
+
+def without_missing_words(distinct: pa.Array) -> pa.Array:
+    """Distinct texts less those without a digit, where these are few among many: words for a missing number."""
+    has_digit = pa.compute.match_substring_regex(distinct, r"\d")
+    n_words = len(distinct) - int(pa.compute.sum(has_digit).as_py() or 0)
+    return distinct.filter(has_digit) if n_words <= min(_MOST_MISSING_WORDS, len(distinct) // 10) else distinct
 
 
 def names_people(name: str) -> bool:

@@ -12,7 +12,15 @@ import pyarrow.parquet
 from data.errors import TaskError
 from data.formats.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
 from data.said_wrong import nearest
-from data.tasks.draft_columns import LEAKS_ABOVE, ColumnDraft, draft_column, may_be_id, told_by, words_of
+from data.tasks.draft_columns import (
+    LEAKS_ABOVE,
+    ColumnDraft,
+    draft_column,
+    may_be_id,
+    told_by,
+    without_missing_words,
+    words_of,
+)
 from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts
 from data.tasks.task_file import TaskFile
 from data.tasks.written_numbers import numbers_of
@@ -43,6 +51,7 @@ def draft_task(table: Path, outcome: str) -> Path:
         file_keys["decimal"] = decimal
     drafts = [draft_column(name, texts[name], decimal) for name in texts.column_names if name != outcome]
     _choose_id(drafts, texts.num_rows)
+    _leave_out_copies(drafts, texts)
     for draft in drafts:
         if draft.role == "feature" and draft.kind:
             draft.told = told_by(texts[draft.name], draft.kind, decimal, is_positive)
@@ -174,7 +183,7 @@ def _writes_decimal_commas(texts: pa.Table) -> bool:
         distinct = texts[name].unique().drop_null()
         if not len(distinct):
             continue
-        values = pa.chunked_array([distinct])
+        values = pa.chunked_array([without_missing_words(distinct)])
         is_point = bool(np.isfinite(numbers_of(values, None)).all())
         has_point = pa.compute.any(pa.compute.match_substring(distinct, ".")).as_py()
         with_point |= is_point and bool(has_point)
@@ -187,6 +196,20 @@ def _choose_id(drafts: list[ColumnDraft], n_rows: int) -> None:
     if best is None or not may_be_id(best.name, best, n_rows):
         return
     best.role, best.kind, best.categories, best.questions = "id", None, [], []
+
+
+def _leave_out_copies(drafts: list[ColumnDraft], texts: pa.Table) -> None:
+    """Columns that hold in every row what the id or an earlier column does: two would count one thing twice."""
+    for place, draft in enumerate(drafts):
+        if draft.role == "id" or draft.n_distinct < 2:
+            continue
+        for other in drafts:
+            comes_first = other.role == "id" or other in drafts[:place]
+            alike = (draft.n_distinct, draft.n_missing) == (other.n_distinct, other.n_missing)
+            if comes_first and alike and texts[draft.name].equals(texts[other.name]):
+                draft.role, draft.kind = "ignored", None
+                draft.questions = [f"it is the same as {_quoted(other.name)} in every row: left out"]
+                break
 
 
 def _written(
@@ -236,6 +259,8 @@ def _column_lines(draft: ColumnDraft) -> list[str]:
         lines += [f"    kind: {draft.kind}", f"    label: {_quoted(draft.label)}"]
         if draft.shown:
             lines.append("    shown: true")
+        if draft.kind == "number" and draft.missing:
+            lines.append(f"    missing: [{', '.join(map(_quoted, draft.missing))}]")
         if draft.categories:
             lines.append("    categories:")
             lines += [

@@ -73,8 +73,10 @@ def bare_number(found: str) -> str:
 
 
 def looks_written(found: str) -> bool:
-    """Whether a text that cannot be read as a number is one to people: 1.226,50 or $4,170 or 12.3%."""
+    """Whether a text that cannot be read as a number is one to people: 1.226,50 or $4,170 or 12.3%, but not 01067."""
     bare = bare_number(found)
+    if re.match(r"[+-]?0\d", bare):
+        return False
     return plain_number(bare, None) is not None or re.fullmatch(r"[+-]?\d+([.,]\d+)?", bare) is not None
 
 

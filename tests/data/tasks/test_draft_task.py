@@ -212,3 +212,27 @@ def test_columns_that_cannot_be_named_are_said(tmp_path: Path) -> None:
     text = drafted(tmp_path, twice, index=True)
     assert '# ? The table has 2 columns named "age", so none is used' in text
     assert "# ? Nothing stands above column 1, so it is not used" in text
+
+
+@pytest.mark.parametrize(("decimal", "word"), [(".", "k.A."), (",", "unbekannt"), (",", "s/d")])
+def test_words_among_numbers_are_taken_for_missing_and_asked_about(
+    tmp_path: Path, decimal: str, word: str
+) -> None:
+    table = tiny_table()
+    written = [f"{value:.2f}".replace(".", decimal) for value in table["income"]]
+    table["income"] = [word if row % 17 == 0 else text for row, text in enumerate(written)]
+    said = drafted(tmp_path, table, sep=";", decimal=decimal)
+    assert f'# ? does "{word}" stand for a missing value' in said
+    assert check_task(tmp_path / "task.yaml") == []
+    task = load_task(tmp_path / "task.yaml")
+    assert task.columns["income"].kind == "number" and task.columns["income"].missing == (word,)
+
+
+def test_a_copy_of_a_column_is_left_out_and_named(tmp_path: Path) -> None:
+    table = tiny_table()
+    table = table.assign(**{"income again": table["income"], "id.1": table["case_id"]})
+    said = drafted(tmp_path, table)
+    assert '# ? it is the same as "income" in every row: left out' in said
+    assert '# ? it is the same as "case_id" in every row: left out' in said
+    columns = yaml.safe_load(said)["columns"]
+    assert columns["income again"] == columns["id.1"] == {"role": "ignored"}
