@@ -131,7 +131,9 @@ def without_missing_words(distinct: pa.Array) -> pa.Array:
     """Distinct texts less those without a digit, where these are few among many: words for a missing number."""
     has_digit = pa.compute.match_substring_regex(distinct, r"\d")
     n_words = len(distinct) - int(pa.compute.sum(has_digit).as_py() or 0)
-    return distinct.filter(has_digit) if n_words <= min(_MOST_MISSING_WORDS, len(distinct) // 10) else distinct
+    return (
+        distinct.filter(has_digit) if n_words <= min(_MOST_MISSING_WORDS, len(distinct) // 10) else distinct
+    )
 
 
 def names_people(name: str) -> bool:
