@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ from human_study.participants.trial_player.routes import not_served, trial_playe
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
 from human_study.study.messages import Messages
+from human_study.study.recruitment import ENDINGS, RecruitmentPlan
 from human_study.study.study_file import load_study_file
 from human_study.web.access_log import AccessLog
 from human_study.web.refusals import NotServedError
@@ -51,9 +53,17 @@ _OPTIONS = {"runner.postScriptGC": False}
 
 
 def participant_app(
-    running: RunningStudy, study_path: str, database_url: str, access_log: Path | None = None
+    running: RunningStudy,
+    study_path: str,
+    database_url: str,
+    access_log: Path | None = None,
+    *,
+    preview: bool = False,
 ) -> App:
-    """The ASGI app that participants reach: welcome, consent, Streamlit's steps, decisions, faces, readiness."""
+    """The ASGI app that participants reach: welcome, consent, Streamlit's steps, decisions, faces, readiness.
+
+    In a `preview` nobody needs a platform's link.
+    """
 
     async def ready(_request: Request) -> Response:
         try:
@@ -64,7 +74,7 @@ def participant_app(
             return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
 
-    welcome, consent = Welcome(running), ConsentPage(running)
+    welcome, consent = Welcome(running, preview=preview), ConsentPage(running)
 
     async def unavailable(request: Request, error: CountenanceError) -> Response:
         tell_unreachable(error)
@@ -178,8 +188,7 @@ def serve_preview(
             "name": f"{study.name[:52]}_preview",
             "title": f"{study.title} ({Messages(study.spoken, {}).text('page.preview')})",
             "participants": "simulated",
-            # Long enough for a code's place, and no code that a platform gives.
-            "recruitment": {"completion_code": _PREVIEW_CODE},
+            "recruitment": _without_codes(study.recruitment),
             "database": database_url,
         }
         copied = Path(folder, "study.yaml")
@@ -210,12 +219,29 @@ def serve_preview(
             ending = threading.Timer(hours * 3600, expire)
             ending.daemon = True
             ending.start()
-            _run(participant_app(running, str(copied), database_url), port, host)
+            _run(participant_app(running, str(copied), database_url, preview=True), port, host)
     if has_expired.is_set():
         print(
             "The preview has expired, and its data are deleted; its address says so until Ctrl-C.", flush=True
         )
-        run_app(Starlette(routes=[Route("/{path:path}", Welcome(running).expired)]), port, host)
+        run_app(
+            Starlette(routes=[Route("/{path:path}", Welcome(running).expired, methods=["GET", "POST"])]),
+            port,
+            host,
+        )
+
+
+def _without_codes(plan: RecruitmentPlan) -> dict[str, str]:
+    """A study's recruitment as a preview shows it: the platform's words, but no code or token that it takes."""
+    shown = {"platform": plan.platform, "completion_code": _PREVIEW_CODE}
+    for ending in ENDINGS:
+        code, address = plan.way_back(ending)
+        mine = _PREVIEW_CODE if ending == "completion" else f"{_PREVIEW_CODE}-{ending}"
+        if code:
+            shown[f"{ending}_code"] = mine
+        if address:
+            shown[f"{ending}_url"] = urlsplit(address)._replace(query=f"cc={mine}", fragment="").geturl()
+    return shown
 
 
 def _welcome_address(host: str, port: int) -> str:

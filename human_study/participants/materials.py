@@ -101,7 +101,9 @@ def _before_the_trials(
     text = messages.text
     yield 2, study.title, introduction(study, messages)
     is_simulated = manifest.trained_on == "simulated"
-    yield 2, text("consent.agree"), consent_text(study, messages, _KEY, trained_on_simulated=is_simulated)
+    consent = consent_text(study, messages, _KEY, trained_on_simulated=is_simulated)
+    buttons = _listed(text(f"consent.{key}") for key in ("agree", "refuse"))
+    yield 2, text("consent.title"), f"{consent}\n\n{buttons}"
     if study.screening:
         yield 2, text("screening.title"), f"{text('screening.text')}\n\n{_asked(study.screening)}"
     for condition in study.conditions:

@@ -35,8 +35,12 @@ _TRIES_AGAIN_AFTER_S = 10
 class Welcome:
     """GET /welcome and POST /begin for one study."""
 
-    def __init__(self, running: RunningStudy) -> None:
-        """What is shown before anybody is known follows from the study alone, and is made once."""
+    def __init__(self, running: RunningStudy, *, preview: bool = False) -> None:
+        """What is shown before anybody is known follows from the study alone, and is made once.
+
+        In a `preview` everybody may begin, whatever their platform's link would carry.
+        """
+        self._is_preview = preview
         self._study, self._messages = running.study, running.messages
         self._participations = running.participations
         self._text = running.messages.text
@@ -59,15 +63,16 @@ class Welcome:
         participant = await run_in_threadpool(self._participations.participant, token)
         if participant is not None and participant.status == "active":
             # On a plain link, somebody else may have come to the browser of an unfinished participation.
-            is_link = self._study.recruitment.platform == "link"
+            is_link = self._is_preview or self._study.recruitment.platform == "link"
             return self._checking(request, query, "welcome.another_person" if is_link else "welcome.go_on")
-        if not query and self._study.recruitment.platform != "link" and not _comes_by_a_link(request):
+        lacks_query = not query and self._study.recruitment.platform != "link" and not self._is_preview
+        if lacks_query and not _comes_by_a_link(request):
             return self._page(
                 words=f"{link_again(self._study, self._messages)}\n\n{self._closing('incomplete')}"
             )
         if refusal := self._unsuitable_link(query):
             return self._page(words=refusal)
-        external = recruited(self._study.recruitment, query, "")
+        external = self._recruited(query, "")
         status = await run_in_threadpool(self._known_status, external)
         if status:
             return self._checking(
@@ -89,7 +94,7 @@ class Welcome:
         if not self._check.keeps_cookies(request):
             return self._page(status=400, lacking="cookie")
         token = self._check.entry_token(entry)
-        external = token and recruited(self._study.recruitment, query, token)
+        external = self._recruited(query, token) if token else None
         if not external:  # a page of yesterday, or of before the server was started again
             return self._checking(request, query, "welcome.begin", status=400, lacking="again")
         try:
@@ -138,6 +143,13 @@ class Welcome:
         contact = self._study.ethics.contact
         return self._text(key) + (f"\n\n{self._text('ended.contact', contact=contact)}" if contact else "")
 
+    def _recruited(self, query: str, entry_token: str) -> Recruitment | None:
+        """Who arrives, as `recruited` says; in a preview everybody is somebody new."""
+        plan = self._study.recruitment
+        if self._is_preview:
+            return Recruitment(platform=plan.platform, external_id=entry_token) if entry_token else None
+        return recruited(plan, query, entry_token)
+
     def _known_status(self, external: Recruitment | None) -> str | None:
         """The status of whom a platform sends again; on plain links nobody is known."""
         known = external and self._participations.known(external)
@@ -146,6 +158,8 @@ class Welcome:
     def _unsuitable_link(self, query: str) -> str | None:
         """What to read instead of the way in, where the link does not name a participant."""
         plan = self._study.recruitment
+        if self._is_preview:
+            return None
         if is_preview(plan, query):
             return f"{introduction(self._study, self._messages)}\n\n{self._text('welcome.preview')}"
         lacking = lacking_parameter(plan, query)

@@ -47,8 +47,8 @@ _MISSING = ("null", "undefined", "none", "nil", "nan", "na", "false", "unknown",
 _NO_IDS = frozenset(_PLACEHOLDERS + _MISSING)
 _CODE = r"^[A-Za-z0-9_-]{4,64}$"
 _URL = r"^https://\S+$"
-_ENDINGS = ("completion", "screened_out", "returned", "timed_out", "full")
-_ADDRESSES = tuple(f"{ending}_url" for ending in _ENDINGS)
+ENDINGS = ("completion", "screened_out", "returned", "timed_out", "full")
+_ADDRESSES = tuple(f"{ending}_url" for ending in ENDINGS)
 
 
 class RecruitmentPlan(BaseModel):
@@ -98,7 +98,7 @@ class RecruitmentPlan(BaseModel):
 
     @model_validator(mode="after")
     def _codes_agree(self) -> RecruitmentPlan:
-        for ending in _ENDINGS:
+        for ending in ENDINGS:
             code, address = getattr(self, f"{ending}_code"), getattr(self, f"{ending}_url")
             in_address = code_in(address) if address else None
             if code and in_address and code != in_address:
@@ -106,7 +106,7 @@ class RecruitmentPlan(BaseModel):
                     f"{ending}_code is {code}, but {ending}_url carries {in_address}; write the same code in both"
                 )
         completed = self.code("completion")
-        for ending in _ENDINGS[1:]:
+        for ending in ENDINGS[1:]:
             if completed and self.code(ending) == completed:
                 raise ValueError(
                     f"{ending} people would bring back {completed}, the code of those who complete, and be paid like"
