@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -36,6 +37,12 @@ FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile", "
 EXPRESSION_COLUMN_PREFIX = "e_"
 # Learning trials are on applications of this split, which are neither trained on nor measured with.
 LEARNING_SPLIT: Literal["validation"] = "validation"
+
+
+def in_order(conditions: Iterable[str]) -> list[str]:
+    """Each condition once, in the one order of pages and tables; those that are none of ours come last, by name."""
+    there = set(conditions)
+    return [*(c for c in CONDITIONS if c in there), *sorted(there - set(CONDITIONS))]
 
 
 class Check(BaseModel):

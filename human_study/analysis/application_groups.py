@@ -4,7 +4,6 @@ Bundles carry no features; they name the task they were published for. Where tha
 there is a reason in place of the table.
 """
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -112,12 +111,19 @@ def protected_groups(applications: StudyApplications) -> dict[str, pd.Series]:
 
 
 def _thirds(values: pd.Series, unit: str) -> pd.Series:
-    edges = np.unique(np.nanquantile(values, [0, 1 / 3, 2 / 3, 1]))
-    if len(edges) < 2:
-        return pd.Series(f"{edges[0]:g} {unit}".strip(), index=values.index).where(values.notna())
-    names = [f"{low:g} to {high:g} {unit}".strip() for low, high in itertools.pairwise(edges)]
-    place = np.clip(np.searchsorted(edges, values.to_numpy(), side="left") - 1, 0, len(names) - 1)
-    return pd.Series(np.asarray(names, dtype=object)[place], index=values.index).where(values.notna())
+    """The third in which each value lies, named by the smallest and the largest value in it: no two share an edge."""
+    known = values.dropna()
+    inner = known.quantile([1 / 3, 2 / 3]).to_numpy()
+    place = pd.Series(np.searchsorted(inner, values.to_numpy(), side="left"), index=values.index)
+    names = {
+        third: " to ".join(dict.fromkeys(map(_number, (inside.min(), inside.max())))) + f" {unit}".rstrip()
+        for third, inside in known.groupby(place.loc[known.index])
+    }
+    return place.map(names).astype(object).where(values.notna())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
 
 
 def application_table(decisions: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from advisor.bundles.bundle import in_order
 from data.records import FEEDBACK_KINDS, MOVES, ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import STATUSES
@@ -24,8 +25,8 @@ FIRST_STEP = "not begun"
 class LiveSummary:
     """One study and one kind of participant at a moment.
 
-    `conditions`: of the newest round, one row each: condition, state (open, closed), quota (may be missing),
-    left (places; missing without a quota), and the number of participants in each status. `steps`: step,
+    `conditions`: of the newest round, one row each: condition, state (open or closed; closed in a closed study),
+    quota (may be missing), left (places; missing without a quota), and the number of participants in each status. `steps`: step,
     n_participants, of those under way. `under_way`: one row each: participant (the first letters of the
     random key), condition, step, n_decisions, n_trials, seen_minutes_ago, median_response_time_ms,
     attention_passed, attention_given, n_pauses, longest_pause_minutes, n_left_page, n_moves (to another tab
@@ -54,11 +55,12 @@ def summarise(store: DecisionStore, study_name: str, kind: ParticipantKind, mome
     recent = decisions[decisions["decided_at"] > pd.Timestamp(moment - RECENT)]
     checks = decisions[decisions["trial_kind"] == "attention"]
     active = participants[participants["status"] == "active"]
+    is_open = store.study(study_name).status == "open"
     return LiveSummary(
         moment=moment,
-        is_open=store.study(study_name).status == "open",
+        is_open=is_open,
         round_number=newest,
-        conditions=_conditions(store.conditions(study_name), participants, newest),
+        conditions=_conditions(store.conditions(study_name), participants, newest, is_open),
         steps=_steps(active),
         under_way=_under_way(active, decisions, events, moment),
         decisions_per_minute=len(recent) / (RECENT.total_seconds() / 60),
@@ -68,7 +70,7 @@ def summarise(store: DecisionStore, study_name: str, kind: ParticipantKind, mome
 
 
 def _conditions(
-    declared: list[StudyCondition], participants: pd.DataFrame, newest: int | None
+    declared: list[StudyCondition], participants: pd.DataFrame, newest: int | None, is_open: bool
 ) -> pd.DataFrame:
     of_round = participants[participants["round_number"] == newest]
     counts = pd.crosstab(of_round["condition"], of_round["status"]).reindex(
@@ -76,14 +78,15 @@ def _conditions(
     )
     known = {condition.condition: condition for condition in declared}
     rows = []
-    for name in sorted({*known, *counts.index}):
+    for name in in_order([*known, *counts.index]):
         row = counts.loc[name] if name in counts.index else pd.Series(0, index=list(STATUSES))
         quota = known[name].quota if name in known else None
+        state = known[name].status if name in known else "open"
         taken = int(row["completed"] + row["active"])
         rows.append(
             {
                 "condition": name,
-                "state": known[name].status if name in known else "open",
+                "state": state if is_open else "closed",
                 "quota": quota,
                 "left": None if quota is None else max(0, quota - taken),
                 **{status: int(row[status]) for status in STATUSES},

@@ -123,7 +123,8 @@ def write_preregistration(study: str, database_url: str | None, out: Path) -> Pa
     else:
         with DecisionStore.open(database_url or DEFAULT_DATABASE_URL, create=False) as store:
             record = store.study(study)
-        content, study_hash = record.declared, record.study_hash
+        # What a study is called is kept beside its file, which need not repeat it.
+        content, study_hash = {**record.declared, "name": record.name}, record.study_hash
         if not isinstance(content.get("conditions"), dict):
             raise StudyError(
                 f'study "{study}" was simulated or imported, so it has no study file to preregister; '

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pandas as pd
 from pydantic import Field, model_validator
 
-from advisor.bundles.bundle import CONDITIONS
+from advisor.bundles.bundle import in_order
 from human_study.presentation.labels import with_condition
 from human_study.study.study_sections import Section
 
@@ -193,8 +193,7 @@ def declared_analysis(content: Mapping[str, Any], seen: Collection[str] = ()) ->
     """
     section = content.get("analysis")
     plan = AnalysisPlan.model_validate(section or {})
-    there = set(content.get("conditions") or seen)
-    present = [*(c for c in CONDITIONS if c in there), *sorted(there - set(CONDITIONS))]
+    present = in_order(content.get("conditions") or seen)
     return DeclaredAnalysis(
         section is not None,
         _family(plan, present),

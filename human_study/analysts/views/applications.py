@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from advisor.bundles.bundle import FACE_CONDITIONS
+from advisor.bundles.bundle import FACE_CONDITIONS, in_order
 from human_study.analysis.application_groups import application_table
 from human_study.analysis.study_results import StudyResults
 from human_study.analysts.views.drawing import PERCENT, download_csv, left_out_notice, plain, table
@@ -88,7 +88,9 @@ def _one_application(results: StudyResults, wrong: pd.DataFrame) -> None:
     by_condition = decisions.groupby(["round_number", "condition"]).agg(
         n_decisions=("approved", "size"), share_approved=("approved", "mean")
     )
-    by_condition = by_condition.reset_index()
+    order = pd.CategoricalDtype(in_order(decisions["condition"]), ordered=True)
+    by_condition = by_condition.reset_index().astype({"condition": order})
+    by_condition = by_condition.sort_values(["round_number", "condition"], ignore_index=True)
     table(
         "application",
         by_condition,

@@ -68,6 +68,8 @@ def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> 
         shown[column] = [whole(value) for value in shown[column]]
         shown = shown.rename(columns={column: heading})
     _table(shown)
+    if not summary.is_open:
+        return
     row = st.container(horizontal=True)
     for condition in summary.conditions.to_dict("records"):
         is_open = condition["state"] == "open"
@@ -83,7 +85,6 @@ def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> 
             key=f"condition {study_name} {condition['condition']}",
             on_click=store.set_condition,
             args=(changed,),
-            disabled=not summary.is_open,
         )
     st.caption("A closed condition takes nobody new; those who are in it finish.")
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from advisor.bundles.bundle import in_order
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import CountenanceError, WithheldError
 from data.records import ParticipantKind
@@ -170,7 +171,7 @@ def choose() -> Choice | None:
     kind = st.sidebar.radio("Participants", kinds, format_func=KIND_LABELS.__getitem__, key=f"kind of {name}")
     rounds = [one.round_number for one in store.rounds(name)]
     counts = store.status_counts(name, kind=kind)
-    conditions = list(dict.fromkeys(counts["condition"]))
+    conditions = in_order(counts["condition"])
     chosen_rounds = st.sidebar.multiselect("Rounds", rounds, placeholder="all", key=f"rounds of {name}")
     chosen_conditions = st.sidebar.multiselect(
         "Conditions",

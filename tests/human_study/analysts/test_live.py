@@ -146,3 +146,4 @@ def test_its_buttons_close_a_condition_and_the_study(
     button(app, "Close the study").click().run()  # type: ignore[attr-defined]
     assert live.store.study(NAME).status == "closed"
     assert not app.exception
+    assert set(app.table[0].value["State"]) == {"closed"}  # no condition of a closed study takes anybody

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,21 @@ def test_harm_to_one_group_is_named_on_overview_with_group_and_interval(
     assert said.startswith("Face harmed one group. ") and "95% interval" in said
     assert "No group of applications" not in answer_findings(planted).sentences[-1]
     assert re.search(r"without, −[\d.]+ points compared with", said)
+
+
+def test_groups_by_a_number_share_no_edge(without_a_plant: StudyResults) -> None:
+    """Whoever reads "36" finds it in one group: no edge is named twice, and no value lies in two."""
+    cases = without_a_plant.applications
+    assert cases.task is not None
+    groups = groups_or_reason(cases, without_a_plant.study.task_name)
+    assert not isinstance(groups, str)
+    names = groups[cases.task.label("age")]
+    ages = cases.frame["age"].astype(float)
+    spans = sorted((ages[inside].min(), ages[inside].max(), name) for name, inside in names.groupby(names).groups.items())
+    assert len(spans) == 3
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
+    for low, high, name in spans:
+        assert name.startswith(f"{low:.0f} to {high:.0f}")
 
 
 def test_a_study_without_a_plant_is_warned_of_nothing(without_a_plant: StudyResults) -> None:

@@ -342,6 +342,17 @@ def test_a_simulated_or_imported_study_has_no_file_to_preregister(
     assert "was simulated or imported, so it has no study file to preregister" in str(run.exception)
 
 
+def test_a_study_whose_kept_file_does_not_repeat_its_name_is_preregistered(
+    database: str, tmp_path: Path
+) -> None:
+    with DecisionStore.open(database) as store:
+        open_reviewed_study(store, write_reviewed_bundle(tmp_path), content={"conditions": {"face": 1, "none": 1}})
+    out = tmp_path / "plan.md"
+    run = CliRunner().invoke(app, ["report", STUDY, "--db", database, "--preregister", "--out", str(out)])
+    assert run.exit_code == 0
+    assert out.read_text().startswith(f"# Preregistration of {STUDY}\n")
+
+
 def test_the_report_says_whether_study_file_and_code_are_as_registered(database: str, tmp_path: Path) -> None:
     build_reviewed_study(database, tmp_path)
     record = {
