@@ -26,9 +26,9 @@ class LiveSummary:
     """One study and one kind of participant at a moment.
 
     `conditions`: of the newest round, one row each: condition, state (open or closed; closed in a closed study),
-    quota (may be missing), left (places; missing without a quota), and the number of participants in each status. `steps`: step,
-    n_participants, of those under way. `under_way`: one row each: participant (the first letters of the
-    random key), condition, step, n_decisions, n_trials, seen_minutes_ago, median_response_time_ms,
+    quota (may be missing), left (places; missing without a quota), and the number of participants in each
+    status. `steps`: step, n_participants, of those under way. `under_way`: one row each: participant (the first
+    letters of the random key), condition, step, n_decisions, n_trials, seen_minutes_ago, median_response_time_ms,
     attention_passed, attention_given, n_pauses, longest_pause_minutes, n_left_page, n_moves (to another tab
     or device). `decisions_per_minute` is that of the last ten minutes; `attention_share` is of all checks
     given, missing where there was none.

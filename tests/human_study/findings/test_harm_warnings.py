@@ -102,7 +102,9 @@ def test_groups_by_a_number_share_no_edge(without_a_plant: StudyResults) -> None
     assert not isinstance(groups, str)
     names = groups[cases.task.label("age")]
     ages = cases.frame["age"].astype(float)
-    spans = sorted((ages[inside].min(), ages[inside].max(), name) for name, inside in names.groupby(names).groups.items())
+    spans = sorted(
+        (ages[inside].min(), ages[inside].max(), name) for name, inside in names.groupby(names).groups.items()
+    )
     assert len(spans) == 3
     assert all(before[1] < after[0] for before, after in pairwise(spans))
     for low, high, name in spans:

@@ -346,7 +346,9 @@ def test_a_study_whose_kept_file_does_not_repeat_its_name_is_preregistered(
     database: str, tmp_path: Path
 ) -> None:
     with DecisionStore.open(database) as store:
-        open_reviewed_study(store, write_reviewed_bundle(tmp_path), content={"conditions": {"face": 1, "none": 1}})
+        open_reviewed_study(
+            store, write_reviewed_bundle(tmp_path), content={"conditions": {"face": 1, "none": 1}}
+        )
     out = tmp_path / "plan.md"
     run = CliRunner().invoke(app, ["report", STUDY, "--db", database, "--preregister", "--out", str(out)])
     assert run.exit_code == 0
