@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -77,9 +78,10 @@ def _conditions(
         columns=list(STATUSES), fill_value=0
     )
     known = {condition.condition: condition for condition in declared}
+    of_each: dict[Any, dict[str, int]] = counts.to_dict("index")
     rows = []
     for name in in_order([*known, *counts.index]):
-        row = counts.loc[name] if name in counts.index else pd.Series(0, index=list(STATUSES))
+        row = of_each.get(name, dict.fromkeys(STATUSES, 0))
         quota = known[name].quota if name in known else None
         state = known[name].status if name in known else "open"
         taken = int(row["completed"] + row["active"])

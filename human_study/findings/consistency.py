@@ -83,7 +83,7 @@ def consistency_findings(results: StudyResults) -> Finding:
     if pairs.empty:
         return not_computed(name, title, NO_PAIRS)
     overall = retest_agreement(pairs)
-    rows = [_row("all", overall)]
+    rows = [_row("All", overall)]
     rows += [
         _row(condition_label(str(condition)), retest_agreement(group))
         for condition, group in pairs.groupby("condition")
