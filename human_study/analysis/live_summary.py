@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 
@@ -78,7 +77,7 @@ def _conditions(
         columns=list(STATUSES), fill_value=0
     )
     known = {condition.condition: condition for condition in declared}
-    of_each: dict[Any, dict[str, int]] = counts.to_dict("index")
+    of_each = counts.to_dict("index")
     rows = []
     for name in in_order([*known, *counts.index]):
         row = of_each.get(name, dict.fromkeys(STATUSES, 0))
