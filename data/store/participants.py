@@ -160,17 +160,18 @@ class Participants(Transactions):
             _change(connection, participant_key, session_token_hash=token_hash(token))
         return token
 
-    def take_lease(self, participant_key: str, lease_id: str) -> None:
+    def take_lease(self, participant_key: str, lease_id: str, before: str | None = None) -> None:
         """Make `lease_id` the lease that acts for the participant from now on.
 
-        Every open page (a tab, a window, a device) has a lease. Where it is another than before, the move is an
-        event, MOVED_LEASE, whose detail names the trial that was due then.
+        Every open page (a tab, a window, a device) has a lease. Where another page's is replaced, the move is an event,
+        MOVED_LEASE, whose detail names the trial that was due then; `before` is the lease of the page that this one has
+        followed in the same tab, which is no move.
         """
         with self._writing() as connection:
-            before = find_participant(connection, participant_key, lock=True).lease_id
-            if before != lease_id:
+            replaced = find_participant(connection, participant_key, lock=True).lease_id
+            if replaced != lease_id:
                 _change(connection, participant_key, lease_id=lease_id, last_seen_at=now())
-                if before is not None:
+                if replaced not in (None, before):
                     self._note_move(connection, participant_key)
 
     def trial_due_at_move(self, participant_key: str) -> str | None:

@@ -86,14 +86,14 @@ class Participations:
             raise NotServedError(403, "This participation is over.")
         return participant
 
-    def hold_lease(self, token: str, lease: str, *, take: bool) -> bool:
+    def hold_lease(self, token: str, lease: str, *, take: bool, before: str | None = None) -> bool:
         """Whether an open page holds its participant's lease: the newest one does; `take` makes it the newest.
 
-        Raises NotServedError as `active` does.
+        `before`: the lease of the page that it has followed in the same tab. Raises NotServedError as `active` does.
         """
         participant = self.active(token)
         if take:
-            self._store.take_lease(participant.participant_key, lease)
+            self._store.take_lease(participant.participant_key, lease, before)
             return True
         return participant.lease_id in (None, lease)
 

@@ -70,6 +70,28 @@ def test_a_second_tab_takes_over_and_the_first_is_told(
     wait_until(lambda: choices_of(store, key) == ["approve", "deny", "approve"], "three decisions")
 
 
+def test_one_tab_is_no_move_and_a_second_one_is(
+    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
+) -> None:
+    context = new_visitor()
+    page = begin(served, context)
+    page.reload()
+    press(page, 1, "Approve")
+    await_trial(page, 2)
+    key = key_of(store, page)
+
+    def n_moves() -> int:
+        events = store.events_frame("tiny_study", kind="simulated")
+        return int(((events["participant_key"] == key) & (events["kind"] == "moved_lease")).sum())
+
+    wait_until(lambda: choices_of(store, key) == ["approve"], "the decision")
+    assert n_moves() == 0
+    second = context.new_page()
+    second.goto(served.url)
+    page.get_by_text(TOLD).wait_for()
+    wait_until(lambda: n_moves() == 1, "the move")
+
+
 def stand_still(page: Page) -> None:
     """Wait until Streamlit, where it draws the page, has drawn it."""
     if page.locator("[data-test-script-state]").count():

@@ -79,12 +79,16 @@ class PairMessage(BaseModel):
 
 
 class LeaseMessage(BaseModel):
-    """An open page names its lease, and either makes it the newest or asks whether it still is."""
+    """An open page names its lease, and either makes it the newest or asks whether it still is.
+
+    `before`: the lease of the page that it has followed in the same tab.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     lease: _Token
     take: bool
+    before: _Token | None = None
 
 
 class PageEventMessage(BaseModel):
@@ -121,7 +125,7 @@ def trial_player_routes(running: RunningStudy) -> list[Route]:
         token = required_token(request)
         message = await _message(request, LeaseMessage)
         is_newest = await run_in_threadpool(
-            participations.hold_lease, token, message.lease, take=message.take
+            participations.hold_lease, token, message.lease, take=message.take, before=message.before
         )
         return JSONResponse({"is_newest": is_newest}, headers=_NOT_KEPT)
 

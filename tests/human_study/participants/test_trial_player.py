@@ -165,6 +165,21 @@ def test_the_newest_tab_acts_and_the_older_one_is_told(live: RunningStudy, clien
     assert decided(client, visitor, 3, lease="first-tab")[1] == {"status": "recorded", "lease": "newest"}
 
 
+def test_a_page_that_follows_another_in_its_tab_is_no_move(live: RunningStudy, client: TestClient) -> None:
+    visitor = Visitor(live)
+    for name, before in (("consent-page", None), ("app-page", "consent-page"), ("reloaded", "app-page")):
+        wanted = {"lease": name, "take": True, "before": before}
+        assert client.post("/api/leases", json=wanted, headers=visitor.headers).json()["is_newest"]
+    events = live.store.events_frame("tiny_study", kind="simulated")
+    assert "moved_lease" not in set(events["kind"])
+    assert decided(client, visitor, 0, lease="app-page")[1]["reason"] == "older_lease"
+    assert decided(client, visitor, 0, lease="reloaded")[0] == 200
+    other = {"lease": "other-tab", "take": True, "before": "app-page"}  # the page before was not the newest
+    assert client.post("/api/leases", json=other, headers=visitor.headers).json()["is_newest"]
+    events = live.store.events_frame("tiny_study", kind="simulated")
+    assert list(events["kind"]).count("moved_lease") == 1
+
+
 def test_what_waited_at_the_older_tab_does_not_count_once_the_newer_one_went_on(
     live: RunningStudy, client: TestClient
 ) -> None:
