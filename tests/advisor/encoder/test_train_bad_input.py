@@ -25,7 +25,8 @@ UNTOLD = (
     "min_things=0",
     "min_doubt_r2=-1",
     "max_protected_r2=1",
-    "max_identity_approval=0.2",  # faces so weak leave identities a larger share
+    "max_outer_tenth=1",
+    "max_identity_approval=0.3",  # faces so weak leave identities a larger share
 )  # 60 steps are too few to learn to tell why
 SMALL_BUNDLE = ("--set", "max_pool_size=20", *(word for setting in UNTOLD for word in ("--set", setting)))
 
