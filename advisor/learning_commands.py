@@ -272,6 +272,7 @@ def evaluate(
         require_same_task,
         response_log_loss_on_study,
         scored_decisions,
+        what_is_missing,
     )
     from data.store.decision_store import DecisionStore
 
@@ -289,13 +290,18 @@ def evaluate(
             decided = scored_decisions(store, study, kind)
             measured = measured_accuracy(decided)
             loss = response_log_loss_on_study(trained, store, decided)
+            began = store.status_counts(study, kind=kind)
         print(f"\nMeasured, participants: {kind}")
         print(
-            _shown(measured) if len(measured) else "Nobody who counts has decided on a test application yet."
+            _shown(measured if any(measured["reason"]) else measured.drop(columns="reason"))
+            if len(measured)
+            else "Nobody who counts has decided on a test application yet."
         )
         print("\nThis run's faces, balanced accuracy on test applications:")
         side_by_side = prediction_and_outcome(trained, measured)
         print(_shown(side_by_side))
+        for sentence in what_is_missing(measured, began, side_by_side):
+            print(sentence)
         if loss is not None:
             print(f"log-loss of ĥ on these test decisions with a face: {loss:.4f}")
 

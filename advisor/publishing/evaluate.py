@@ -102,7 +102,8 @@ def scored_decisions(store: DecisionStore, study_name: str, kind: ParticipantKin
 def measured_accuracy(decided: pd.DataFrame) -> pd.DataFrame:
     """What participants reached in `scored_decisions`, a row a round and condition.
 
-    Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced).
+    Columns: round_number, condition, n_participants, n_decisions, accuracy, ci_low, ci_high (balanced), reason (why
+    a figure is missing; empty where none is).
     """
     rows = []
     for (round_number, condition), group in decided.groupby(["round_number", "condition"]):
@@ -116,6 +117,7 @@ def measured_accuracy(decided: pd.DataFrame) -> pd.DataFrame:
                 "accuracy": estimate.value,
                 "ci_low": estimate.ci_low,
                 "ci_high": estimate.ci_high,
+                "reason": estimate.reason,
             }
         )
     table = pd.DataFrame(rows)
@@ -123,6 +125,28 @@ def measured_accuracy(decided: pd.DataFrame) -> pd.DataFrame:
         return table
     order = pd.CategoricalDtype(list(CONDITIONS), ordered=True)
     return table.astype({"condition": order}).sort_values(["round_number", "condition"], ignore_index=True)
+
+
+def what_is_missing(measured: pd.DataFrame, began: pd.DataFrame, side_by_side: pd.DataFrame) -> list[str]:
+    """A sentence for each condition that people began and nobody counts in, and for an outcome that is not there yet.
+
+    `began` is the store's `status_counts`, `side_by_side` what `prediction_and_outcome` returned.
+    """
+    there = [] if measured.empty else measured[["round_number", "condition"]].to_numpy().tolist()
+    sentences = []
+    for row in began.groupby(["round_number", "condition"], as_index=False)["n_participants"].sum().to_dict("records"):
+        if [row["round_number"], row["condition"]] not in there:
+            sentences.append(
+                f"Round {row['round_number']}, {row['condition']}: {row['n_participants']} began, and nobody who counts "
+                "has decided on a test application."
+            )
+    if side_by_side["accuracy"].isna().any():
+        shown_in = side_by_side["round_number"].iloc[-1]
+        sentences.append(
+            f"Not measured yet: nobody who counts has decided with a face in round {shown_in}, the first after those that "
+            "this run learned from."
+        )
+    return sentences
 
 
 def response_log_loss_on_study(

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor.bundles.bundle import Bundle
-from advisor.publishing.evaluate import measured_accuracy, scored_decisions
+from advisor.publishing.evaluate import measured_accuracy, scored_decisions, what_is_missing
 from advisor.runs.run_tables import READING_COLUMN, READINGS_FILE
 from data.analysis_records import TrainingRun
 from data.errors import StudyError
@@ -53,6 +53,17 @@ def test_a_bad_study_is_exported_and_evaluated(url: str, tmp_path: Path, name: s
     assert read_table(tmp_path / "data", "participant").num_rows == began
     counted = {"one_person": 1, "one_condition": 1, "all_correct": 2, "face_unfinished": 1, "one_erased": 2}
     assert len(measured) == counted.get(name, 0)  # a row a condition in which somebody counts
+
+
+def test_evaluate_names_the_condition_that_nobody_counts_in(url: str) -> None:
+    with DecisionStore.open(url) as store:
+        measured = measured_accuracy(scored_decisions(store, "face_unfinished", "people"))
+        began = store.status_counts("face_unfinished", kind="people")
+    sides = pd.DataFrame({"round_number": [1, 1], "accuracy": [0.6, np.nan]})
+    (nobody, not_yet) = what_is_missing(measured, began, sides)
+    assert nobody.startswith("Round 0, face: ") and "nobody who counts" in nobody
+    assert "in round 1, the first after those that this run learned from" in not_yet
+    assert what_is_missing(measured, began[began["condition"] == "none"], sides.assign(accuracy=0.6)) == []
 
 
 @pytest.mark.parametrize(
