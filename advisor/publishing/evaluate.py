@@ -134,7 +134,8 @@ def what_is_missing(measured: pd.DataFrame, began: pd.DataFrame, side_by_side: p
     """
     there = [] if measured.empty else measured[["round_number", "condition"]].to_numpy().tolist()
     sentences = []
-    for row in began.groupby(["round_number", "condition"], as_index=False)["n_participants"].sum().to_dict("records"):
+    per_condition = began.groupby(["round_number", "condition"])["n_participants"].sum().reset_index()
+    for row in per_condition.to_dict("records"):
         if [row["round_number"], row["condition"]] not in there:
             sentences.append(
                 f"Round {row['round_number']}, {row['condition']}: {row['n_participants']} began, and nobody who counts "
