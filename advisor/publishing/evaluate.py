@@ -144,8 +144,8 @@ def what_is_missing(measured: pd.DataFrame, began: pd.DataFrame, side_by_side: p
     if side_by_side["accuracy"].isna().any():
         shown_in = side_by_side["round_number"].iloc[-1]
         sentences.append(
-            f"Not measured yet: nobody who counts has decided with a face in round {shown_in}, the first after those that "
-            "this run learned from."
+            f"Not measured yet: nobody who counts has decided with a face in round {shown_in}, the first after those "
+            "that this run learned from."
         )
     return sentences
 
