@@ -138,8 +138,8 @@ def what_is_missing(measured: pd.DataFrame, began: pd.DataFrame, side_by_side: p
     for row in per_condition.to_dict("records"):
         if [row["round_number"], row["condition"]] not in there:
             sentences.append(
-                f"Round {row['round_number']}, {row['condition']}: {row['n_participants']} began, and nobody who counts "
-                "has decided on a test application."
+                f"Round {row['round_number']}, {row['condition']}: {row['n_participants']} began, and nobody who "
+                "counts has decided on a test application."
             )
     if side_by_side["accuracy"].isna().any():
         shown_in = side_by_side["round_number"].iloc[-1]
