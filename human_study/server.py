@@ -34,6 +34,7 @@ from human_study.participants.first_page import first_page
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
+from human_study.study.file_checks import remarks
 from human_study.study.messages import Messages
 from human_study.study.recruitment import ENDINGS, RecruitmentPlan
 from human_study.study.study_file import load_study_file
@@ -151,6 +152,8 @@ def serve(
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(running.store))
         print(f"Study {running.study.name}, for {running.study.participants}. Stop with Ctrl-C.")
+        for remark in remarks(running.study):
+            print(f"Look again: {remark}", flush=True)
         if left := running.study.spoken.untranslated():
             texts = f"{left[0]} and {len(left) - 1} more" if left[1:] else left[0]
             print(f"Participants read in English: {texts}, in {running.study.spoken.folder}.", flush=True)

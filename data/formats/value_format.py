@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 from babel import Locale
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.core import get_global
+from babel.numbers import format_currency, format_decimal, get_currency_precision, get_territory_currencies
 from babel.units import format_unit
 
 _DURATIONS = ("year", "month", "week", "day", "hour", "minute")
@@ -52,6 +53,13 @@ def amount_text(amount: float, currency: str, language: str) -> str:
 def currency_decimals(currency: str) -> int:
     """How many decimals amounts of a currency have: 2 of euros, none of yen."""
     return int(get_currency_precision(currency))
+
+
+@cache
+def is_currency(code: str) -> bool:
+    """Whether an ISO 4217 code is that of money with which people somewhere pay today."""
+    territories = get_global("territory_currencies")
+    return any(code in get_territory_currencies(territory) for territory in territories)
 
 
 def duration_text(number: float, unit: str, language: str) -> str:

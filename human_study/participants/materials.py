@@ -22,8 +22,13 @@ from human_study.participation.running_study import study_messages
 from human_study.participation.trial_delivery import condition_text
 from human_study.presentation.html_templates import render_html
 from human_study.study.messages import Language, Messages, shipped_languages
-from human_study.study.questions import ComprehensionQuestion, QuestionnaireQuestion, ScreeningQuestion
-from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.study.questions import (
+    ComprehensionQuestion,
+    QuestionnaireQuestion,
+    ScreeningQuestion,
+    comprehension_questions,
+    questionnaire_questions,
+)
 from human_study.study.study_file import StudyFile
 
 # How taking part can end otherwise than by completion → the text that says so.

@@ -13,7 +13,7 @@ from human_study.participants import ending_screens, question_screens, screens
 from human_study.participation.player_trials import pairs_data, player_data, storage_id
 from human_study.participation.running_study import RunningStudy
 from human_study.study.protocol import DECIDING_STEPS, Protocol
-from human_study.study.shipped_questions import comprehension_questions, questionnaire_questions
+from human_study.study.questions import comprehension_questions, questionnaire_questions
 from human_study.web.refused_pages import tell_unreachable
 
 

@@ -1,115 +1,30 @@
-"""What a study file may not say although every key of it is valid: left-over placeholders, contradictions, slips."""
+"""What a study file may not say although every key of it is valid: contradictions, slips, ways that lead nowhere."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
-
-import yaml
+from urllib.parse import urlsplit
 
 from advisor.bundles.bundle import FACE_CONDITIONS
 from data.said_wrong import instead_of
+from human_study.study.wording import code_in, plain, template_words
 
 Study = Any  # a StudyFile, whose module imports this one
-_FILLED_IN = ("{external_id}", "{session_id}")
-# {X}, <X>, [X], $X, ${X}, %X%, __X__, notes to oneself, and the template's own example.
-_LEFT_OVER = re.compile(
-    r"[{}<>\[\]…]|\.\.\.|\$\w+|%[A-Z]\w+%|(?<![A-Za-z0-9])__\w+?__(?![A-Za-z0-9])|%(?:7B|7D|3C|3E)|C1A2B3"
-    r"|\b(?:TODO|TBD|TBA|FIXME|CHANGE_?ME|PLACEHOLDER|X{3,}|YOUR_?\w*|INSERT_?\w*)\b",
+_TITLES_OF_NOTHING = re.compile(
+    r"(?:(?:the |a |my |your )?(?:study|project|test|example|sample)(?: (?:study|project|title|name))?"
+    r"|title(?: of .*study)?|untitled(?: study)?|testing|name)",
     re.IGNORECASE,
 )
-_SAYS_NOTHING = re.compile(
-    r"(?:n/?a|none|pending|to follow|-+|\?+|\.+|…)\b[\s.:!?]*|[-?.…\s]+|[<\[(][^)\]>]*[>\])]", re.IGNORECASE
-)
-# What nobody writes in a statement that is finished.
-_UNFINISHED = re.compile(
-    r"\b(?:TODO|TBD|TBA|FIXME|X{3,}|lorem ipsum)\b|\bt\.?b\.?[acd]\b|\bfill (?:me |this )?in\b"
-    r"|\bto be (?:filled|announced|added|determined|confirmed|completed|decided)\b"
-    r"|<[^<>@]+>|\[[^\]]+\](?!\()|\b(?:you|your\.?name)@|@university\.edu\b",
-    re.IGNORECASE,
-)
+_NEVER_SENT = ("example.com", "example.org", "example.net", "localhost", "invalid", "local", "test")
+_PLATFORM_HOSTS = {
+    "prolific": ("prolific.com", "prolific.co"),
+    "mturk": ("mturk.com",),
+    "sona": ("sona-systems.com",),
+}
+_LEAST_MINUTES, _SHORT_PAUSE_MINUTES = 1, 10
 # In units of any currency. Few studies pay so much, and where the unit is small (yen), one line says that it is meant.
 _PAY_TO_CONFIRM = 200
-# Where a platform's address carries the code that a participant brings back.
-_CODE_PARAMETERS = ("cc", "code", "completion_code", "survey_code")
-_CODE_IN_PATH = re.compile(r"(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6,12}")
-# Regular expressions of study files, in words.
-PATTERNS_IN_WORDS = {
-    r"^[a-z]{2,3}$": "write the two or three small letters of a language's ISO 639 code, such as fr",
-    r"^[A-Z]{3}$": "write three capital letters, such as EUR",
-    r"^[A-Za-z0-9_-]{4,64}$": "write 4 to 64 letters, digits, - or _",
-    r"^https://\S+$": "write an address that begins with https:// and has no spaces",
-    r"^[a-z][a-z0-9_]{0,40}$": "write lower-case letters, digits and underscores, beginning with a letter",
-    r"^[a-z_]+ against [a-z_]+$": 'write two conditions, such as "face against none"',
-    r"^[a-z0-9_]{1,60}$": "write at most 60 lower-case letters, digits and underscores",
-}
-
-
-class RepeatedKeyError(yaml.YAMLError):
-    """A key that stands twice in the same section of a YAML file."""
-
-    def __init__(self, key: object, line: int) -> None:
-        """`line` counts from 1."""
-        super().__init__(f"the key {key} is written twice (line {line}); keep one of the two")
-
-
-class OneOfEachKey(yaml.SafeLoader):
-    """Reads YAML safely, and refuses a key that is written twice; YAML itself would silently take the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Raises RepeatedKeyError."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
-                raise RepeatedKeyError(key, key_node.start_mark.line + 1)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def left_over_placeholder(address: str) -> str | None:
-    """What is left in an address for somebody to fill in, or None; {external_id} and {session_id} are filled in."""
-    for known in _FILLED_IN:
-        address = address.replace(known, "1")
-    braces = re.search(r"\{[^}]*\}?", address)
-    if found := braces or _LEFT_OVER.search(address):
-        return found.group(0)
-    if address.count("://") > 1:
-        return "https:// twice"
-    parameters = parse_qsl(urlsplit(address).query, keep_blank_values=True)
-    return next((f"{name}= without a value" for name, value in parameters if not value.strip()), None)
-
-
-def says_nothing(text: str) -> bool:
-    """Whether a text is a note to oneself as a whole, such as TODO."""
-    bare = text.strip().rstrip(".:!")
-    return bool(_SAYS_NOTHING.fullmatch(text.strip()) or _UNFINISHED.fullmatch(bare))
-
-
-def is_unfinished(statement: str) -> bool:
-    """Whether a statement is no statement yet: a note to oneself, or one with something left to be filled in."""
-    return says_nothing(statement) or _UNFINISHED.search(statement) is not None
-
-
-def code_in(address: str) -> str | None:
-    """The completion code that an address carries, or None."""
-    parts = urlsplit(address)
-    parameters = {name.lower(): value for name, value in parse_qsl(parts.query)}
-    in_path = [part for part in parts.path.split("/") if _CODE_IN_PATH.fullmatch(part)]
-    carried = [parameters[name] for name in _CODE_PARAMETERS if name in parameters] + in_path
-    return next((code for code in carried if code and "{" not in code), None)
-
-
-def yaml_problem(error: yaml.YAMLError) -> str:
-    """What is wrong with a YAML file and the remedy, in words."""
-    if isinstance(error, RepeatedKeyError):
-        return str(error)
-    mark = getattr(error, "problem_mark", None)
-    line = f" (line {mark.line + 1})" if mark else ""
-    if "\\t" in str(getattr(error, "problem", "")):
-        return f"a line is indented with a tab{line}; YAML takes spaces only"
-    return f"it is not valid YAML{line}; correct its indentation and quotes"
 
 
 def _questions_are_told_apart(study: Study) -> None:
@@ -127,18 +42,19 @@ def _time_is_enough(study: Study) -> None:
     total, expected = study.time_limits.total_minutes, study.expected_minutes
     if total is not None and expected is not None and expected > total:
         raise ValueError(
-            f"expected_minutes is {expected:g}, but time_limits.total_minutes ends a participation after {total:g};"
+            f"expected_minutes is {plain(expected)}, but time_limits.total_minutes ends a participation after"
+            f" {plain(total)};"
             " raise the limit, or lower what is expected"
         )
 
 
 def _completing_pays_most(study: Study) -> None:
     pay = study.payment
-    most = pay.base + pay.bonus_per_correct * study.trials.main
+    most = pay.highest(study.trials.main)
     for ending in ("screened_out", "returned", "timed_out"):
         if pay.for_a_part(ending) > most:
             raise ValueError(
-                f"payment.{ending} is {pay.for_a_part(ending):g}, more than the {most:g} that somebody who"
+                f"payment.{ending} is {plain(pay.for_a_part(ending))}, more than the {plain(most)} that somebody who"
                 " completes can earn; lower it"
             )
 
@@ -146,17 +62,17 @@ def _completing_pays_most(study: Study) -> None:
 def _high_pay_is_meant(study: Study) -> None:
     """A slip in the pay is found out when thousands have been promised: high pay is written twice."""
     pay = study.payment
-    most = round(pay.base + pay.bonus_per_correct * study.trials.main, 2)
+    most = pay.highest(study.trials.main)
     if pay.most is None and most > _PAY_TO_CONFIRM:
         raise ValueError(
-            f"one participant could earn {most:,g} {pay.currency}: payment.base {pay.base:g}, and"
-            f" payment.bonus_per_correct {pay.bonus_per_correct:g} for each of {study.trials.main} decisions. Lower"
-            f" them, or, if you mean it, write payment.most: {most:g}"
+            f"one participant could earn {plain(most)} {pay.currency}: payment.base {plain(pay.base)}, and"
+            f" payment.bonus_per_correct {plain(pay.bonus_per_correct)} for each of {study.trials.main} decisions."
+            f" Lower them, or, if you mean it, write payment.most: {plain(most)}"
         )
     if pay.most is not None and pay.most != most:
         raise ValueError(
-            f"payment.most is {pay.most:g}, but payment.base and payment.bonus_per_correct come to {most:g}; correct"
-            " one of them"
+            f"payment.most is {plain(pay.most)}, but payment.base and payment.bonus_per_correct come to {plain(most)};"
+            " correct one of them"
         )
 
 
@@ -231,6 +147,107 @@ def _prolific_can_tell_who_completed(study: Study) -> None:
     )
 
 
+def _addresses_lead_back(study: Study) -> None:
+    plan = study.recruitment
+    for ending, address in plan.addresses().items():
+        parts = urlsplit(address)
+        host = (parts.hostname or "").rstrip(".")
+        is_of = {name for name, hosts in _PLATFORM_HOSTS.items() if any(_is_at(host, one) for one in hosts)}
+        key = f"recruitment.{ending}_url"
+        if any(_is_at(host, one) for one in _NEVER_SENT) or "." not in host or re.fullmatch(r"[\d.]+", host):
+            raise ValueError(
+                f"{key} leads to {host}, where no participant can go; copy the platform's own address"
+            )
+        if is_of and plan.platform not in (*is_of, "link"):
+            raise ValueError(
+                f"{key} is an address of {min(is_of)}, but recruitment.platform is {plan.platform}; correct one of them"
+            )
+        if "prolific" not in is_of:
+            continue
+        if not parts.path.startswith("/submissions/"):
+            raise ValueError(
+                f"{key} is no address of Prolific that takes people back; copy the one that begins with"
+                " https://app.prolific.com/submissions/complete?cc="
+            )
+        if code_in(address) is None:
+            raise ValueError(
+                f"{key} carries no code (?cc=...), by which prolific knows how it ended; copy the whole address from"
+                " Prolific"
+            )
+
+
+def _is_at(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
+def _texts_are_filled_in(study: Study) -> None:
+    texts = {"title": study.title, **{f"texts.{key}": text for key, text in study.texts if text}}
+    for name in ("screening", "comprehension", "questionnaire"):
+        for question in getattr(study, name) or ():
+            said = (question.question, *question.options, getattr(question, "explanation", ""))
+            texts[f"{name}, question {question.id},"] = "\n".join(said)
+    for key, text in texts.items():
+        if left := template_words(text):
+            raise ValueError(
+                f"{key} holds {left}, which participants would read as it stands; write what it stands for"
+            )
+    if study.participants == "people" and _TITLES_OF_NOTHING.fullmatch(study.title.strip(" .:!<>[]\"'")):
+        raise ValueError(
+            f'the title "{study.title}" says nothing to participants, who read it first; write the study\'s'
+        )
+
+
+def _limits_leave_somebody(study: Study) -> None:
+    for key in ("idle_minutes", "total_minutes"):
+        limit = getattr(study.time_limits, key)
+        if study.participants == "people" and limit is not None and limit < _LEAST_MINUTES:
+            raise ValueError(
+                f"time_limits.{key} is {plain(limit)}, so that people would run out of time while they read the consent"
+                " text; it counts minutes: raise it"
+            )
+    fastest, expected = study.exclusions.median_response_time_ms, study.expected_minutes
+    if fastest and expected and fastest * study.trials.main > expected * 60_000:
+        raise ValueError(
+            f"exclusions.median_response_time_ms is {plain(fastest)} milliseconds, which {study.trials.main} decisions"
+            f" exceed in the {plain(expected)} minutes expected, so nearly everybody would be excluded; lower it"
+        )
+
+
+def _screening_keeps_somebody_out(study: Study) -> None:
+    for question in study.screening:
+        if set(question.options) <= set(question.accept):
+            raise ValueError(
+                f"screening question {question.id} accepts every option and keeps nobody out; take out of accept the"
+                " options of people who cannot take part, or ask it in the questionnaire"
+            )
+
+
+def remarks(study: Study) -> list[str]:
+    """What a study may mean, but seldom does: a sentence each, for who serves it."""
+    said, plan, limits = [], study.recruitment, study.time_limits
+    if limits.idle.total_seconds() < 60 * min(
+        _SHORT_PAUSE_MINUTES, study.expected_minutes or _SHORT_PAUSE_MINUTES
+    ):
+        said.append(
+            f"time_limits.idle_minutes is {plain(limits.idle.total_seconds() / 60)}: who pauses for longer"
+            " is out for good."
+        )
+    for ending, address in plan.addresses().items():
+        at_prolific = any(
+            _is_at(urlsplit(address).hostname or "", one) for one in _PLATFORM_HOSTS["prolific"]
+        )
+        if (plan.platform == "prolific") != at_prolific and plan.platform in ("prolific", "link"):
+            other = (
+                "is not Prolific's"
+                if plan.platform == "prolific"
+                else "is Prolific's, but the platform is link"
+            )
+            said.append(
+                f"recruitment.{ending}_url {other}: make sure that people are paid who come back by it."
+            )
+    return said
+
+
 _CHECKS = (
     _questions_are_told_apart,
     _time_is_enough,
@@ -243,6 +260,10 @@ _CHECKS = (
     _questions_are_about_faces,
     _contrasts_are_of_its_conditions,
     _prolific_can_tell_who_completed,
+    _addresses_lead_back,
+    _texts_are_filled_in,
+    _limits_leave_somebody,
+    _screening_keeps_somebody_out,
 )
 
 

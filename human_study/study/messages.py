@@ -22,7 +22,7 @@ from data.formats.files import replaced_whole
 from data.formats.value_format import amount_text, duration_text
 from data.tasks.task_file import TaskFile
 from data.tasks.task_language import words_to_translate
-from human_study.study.file_checks import yaml_problem
+from human_study.study.wording import yaml_problem
 
 Text = str | list[str]
 

@@ -45,7 +45,7 @@ def totals(decisions: pd.DataFrame, outcomes: Mapping[str, int]) -> Totals:
 
 def earned(payment: Payment, n_correct: int) -> float:
     """The bonus for so many correct decisions, before anybody is lifted to the mean of `none`."""
-    return round(payment.bonus_per_correct * n_correct, 2)
+    return round(payment.bonus_per_correct * n_correct, currency_decimals(payment.currency))
 
 
 def bonuses(payment: Payment, completed: Iterable[Participant], n_correct: Mapping[str, int]) -> list[Bonus]:

@@ -9,10 +9,10 @@ import re
 from typing import Literal
 from urllib.parse import parse_qsl, quote
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from data.records import Recruitment
-from human_study.study.file_checks import code_in, left_over_placeholder
+from human_study.study.wording import code_in, left_over_placeholder, no_truth_value
 
 Platform = Literal["link", "prolific", "mturk", "sona"]
 
@@ -107,12 +107,22 @@ class RecruitmentPlan(BaseModel):
                 )
         completed = self.code("completion")
         for ending in ENDINGS[1:]:
-            if completed and self.code(ending) == completed:
+            if completed and (self.code(ending) or "").casefold() == completed.casefold():
                 raise ValueError(
                     f"{ending} people would bring back {completed}, the code of those who complete, and be paid like"
                     " them; give them a code of their own"
                 )
         return self
+
+    def addresses(self) -> dict[str, str]:
+        """Ending → the address that people go back by, where the study file gives one."""
+        given = {ending: getattr(self, f"{ending}_url") for ending in ENDINGS}
+        return {ending: address for ending, address in given.items() if address}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        return no_truth_value(value, cls.model_fields[str(info.field_name)].annotation)
 
     def code(self, ending: str) -> str | None:
         """The code that everybody with an ending takes back: the one written out, or the one that the address carries.

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
@@ -22,13 +30,7 @@ from data.said_wrong import instead_of, instead_of_key
 from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
-from human_study.study.file_checks import (
-    PATTERNS_IN_WORDS,
-    OneOfEachKey,
-    require_no_contradiction,
-    says_nothing,
-    yaml_problem,
-)
+from human_study.study.file_checks import require_no_contradiction
 from human_study.study.messages import Language, has_number_rules, shipped_languages
 from human_study.study.questions import (
     ComprehensionQuestion,
@@ -48,12 +50,19 @@ from human_study.study.study_sections import (
     TimeLimits,
     TrialPlan,
 )
+from human_study.study.wording import (
+    PATTERNS_IN_WORDS,
+    OneOfEachKey,
+    no_truth_value,
+    says_nothing,
+    yaml_problem,
+)
 
 
 class StudyFile(BaseModel):
     """A validated study file. Frozen: a study that has begun keeps its hash."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(
         pattern=r"^[a-z0-9_]{1,60}$", description="names the study in the database and on the command line"
@@ -116,6 +125,11 @@ class StudyFile(BaseModel):
     ethics: Ethics = Field(
         default=Ethics(), description="what people have a right to know; shown with the consent text"
     )
+
+    @field_validator("title", "task", "language", "database", "expected_minutes", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        return no_truth_value(value, cls.model_fields[str(info.field_name)].annotation)
 
     @field_validator("conditions", mode="before")
     @classmethod
@@ -279,4 +293,6 @@ def _sentence(path: Path, problem: Any) -> str:
         pattern = str(problem["ctx"]["pattern"])
         return f"{path}: {where} is wrong: {PATTERNS_IN_WORDS.get(pattern, 'it has a wrong form')}."
     reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{path}: {where or 'it'} is wrong: {reason[:1].lower()}{reason[1:].rstrip('.')}."
+    if not reason[:2].isupper():  # the code of a currency keeps its capitals
+        reason = reason[:1].lower() + reason[1:]
+    return f"{path}: {where or 'it'} is wrong: {reason.rstrip('.')}."

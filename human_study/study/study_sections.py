@@ -11,12 +11,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveFloat,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from data.formats.value_format import currency_decimals
-from human_study.study.file_checks import is_unfinished, says_nothing
+from data.formats.value_format import currency_decimals, is_currency
+from human_study.study.wording import is_unfinished, names_no_board, no_truth_value, plain, says_nothing
 
 
 def _never_blank(text: str) -> str:
@@ -26,20 +27,24 @@ def _never_blank(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_never_blank)]
-_NO_MONEY = ("XXX", "XTS")  # ISO 4217's codes of no currency, and for tests
 
 
 class Section(BaseModel):
     """The base of all sections: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        return no_truth_value(value, cls.model_fields[str(info.field_name)].annotation)
 
 
 class ConditionPlan(Section):
     """A condition's share of the participants, and its quota in each round."""
 
     share: PositiveFloat = Field(
-        default=1.0, description="a weight: the condition gets share / sum of shares"
+        default=1.0, le=1_000_000, description="a weight: the condition gets share / sum of shares"
     )
     quota: int | None = Field(
         default=None, ge=1, description="most active or completed participants in a round"
@@ -94,16 +99,20 @@ class Payment(Section):
     """What participants are paid. Nobody's bonus falls below the mean bonus of the condition `none`."""
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all amounts")
-    base: float = Field(default=0, ge=0, le=10_000, description="for completing the study")
-    bonus_per_correct: float = Field(default=0, ge=0, le=1000, description="for each correct main decision")
+    base: float = Field(default=0, ge=0, description="for completing the study")
+    bonus_per_correct: float = Field(default=0, ge=0, description="for each correct main decision")
     most: float | None = Field(
         default=None,
         ge=0,
         description="the most that one participant can earn, written out where it is more than 200",
     )
-    screened_out: float = Field(default=0, ge=0, le=10_000, description="for people who are screened out")
-    returned: float = Field(default=0, ge=0, le=10_000, description="for people who stop early")
-    timed_out: float = Field(default=0, ge=0, le=10_000, description="for people who run out of time")
+    screened_out: float = Field(default=0, ge=0, description="for people who are screened out")
+    returned: float = Field(default=0, ge=0, description="for people who stop early")
+    timed_out: float = Field(default=0, ge=0, description="for people who run out of time")
+
+    def highest(self, n_main: int) -> float:
+        """The most that one participant can earn with so many main decisions, in `currency`."""
+        return round(self.base + self.bonus_per_correct * n_main, currency_decimals(self.currency))
 
     def for_a_part(self, status: str, *, consented: bool = True) -> float:
         """What somebody is paid whose participation ended with that status, other than by completion.
@@ -115,8 +124,8 @@ class Payment(Section):
     @field_validator("currency")
     @classmethod
     def _is_money(cls, currency: str) -> str:
-        if currency in _NO_MONEY:
-            raise ValueError(f"{currency} stands for no currency; write one that people are paid in")
+        if not is_currency(currency):
+            raise ValueError(f"{currency} stands for no currency of today; write one that people are paid in")
         return currency
 
     @model_validator(mode="after")
@@ -127,7 +136,7 @@ class Payment(Section):
             amount = getattr(self, name)
             if round(amount, decimals) != amount:
                 raise ValueError(
-                    f"{name} is {amount:g}, but amounts of {self.currency} have {most} decimals: participants are"
+                    f"{name} is {plain(amount)}, but amounts of {self.currency} have {most} decimals: participants are"
                     " shown, and paid, no more"
                 )
         return self
@@ -152,6 +161,16 @@ class Ethics(Section):
     def _says_something(cls, said: str | None) -> str | None:
         if said is not None and is_unfinished(said):
             raise ValueError(f'"{said}" says nothing yet; write it, or leave the key out')
+        return said
+
+    @field_validator("approval", "exemption")
+    @classmethod
+    def _is_given(cls, said: str | None) -> str | None:
+        if said is not None and names_no_board(said):
+            raise ValueError(
+                f'"{said}" does not say which board approved, or why no approval is needed and who says so; write that,'
+                " with the reference, once it is decided, and leave the key out until then"
+            )
         return said
 
     def missing(self) -> list[str]:
@@ -193,7 +212,7 @@ class Exclusions(Section):
         default=None, ge=1, description="exclude at this many failed checks or more"
     )
     median_response_time_ms: float | None = Field(
-        default=None, gt=0, description="exclude medians faster than this"
+        default=None, gt=0, le=60_000, description="exclude medians faster than this, in milliseconds"
     )
     one_choice_only: bool = Field(
         default=False, description="exclude people who chose the same on every main trial"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 from human_study.study.messages import Language, Messages
-from human_study.study.shipped_questions import comprehension_questions
+from human_study.study.questions import comprehension_questions
 from human_study.study.study_sections import TrialPlan
 from tests.support.served_study import ServedStudy
 

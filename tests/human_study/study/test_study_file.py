@@ -10,6 +10,7 @@ import yaml
 from data.errors import StudyError
 from human_study.preparation_commands import init
 from human_study.study.analysis_plan import AnalysisPlan
+from human_study.study.file_checks import remarks
 from human_study.study.questions import FacePairs, PerceptionQuestions
 from human_study.study.study_file import StudyFile, load_study_file, require_ethics
 from human_study.study.study_sections import TrialPlan
@@ -169,6 +170,83 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ({"trials": {"main": 1000}}, "trials.main is wrong"),
         ({"payment": {"currency": "euro"}}, "three capital letters, such as EUR"),
         ({"recruitment": {"completion_code": "a b"}}, "4 to 64 letters"),
+        *(
+            ({"ethics": {"approval": said}}, "does not say which board approved")
+            for said in (
+                *("no", "not yet", "applied for", "In review", "IRB", "yes", "Approved.", "Ethics committee"),
+                *(
+                    "Submitted to the board of Bonn University on 3 May",
+                    "Not approved yet by the dean's board",
+                ),
+                *("beantragt", "Under review, IRB #2031-44"),
+            )
+        ),
+        ({"ethics": {"exemption": "exempt"}}, "why no approval is needed and who says so"),
+        ({"ethics": {"approval": False}}, "neither a number nor a text"),
+        *(
+            ({"texts": {"consent": f"Please read this. {left} You may stop."}}, "would read as it stands")
+            for left in (
+                *("{n_trials}", "{{ name }}", "${contact}", "%NAME%", "[your name]", "<insert contact>"),
+                *("TODO", "__CONTACT__", "Lorem ipsum dolor sit amet."),
+            )
+        ),
+        ({"title": "Loans of {bank}"}, "title holds {bank}"),
+        (
+            {"questionnaire": [{"id": "age", "question": "Dear {{ name }}, how old are you?"}]},
+            "question age, holds",
+        ),
+        ({"title": "TEST"}, "says nothing to participants"),
+        ({"title": "Study title"}, "says nothing to participants"),
+        *(
+            ({"recruitment": {"platform": "prolific", "completion_code": "CABC123", **urls}}, sentence)
+            for urls, sentence in (
+                ({"completion_url": "https://app.prolific.com/submissions/complete"}, "carries no code"),
+                ({"completion_url": "https://example.org/x?cc=CABC123"}, "no participant can go"),
+                ({"completion_url": "https://localhost/?cc=CABC123"}, "no participant can go"),
+                (
+                    {"completion_url": "https://app.prolific.com/studies/64abc?cc=CABC123"},
+                    "takes people back",
+                ),
+                (
+                    {"completion_url": "https://app.prolific.com/submissions/complete?cc=CABC123)"},
+                    r"would get \) at the end",
+                ),
+                ({"returned_url": "https://x.sona-systems.com/?code=R123"}, "is an address of sona"),
+                ({"returned_code": "cabc123"}, "bring back CABC123, the code of those who complete"),
+            )
+        ),
+        (
+            {
+                "recruitment": {
+                    "platform": "mturk",
+                    "completion_url": "https://app.prolific.com/submissions/complete?cc=CABC123",
+                }
+            },
+            "is an address of prolific, but recruitment.platform is mturk",
+        ),
+        ({"conditions": {"face": {"share": float("inf")}}}, "conditions.face.share is wrong"),
+        ({"conditions": {"face": True}}, "neither a number nor a text"),
+        ({"payment": {"base": True}}, "payment.base is wrong: yes, true, false"),
+        ({"payment": {"base": float("inf")}}, "payment.base is wrong"),
+        ({"expected_minutes": True}, "expected_minutes is wrong: yes"),
+        ({"trials": {"main": True}}, "trials.main is wrong: yes"),
+        ({"time_limits": {"idle_minutes": 0.05}}, "run out of time while they read"),
+        ({"exclusions": {"median_response_time_ms": 400_000}}, "median_response_time_ms is wrong"),
+        (
+            {"exclusions": {"median_response_time_ms": 50_000}, "expected_minutes": 20},
+            "nearly everybody would be excluded",
+        ),
+        ({"payment": {"base": 9999.55, "bonus_per_correct": 0.15}, "trials": {"main": 4}}, "most: 10000.15"),
+        ({"payment": {"currency": "ABC"}}, "ABC stands for no currency"),
+        ({"payment": {"currency": "DEM"}}, "DEM stands for no currency"),
+        (
+            {
+                "screening": [
+                    {"id": "adult", "question": "Are you?", "options": ["Yes", "No"], "accept": ["No", "Yes"]}
+                ]
+            },
+            "accepts every option",
+        ),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
@@ -197,10 +275,60 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, changes: dict, 
         {"recruitment": {"completion_code": "AAAA", "completion_url": "https://a.example/?cc=AAAA"}},
         {"recruitment": {"platform": "prolific", "completion_code": "AAAA"}, "participants": "people"},
         {"exclusions": {"failed_attention": 2}, "trials": {"attention": 2}},
+        *(
+            {"payment": {"currency": currency, "base": base, "most": base}}
+            for currency, base in (("KRW", 15_000), ("VND", 300_000), ("IDR", 180_000))
+        ),
+        {"payment": {"base": 9999.55, "bonus_per_correct": 0.15, "most": 10000.15}, "trials": {"main": 4}},
+        {"payment": {"currency": "KWD", "base": 1.125}},
+        *(
+            {"ethics": {"approval": said}}
+            for said in (
+                "Ethics committee of Bonn University, 2026-17",
+                "IRB 2031",
+                "Approved by the board of Bonn; the amendment is under review",
+                "Genehmigt von der Ethikkommission der Universität Bonn",
+            )
+        ),
+        {"texts": {"consent": r"Todo lo que decida se guarda. The set {1, 2}; $\frac{a}{b}$; see note [1]."}},
+        {"title": "Test of patience in lending"},
+        {
+            "recruitment": {
+                "platform": "prolific",
+                "completion_url": "https://app.prolific.com/submissions/complete?cc=CABC123",
+                "returned_url": "https://lab.ac.uk/thanks_(study)",
+            }
+        },
+        {"exclusions": {"median_response_time_ms": 400}, "expected_minutes": 15},
     ],
 )
 def test_what_is_right_is_not_taken_for_a_slip(tmp_path: Path, changes: dict) -> None:
     assert load_study_file(write(tmp_path, **changes)).name
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"time_limits": {"idle_minutes": 5}, "expected_minutes": 30}, ["idle_minutes is 5"]),
+        (
+            {
+                "recruitment": {
+                    "completion_url": "https://app.prolific.com/submissions/complete?cc=CABC123",
+                }
+            },
+            ["the platform is link"],
+        ),
+        (
+            {"recruitment": {"platform": "prolific", "completion_url": "https://lab.ac.uk/part2?cc=CABC123"}},
+            ["is not Prolific's"],
+        ),
+        ({}, []),
+    ],
+)
+def test_what_is_seldom_meant_is_remarked_on(tmp_path: Path, changes: dict, said: list[str]) -> None:
+    found = remarks(load_study_file(write(tmp_path, **changes)))
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found, strict=True))
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
