@@ -76,23 +76,14 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         )
         return draft
     told_numbers = without_missing_words(distinct)
-    draft.missing = sorted(set(map(str, distinct.to_pylist())) - set(map(str, told_numbers.to_pylist())))
     numbers = numbers_of(pa.chunked_array([told_numbers]), decimal)
     is_code = pa.compute.any(pa.compute.match_substring_regex(distinct, r"^0\d")).as_py()  # 007 is no number
     words = {str(text).lower() for text in distinct[:3].to_pylist()}
     if len(distinct) == 2 and not texts.null_count and words <= {*YES_TEXTS, *NO_TEXTS}:
         draft.kind = "yes_no"
     elif np.isfinite(numbers).all() and not is_code:
-        is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
-        draft.kind = "integer" if is_whole and not texts.null_count and not draft.missing else "number"
-        if draft.missing:
-            named = ", ".join(f'"{word}"' for word in draft.missing)
-            draft.questions.append(f"does {named} stand for a missing value, as is written below?")
-        sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
-        if sentinels:
-            draft.questions.append(
-                f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
-            )
+        missing = set(map(str, distinct.to_pylist())) - set(map(str, told_numbers.to_pylist()))
+        _draft_numbers(draft, numbers, sorted(missing))
     elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, told_numbers.to_pylist()))):
         draft.role = "ignored"
         draft.questions.append(
@@ -125,6 +116,21 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         draft.role = "price"
         draft.questions.append("by its name, the lender's own price or grade; is it?")
     return draft
+
+
+def _draft_numbers(draft: ColumnDraft, numbers: np.ndarray, missing: list[str]) -> None:
+    """Kind and questions of a column of finite numbers [n] and of words that are `missing` among them."""
+    is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
+    draft.kind = "integer" if is_whole and not draft.n_missing and not missing else "number"
+    draft.missing = missing
+    if missing:
+        named = ", ".join(f'"{word}"' for word in missing)
+        draft.questions.append(f"does {named} stand for a missing value, as is written below?")
+    sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
+    if sentinels:
+        draft.questions.append(
+            f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
+        )
 
 
 def without_missing_words(distinct: pa.Array) -> pa.Array:

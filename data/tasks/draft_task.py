@@ -259,7 +259,7 @@ def _column_lines(draft: ColumnDraft) -> list[str]:
         lines += [f"    kind: {draft.kind}", f"    label: {_quoted(draft.label)}"]
         if draft.shown:
             lines.append("    shown: true")
-        if draft.kind == "number" and draft.missing:
+        if draft.missing:
             lines.append(f"    missing: [{', '.join(map(_quoted, draft.missing))}]")
         if draft.categories:
             lines.append("    categories:")

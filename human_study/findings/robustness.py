@@ -231,6 +231,7 @@ def _signal_detection(fit: CrossedMixedFit, primary: str) -> FindingTable:
 
 
 def primary_in_words(results: StudyResults) -> str:
+    """The declared primary contrast with its conditions' names as people read them; for studies that declare one."""
     primary = results.declared.primary
     assert primary is not None, "something was tested"
     return f"{condition_label(primary.condition)} against {with_condition(primary.against)}"
