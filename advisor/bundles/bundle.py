@@ -2,8 +2,9 @@
 
 BUNDLE/manifest.json       what it is, what it was made from, and the checks it passed
 BUNDLE/applications.csv    application_id, split, score (the machine's repayment probability); never an outcome
-BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression, and what ĥ reads in
-                           it where there is one; no picture is named where a simulation dealt the face to nobody
+BUNDLE/images.csv          one row a face: whose advice, in which condition, with which expression, and what
+                           FacePerception and ĥ (where there is one) read in it; no picture is named where a simulation
+                           dealt the face to nobody
 BUNDLE/images/*.jpg        (.png in bundles of 0.1) named by their content
 BUNDLE/similar_cases.csv   one row a picture of `examples`: which past cases have faces like it (similar_cases.py)
 outcomes.csv               beside the bundle's folder, never inside it: application_id, outcome (1 = repaid)
@@ -35,6 +36,7 @@ Condition = Literal["none", "score", "face", "shuffled", "risk_to_smile", "examp
 CONDITIONS: tuple[Condition, ...] = ("none", "score", "face", "shuffled", "risk_to_smile", "examples")
 FACE_CONDITIONS: tuple[Condition, ...] = ("face", "shuffled", "risk_to_smile", "examples")
 EXPRESSION_COLUMN_PREFIX = "e_"
+PERCEPT_COLUMN_PREFIX = "percept_"
 # Learning trials are on applications of this split, which are neither trained on nor measured with.
 LEARNING_SPLIT: Literal["validation"] = "validation"
 
@@ -128,6 +130,18 @@ class Bundle:
     def images(self) -> pd.DataFrame:
         """The rows of `menu` that have a picture: all of them, but where a simulation dealt a face to nobody."""
         return self.menu[self.menu["image"].notna()].reset_index(drop=True)
+
+    @property
+    def percepts(self) -> tuple[list[str], np.ndarray]:
+        """SHA-256 of n pictures, and what FacePerception (of the manifest's weights) read in each, float [n, K].
+
+        None in bundles of before; of a simulation's bundle, those alone that somebody had to read.
+        """
+        columns = [name for name in self.menu.columns if str(name).startswith(PERCEPT_COLUMN_PREFIX)]
+        if not columns:
+            return [], np.empty((0, 0))
+        faces = self.images.dropna(subset=columns).drop_duplicates("image_sha256")
+        return list(faces["image_sha256"]), faces[columns].to_numpy(dtype=float)
 
     @property
     def is_whole(self) -> bool:

@@ -134,13 +134,33 @@ class Percepts:
     """What FacePerception reads in picture files, each read once however often it is asked for."""
 
     def __init__(self) -> None:
-        self._read: dict[bytes, np.ndarray] = {}
+        self._read: dict[str, np.ndarray] = {}
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._read
+
+    def know(self, sha256s: Iterable[str], percepts: np.ndarray) -> None:
+        """Take percepts float [N, K] that were read before in pictures of these SHA-256 (hex)."""
+        self._read |= dict(zip(sha256s, percepts.astype(np.float32), strict=True))
+
+    def of_named(
+        self,
+        names: Sequence[str],
+        content: Callable[[str], bytes],
+        on_progress: Callable[[int], object] = lambda n: None,
+    ) -> np.ndarray:
+        """Percepts float [N, K] of named pictures; `content` is asked only for names that are no known SHA-256."""
+        unknown = [name for name in dict.fromkeys(names) if name not in self._read]
+        on_progress(len(names) - len(unknown))
+        contents = [content(name) for name in unknown]
+        new = dict(zip(unknown, self.of(contents, on_progress), strict=True)) if unknown else {}
+        return np.stack([new[name] if name in new else self._read[name] for name in names])
 
     def of(
         self, contents: Sequence[bytes], on_progress: Callable[[int], object] = lambda n: None
     ) -> np.ndarray:
         """As `read_percepts`, float [N, K]."""
-        keys = [hashlib.sha256(content).digest() for content in contents]
+        keys = [hashlib.sha256(content).hexdigest() for content in contents]
         new = {key: one for key, one in zip(keys, contents, strict=True) if key not in self._read}
         on_progress(len(contents) - len(new))
         if new or not keys:

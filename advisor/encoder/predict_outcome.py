@@ -18,8 +18,8 @@ from scipy import stats
 from scipy.special import logit
 from torch import Tensor
 
+from advisor.bundles.bundle import PERCEPT_COLUMN_PREFIX
 from advisor.encoder.composition import PerceptPath
-from advisor.response.response_tables import PERCEPT_PREFIX
 from data.tasks.applications import Applications
 from models.encoder import FeatureEncoder
 from models.response import ResponseModel
@@ -207,7 +207,9 @@ def predict_outcome(
     place = pd.Series(np.arange(len(applications)), index=applications.frame.index)
     shown_at = place.reindex(held_out["application_id"]).to_numpy(copy=True)
     unique, back = np.unique(shown_at, return_inverse=True)
-    percepts = held_out[[c for c in held_out.columns if c.startswith(PERCEPT_PREFIX)]].to_numpy(np.float32)
+    percepts = held_out[[c for c in held_out.columns if c.startswith(PERCEPT_COLUMN_PREFIX)]].to_numpy(
+        np.float32
+    )
     logged = LoggedDecisions(
         participants=held_out["participant"].to_numpy(),
         approved=held_out["approved"].to_numpy(float),

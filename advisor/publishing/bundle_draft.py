@@ -16,6 +16,7 @@ from advisor.bundles.bundle import (
     CONDITIONS,
     EXPRESSION_COLUMN_PREFIX,
     LEARNING_SPLIT,
+    PERCEPT_COLUMN_PREFIX,
     Bundle,
     Check,
     Manifest,
@@ -33,6 +34,7 @@ from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 
 EXPRESSION_COLUMNS = [f"{EXPRESSION_COLUMN_PREFIX}{axis}" for axis in EXPRESSION_AXES]
+PERCEPT_COLUMNS = [f"{PERCEPT_COLUMN_PREFIX}{axis}" for axis in EXPRESSION_AXES]
 SMILE = "smile"
 SMILE_STEP = 0.05
 _LEARNING_STREAM = 6  # of the seed's random numbers, apart from those that draw and check the rest
@@ -241,6 +243,13 @@ def with_pictures(
     for column, of_picture in (("image_sha256", hashes), ("image", names)):
         rows.insert(3, column, [of_picture.get(key) for key in keys])
     return rows, {names[key]: drawn[key] for key in wanted}
+
+
+def with_percepts(images: pd.DataFrame, percepts: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Rows of images.csv and what was read in their pictures, by path float [K]; missing where nothing was read."""
+    unread = np.full(len(PERCEPT_COLUMNS), np.nan)
+    values = np.stack([percepts.get(path, unread) for path in images["image"]])
+    return images.assign(**dict(zip(PERCEPT_COLUMNS, values.T, strict=True)))
 
 
 def pictures_of(bundle: Bundle) -> dict[PictureKey, bytes]:

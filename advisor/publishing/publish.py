@@ -40,6 +40,7 @@ from advisor.publishing.bundle_draft import (
     pictures_of,
     shuffle_faces,
     with_learning_pool,
+    with_percepts,
     with_pictures,
 )
 from advisor.publishing.checks import advisor_checks, face_checks
@@ -246,7 +247,8 @@ def _publish(
     _require(checks)
     drawn |= draw_once(generator, *_as_tensors(menu[shown & of_smiles]), drawn, on_progress)
     images, pictures = with_pictures(menu, drawn, shown)
-    percepts = _percepts(images, pictures, read, of_all=response is not None)
+    percepts = _percepts(images, pictures, read, of_all=response is not None or dealt is None)
+    images = with_percepts(images, percepts)
     if response is not None:
         readings = face_readings(response, np.stack(list(percepts.values())), list(percepts))
         of_picture = readings.set_index("image_sha256")[READING_COLUMN]

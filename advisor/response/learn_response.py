@@ -36,7 +36,7 @@ from advisor.runs.run_tables import (
 )
 from data.errors import BundleError, TrainingError
 from data.tasks.applications import Applications, Standardiser
-from models.checkpoint import load_checkpoint, load_into, save_checkpoint
+from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.device import threads_worth
 from models.expression import EXPRESSION_AXES
 from models.response import ResponseModel
@@ -64,8 +64,10 @@ def learn_response(
             f"Decisions are on the application {sorted(missing)[0]!r}, which the task's table lacks; restore the table."
         )
     images = list(frame["image_sha256"].unique())
-    contents = [decisions.read_image(sha256) for sha256 in images]
-    percepts = read.of(contents, lambda n: on_progress("reading faces", n, len(images)))
+    _know_what_was_read(decisions.bundles, read)
+    percepts = read.of_named(
+        images, decisions.read_image, lambda n: on_progress("reading faces", n, len(images))
+    )
     advice = pd.DataFrame(percepts, index=images).loc[frame["image_sha256"]].to_numpy()
     features = seen.transform(applications.frame.loc[frame["application_id"]])
     approved, people = frame["approved"].to_numpy(), frame["participant"].to_numpy()
@@ -105,6 +107,14 @@ def learn_response(
     run.write_json(FIGURES_FILE, figures)
 
 
+def _know_what_was_read(bundles: Iterable[Bundle], read: Percepts) -> None:
+    """Take from bundles what the FacePerception at hand read in their pictures when they were published."""
+    perception = file_sha256(shipped_weights("face_perception"))
+    for bundle in bundles:
+        if bundle.manifest.weights.get("face_perception") == perception:
+            read.know(*bundle.percepts)
+
+
 def _unread_test_faces(
     response: ResponseModel, bundles: Iterable[Bundle], read: Percepts
 ) -> list[pd.DataFrame]:
@@ -112,6 +122,7 @@ def _unread_test_faces(
 
     Reliance is measured on test applications, so these must be read as well; a picture that is gone stays unread.
     """
+    names: list[str] = []
     contents: dict[str, bytes] = {}
     for bundle in bundles:
         images = bundle.images
@@ -119,9 +130,13 @@ def _unread_test_faces(
             images = images[images[READING_COLUMN].isna()]
         on_test = images["application_id"].map(bundle.applications["split"]) == "test"
         for row in images[on_test].drop_duplicates("image_sha256").itertuples():
+            sha256 = str(row.image_sha256)
             with suppress(BundleError):
-                contents[str(row.image_sha256)] = bundle.image_bytes(str(row.image))
-    return [face_readings(response, read.of(list(contents.values())), list(contents))] if contents else []
+                if sha256 not in read:
+                    contents[sha256] = bundle.image_bytes(str(row.image))
+                names.append(sha256)
+    names = list(dict.fromkeys(names))
+    return [face_readings(response, read.of_named(names, contents.__getitem__), names)] if names else []
 
 
 def _figures(

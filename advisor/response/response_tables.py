@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from advisor.bundles.bundle import PERCEPT_COLUMN_PREFIX
 from advisor.measurement.estimate import t_quantile
 from advisor.response.fit_response import ResponseFit
 from models.response import ResponseModel
 
-PERCEPT_PREFIX = "percept_"
 N_BINS = 10
 
 
@@ -103,7 +103,7 @@ def held_out_table(
     """
     # A number tells people apart as well, and nothing in here names anybody who may have to be erased.
     numbered = pd.factorize(decisions["participant"])[0]
-    read = pd.DataFrame(percepts, columns=[f"{PERCEPT_PREFIX}{axis}" for axis in axes])
+    read = pd.DataFrame(percepts, columns=[f"{PERCEPT_COLUMN_PREFIX}{axis}" for axis in axes])
     columns = ["application_id", "image_sha256", "round_number", "propensity", "approved"]
     table = pd.concat([decisions[columns].reset_index(drop=True), read], axis=1)
     return table.assign(predicted=predicted, participant=numbered)

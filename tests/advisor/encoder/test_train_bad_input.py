@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advisor.bundles.bundle import load_bundle
 from advisor.bundles.exchange import read_trials
+from advisor.drawing.rendering import read_percepts
 from data.store.decision_store import DecisionStore
 from data.tasks.applications import read_applications
 from data.tasks.decision_task import load_task
-from tests.support.decided_round import Call, DecidedRound, explored, exported
+from models.perception import FacePerception
+from tests.support.decided_round import QUICK, Call, DecidedRound, explored, exported
 from tests.support.tiny_table import tiny_table, write_tiny_task
 
 pytestmark = pytest.mark.training
@@ -187,15 +190,27 @@ def own_round(decided: DecidedRound, folder: Path) -> DecidedRound:
 def test_decisions_on_a_bundle_that_is_gone(call: Call, decided_round: DecidedRound, tmp_path: Path) -> None:
     own = own_round(decided_round, tmp_path)
     url = imported(call, own, tmp_path)
-    one_picture = own.bundle / own.trials["image"].iloc[0]
     source = ("--db", url, "--study", "pilot", "--kind", "simulated")
     words = ("train", "--task", own.task, *source, "--out", tmp_path / "run")
-    one_picture.rename(tmp_path / "away.png")
-    refused(call, words, f"{own.trials['image'].iloc[0]} is gone; restore the bundle")
     shutil.rmtree(own.bundle)
     refused(call, words, f"There is no advice bundle at {own.bundle}")
     with DecisionStore.open(url) as store:
         assert len(store.decisions_frame("pilot", kind="simulated")) == 80
+
+
+def test_pictures_were_read_when_they_were_published_and_need_not_be_read_again(
+    call: Call, decided_round: DecidedRound, tmp_path: Path
+) -> None:
+    own = own_round(decided_round, tmp_path)
+    bundle = load_bundle(own.bundle)
+    sha256s, percepts = bundle.percepts
+    assert set(sha256s) == set(bundle.images["image_sha256"])
+    image_of = bundle.images.drop_duplicates("image_sha256").set_index("image_sha256")["image"]
+    pictures = [bundle.image_bytes(image_of[sha256]) for sha256 in sha256s]
+    assert np.allclose(read_percepts(FacePerception.load(), pictures), percepts, atol=1e-4)
+    source = ("--db", imported(call, own, tmp_path), "--study", "pilot", "--kind", "simulated")
+    shutil.rmtree(own.bundle / "images")
+    assert call("train", "--task", own.task, *source, "--out", tmp_path / "run", *QUICK).status == 0
 
 
 def test_exported_trials_whose_pictures_are_gone(
