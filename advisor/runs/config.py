@@ -8,7 +8,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import TrainingError
-from data.said_wrong import instead_of_key
+from data.formats.yaml_text import read_yaml, yaml_problem
+from data.said_wrong import instead_of_key, wrong_value
 
 
 class ResponseConfig(BaseModel):
@@ -195,8 +196,14 @@ def parse_config(model: type[ConfigT], settings: list[str], **fields: object) ->
         *parents, leaf = key.split(".")
         node = tree
         for parent in parents:
-            node = node.setdefault(parent, {})  # type: ignore[assignment]
-        node[leaf] = yaml.safe_load(value)
+            inner = node.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise TrainingError(f"The option {parent} is set as a whole and in part; keep one `--set`.")
+            node = inner
+        try:
+            node[leaf] = read_yaml(value)
+        except yaml.YAMLError as error:
+            raise TrainingError(f"The setting {setting!r} is no value: {yaml_problem(error)}.") from error
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -206,5 +213,5 @@ def parse_config(model: type[ConfigT], settings: list[str], **fields: object) ->
         if first["type"] == "extra_forbidden":
             raise TrainingError(f"There is no option {option}; {instead_of_key(model, location)}.") from error
         raise TrainingError(
-            f"The option {option}: {first['msg']}; change it with `--set {option}=…`."
+            f"The option {option} is wrong: {wrong_value(first)}; change it with `--set {option}=…`."
         ) from error

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from data.errors import TaskError
 from data.formats.value_format import value_word
-from data.formats.yaml_text import read_yaml_text
+from data.formats.yaml_text import NotUtf8Error, read_utf8, read_yaml_text, yaml_problem
 from data.said_wrong import nearest
 from data.tasks.task_file import Section, TaskFile, Text, ValueWords
 
@@ -64,10 +64,13 @@ def translated(task: TaskFile, language: str, path: Path) -> dict[str, Any]:
     if not path.is_file():
         return content
     try:
-        words = TaskWords.model_validate(read_yaml_text(path.read_text(encoding="utf-8-sig")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise TaskError(f"{path} cannot be read ({reason}); write it as YAML in UTF-8") from error
+        words = TaskWords.model_validate(read_yaml_text(read_utf8(path)) or {})
+    except NotUtf8Error as error:
+        raise TaskError(f"{path} {error}") from error
+    except yaml.YAMLError as error:
+        raise TaskError(f"{path}: {yaml_problem(error)}") from error
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read ({error.strerror}); let it be readable") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
-from data.formats.yaml_text import read_yaml_text
-from data.said_wrong import nearest
+from data.formats.yaml_text import NotUtf8Error, read_utf8, read_yaml_text, yaml_problem
+from data.said_wrong import nearest, wrong_value
 from data.tasks.task_file import Choices, Column, Decimal, Kind, Outcome, Role, Separator, TaskFile
 
 KEYS_OF_SECTION: dict[str, list[str]] = {
@@ -26,15 +26,15 @@ def read_task_file(path: Path) -> tuple[TaskFile | None, list[str]]:
     is what was probably meant, so that the table can be looked at too, or None where nobody can tell.
     """
     try:
-        content = read_yaml_text(path.read_text(encoding="utf-8-sig"))
+        content = read_yaml_text(read_utf8(path))
     except FileNotFoundError:
         return None, [f"there is no task file {path}; name a shipped task or the path of a task.yaml"]
-    except UnicodeDecodeError:
-        return None, [f"{path} is not written in UTF-8; save it as UTF-8"]
+    except NotUtf8Error as error:
+        return None, [f"{path} {error}"]
     except OSError as error:
         return None, [f"{path} cannot be read ({error.strerror}); name a readable task.yaml"]
     except yaml.YAMLError as error:
-        return None, [_syntax_problem(path, error)]
+        return None, [f"{path.name}: {yaml_problem(error)}"]
     if not isinstance(content, dict):
         return None, [f"{path.name} holds no keys; write name, title, table, outcome and columns into it"]
     try:
@@ -42,19 +42,6 @@ def read_task_file(path: Path) -> tuple[TaskFile | None, list[str]]:
     except ValidationError as error:
         return _guess_meant(content, error), _validation_problems(path.name, error)
     return task_file, [f"{path.name}: {problem}" for problem in _contradictions(task_file)]
-
-
-def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unreadable character"
-    said = getattr(error, "problem", None) or "not YAML"
-    if "is written twice" in said:
-        return f"{path.name}: {said} at {where}; keep one of them"
-    if r"'\t'" in said:
-        return f"{path.name} is indented with a tab at {where}; use spaces"
-    return (
-        f'{path.name} is not valid YAML at {where} ({said}); fix that line, putting text like "%" in quotes'
-    )
 
 
 def _guess_meant(content: dict[str, Any], error: ValidationError) -> TaskFile | None:
@@ -120,9 +107,7 @@ def _validation_problems(file_name: str, error: ValidationError) -> list[str]:
                 f"{file_name}: {place} is {entry['input']!r}; write its keys below it, one a line"
             )
         elif entry["type"] not in ("missing", "extra_forbidden"):
-            wrong = entry["msg"].removeprefix("Value error, ")
-            wrong = wrong[0].lower() + wrong[1:]
-            problems.append(f"{file_name}: {place} is {entry['input']!r}; {wrong}")
+            problems.append(f"{file_name}: {place or 'it'} is wrong: {wrong_value(entry)}")
     return problems
 
 

@@ -20,9 +20,9 @@ from babel import Locale, UnknownLocaleError
 from data.errors import StudyError
 from data.formats.files import replaced_whole
 from data.formats.value_format import amount_text, duration_text
+from data.formats.yaml_text import NotUtf8Error, read_utf8, read_yaml_text, yaml_problem
 from data.tasks.task_file import TaskFile
 from data.tasks.task_language import words_to_translate
-from human_study.study.wording import yaml_problem
 
 Text = str | list[str]
 
@@ -146,8 +146,10 @@ def _catalogue(path: Path) -> Mapping[str, Text]:
 def _checked_catalogue(path: Path) -> Mapping[str, Text]:
     """A catalogue from elsewhere, read anew: it says all that the English one says, with the same words filled in."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_yaml_text(read_utf8(path))
+    except NotUtf8Error as error:
+        raise StudyError(f"{path} {error}.") from error
+    except OSError as error:
         raise StudyError(
             f"There are no readable texts at {path}; `human-study init --language CODE` writes them to translate."
         ) from error

@@ -26,7 +26,8 @@ from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind
-from data.said_wrong import instead_of, instead_of_key
+from data.formats.yaml_text import NotUtf8Error, read_utf8, read_yaml, yaml_problem
+from data.said_wrong import instead_of, instead_of_key, wrong_value
 from data.stored_record import storable_text
 from human_study.study.amendments import design_of
 from human_study.study.analysis_plan import AnalysisPlan
@@ -52,10 +53,8 @@ from human_study.study.study_sections import (
 )
 from human_study.study.wording import (
     PATTERNS_IN_WORDS,
-    OneOfEachKey,
     no_truth_value,
     says_nothing,
-    yaml_problem,
 )
 
 
@@ -137,7 +136,7 @@ class StudyFile(BaseModel):
         if not isinstance(conditions, dict):
             return conditions
         return {
-            condition: {"share": plan} if isinstance(plan, int | float) else plan
+            condition: {"share": plan} if isinstance(plan, str | int | float) else plan
             for condition, plan in conditions.items()
         }
 
@@ -215,8 +214,10 @@ def load_study_file(path: str | Path) -> StudyFile:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), OneOfEachKey)
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_yaml(read_utf8(path))
+    except NotUtf8Error as error:
+        raise StudyError(f"{path} {error}.") from error
+    except OSError as error:
         raise StudyError(
             f"There is no readable study file at {path}; correct the path, or begin with `human-study init`."
         ) from error
@@ -292,7 +293,8 @@ def _sentence(path: Path, problem: Any) -> str:
     if problem["type"] == "string_pattern_mismatch":
         pattern = str(problem["ctx"]["pattern"])
         return f"{path}: {where} is wrong: {PATTERNS_IN_WORDS.get(pattern, 'it has a wrong form')}."
-    reason = str(problem["msg"]).removeprefix("Value error, ")
-    if not reason[:2].isupper():  # the code of a currency keeps its capitals
-        reason = reason[:1].lower() + reason[1:]
-    return f"{path}: {where or 'it'} is wrong: {reason.rstrip('.')}."
+    if problem["type"] == "invalid_key":
+        return f"{path}: there is no key {where}; {instead_of_key(StudyFile, location)}."
+    money = location[:1] == ["payment"] and problem["type"] == "float_parsing"
+    currency = "; the currency stands in payment.currency" if money else ""
+    return f"{path}: {where or 'it'} is wrong: {wrong_value(problem)}{currency}."

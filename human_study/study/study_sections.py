@@ -75,6 +75,11 @@ class TrialPlan(Section):
         default=0, ge=0, le=1, description="share of main trials that ask for a reason in words"
     )
 
+    @field_validator("stages", "confidence_points", mode="before")
+    @classmethod
+    def _number_of_its_text(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
     @property
     def confidence_scale(self) -> tuple[float, ...]:
         """The points of the confidence scale, from 0 to 1; () where confidence is not asked for."""

@@ -6,8 +6,6 @@ import re
 from typing import Any, get_args
 from urllib.parse import parse_qsl, urlsplit
 
-import yaml
-
 _FILLED_IN = ("{external_id}", "{session_id}")
 # {X}, <X>, [X], $X, ${X}, %X%, __X__, notes to oneself, and the template's own example.
 _LEFT_OVER = re.compile(
@@ -70,28 +68,6 @@ PATTERNS_IN_WORDS = {
 }
 
 
-class RepeatedKeyError(yaml.YAMLError):
-    """A key that stands twice in the same section of a YAML file."""
-
-    def __init__(self, key: object, line: int) -> None:
-        """`line` counts from 1."""
-        super().__init__(f"the key {key} is written twice (line {line}); keep one of the two")
-
-
-class OneOfEachKey(yaml.SafeLoader):
-    """Reads YAML safely, and refuses a key that is written twice; YAML itself would silently take the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Raises RepeatedKeyError."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
-                raise RepeatedKeyError(key, key_node.start_mark.line + 1)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
 def left_over_placeholder(address: str) -> str | None:
     """What is left in an address for somebody to fill in, or None; {external_id} and {session_id} are filled in."""
     for known in _FILLED_IN:
@@ -135,7 +111,8 @@ def no_truth_value(value: object, annotation: Any) -> object:
     if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
         word = "yes" if value else "no"
         raise ValueError(
-            f"{word}, true, false and the like are neither a number nor a text here; write the value itself"
+            f"{word}, true, false and the like are neither a number nor a text here; write the value itself, a word such"
+            f' as "{word}" in quotes'
         )
     return value
 
@@ -158,14 +135,3 @@ def code_in(address: str) -> str | None:
     in_path = [part for part in parts.path.split("/") if _CODE_IN_PATH.fullmatch(part)]
     carried = [parameters[name] for name in _CODE_PARAMETERS if name in parameters] + in_path
     return next((code for code in carried if code and "{" not in code), None)
-
-
-def yaml_problem(error: yaml.YAMLError) -> str:
-    """What is wrong with a YAML file and the remedy, in words."""
-    if isinstance(error, RepeatedKeyError):
-        return str(error)
-    mark = getattr(error, "problem_mark", None)
-    line = f" (line {mark.line + 1})" if mark else ""
-    if "\\t" in str(getattr(error, "problem", "")):
-        return f"a line is indented with a tab{line}; YAML takes spaces only"
-    return f"it is not valid YAML{line}; correct its indentation and quotes"

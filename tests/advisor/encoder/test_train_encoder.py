@@ -121,7 +121,11 @@ def test_the_decision_loss_falls_as_people_decide_better() -> None:
         ("encoder.n_stepz=3", "encoder.n_stepz"),
         ("encoder.n_steps=many", "encoder.n_steps"),
         ("seed", "no value"),
-        ("response.n_members=1", "response.n_members"),
+        ("response.n_members=1", "write a number of at least 2; change it with `--set response.n_members"),
+        ("encoder.reach=0,9", "write it with a point: 0.9"),
+        ("encoder.path=pixel", "write distilled or pixels"),
+        ("encoder.path=[", "is no value: it is not valid YAML"),
+        ("encoder=3", "write its keys below it"),
     ],
 )
 def test_a_wrong_option_is_named(setting: str, message: str) -> None:

@@ -172,6 +172,11 @@ def test_bare_yes_and_no_mean_what_is_written(tiny_task: Path) -> None:
         ("  case_id", "  repaid: {role: feature, kind: yes_no}\n  case_id", "is the outcome but has role"),
         ("  branch: {role: ignored}", "  branch: ignored", "write its keys below it"),
         ("title: Tiny", 'title: "Tiny', "is not valid YAML at line"),
+        ("title: Tiny", "? [a]\n: b\ntitle: Tiny", "a list or a mapping stands where a key belongs (line "),
+        ("title: Tiny", "use_price: maybe\ntitle: Tiny", '"maybe" is neither true nor false; write true'),
+        ("{role: id}", "{role: id, display_factor: '1,5'}", "display_factor is wrong: \"1,5\" is no number; write it"),
+        ("title: Tiny", "title: [a, b]\n# Tiny", "title is wrong: a list is no text; write one text"),
+        ("branch: {role: ignored}", "branch: {role: ignored, categories: [a]}", "write its keys below it"),
         ("kind: integer, label: Age", "kind: integer, categories: {a: b}, label: Age", "has categories but"),
     ],
 )
@@ -182,6 +187,14 @@ def test_a_wrong_task_file_is_one_sentence(tiny_task: Path, old: str, new: str, 
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert check_task(tiny_task)[0] == str(raised.value)
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp1252", "Windows-1252"), ("utf-16", "UTF-16")])
+def test_a_task_file_in_another_encoding_is_told_which(tiny_task: Path, encoding: str, name: str) -> None:
+    content = tiny_task.read_text(encoding="utf-8").replace("title: Tiny", "title: Für Tiny")
+    tiny_task.write_bytes(content.encode(encoding))
+    assert name in only_problem(tiny_task)
+    assert "save it as UTF-8" in only_problem(tiny_task)
 
 
 def test_a_price_alone_is_told_apart_from_an_unshown_task(tiny_task: Path) -> None:

@@ -1,13 +1,17 @@
 """Study files: what is valid, and the one sentence for everything that is not."""
 
+import itertools
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from data.errors import StudyError
+from data.said_wrong import models_in
 from human_study.preparation_commands import init
 from human_study.study.analysis_plan import AnalysisPlan
 from human_study.study.file_checks import remarks
@@ -348,6 +352,11 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
         ("", "holds no study"),
         (r'bundle: "a\0b"', "is no text"),
         (r'texts: {welcome: ["a\ud800b"]}', "is no text"),
+        ("? [a, b]\n: 1\n", "a list or a mapping stands where a key belongs .line 1."),
+        ("title: {{ title }}\n", "a list or a mapping stands where a key belongs .line 1."),
+        ("name: a\nname2: &x [*x]\n", "not valid YAML"),
+        ("title: !!int x\n", "not valid YAML"),
+        ("title: a\x07b\n", r"no text .U\+0007."),
     ],
 )
 def test_what_is_no_study_file_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
@@ -355,6 +364,104 @@ def test_what_is_no_study_file_is_refused(tmp_path: Path, content: str, sentence
     path.write_text(content)
     with pytest.raises(StudyError, match=sentence):
         load_study_file(path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("cp1252", r"Windows-1252 or its like \(line 2: title: Kredite für alle\); save it as UTF-8"),
+        ("utf-16", "is written in UTF-16; save it as UTF-8"),
+        ("utf-16-le", "is written in UTF-16; save it as UTF-8"),
+        ("utf-32", "is written in UTF-32; save it as UTF-8"),
+    ],
+)
+def test_a_file_in_another_encoding_is_told_which(tmp_path: Path, encoding: str, said: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes("name: pilot_1\ntitle: Kredite für alle\n".encode(encoding))
+    with pytest.raises(StudyError, match=said):
+        load_study_file(path)
+
+
+def test_an_editors_mark_of_utf8_is_no_other_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path, title="Kredite für alle")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_study_file(path).title == "Kredite für alle"
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("payment: {base: '0,1'}", "write it with a point: 0.1; the currency stands in payment.currency"),
+        ("payment: {base: 3 GBP}", "write the number alone, without unit or currency: 3"),
+        ("payment: {base: €3.50}", "write the number alone, without unit or currency: 3.50"),
+        ("payment: {base: '1,000'}", "write it without a comma: 1000, or 1.000 for a fraction"),
+        ("trials: {main: 1:30}", 'trials.main is wrong: "1:30" is no whole number'),
+        ("trials: {test_share: 50 %}", "write a share as a fraction of one: 0.5"),
+        ("trials: {test_share: 50}", r"at most 1.0 \(50 % is 0.5\)"),
+        ("time_limits: {idle_minutes: 20 min}", "write the number alone, without unit or currency: 20"),
+        ("exclusions: {one_choice_only: maybe}", '"maybe" is neither true nor false; write true or false'),
+        ("recruitment: {platform: }", "it is empty; write link, prolific, mturk or sona"),
+        ("screening: nobody", "write a list: every entry on a line of its own"),
+        ("ethics: the board", "write its keys below it"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_what_to_write(tmp_path: Path, section: str, said: str) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + section + "\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=said):
+        load_study_file(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "read"),
+    [
+        ("title: 2031", lambda study: study.title == "2031"),
+        ("title: 2026-02-30", lambda study: study.title == "2026-02-30"),
+        ("trials: {main: 040, stages: 2}", lambda study: study.trials.main == 40 and study.trials.stages == 2),
+        (
+            "recruitment: {completion_code: 0012}",
+            lambda study: study.recruitment.completion_code == "0012",
+        ),
+        (
+            "questionnaire: [{id: trust, question: How much, kind: choice, options: [1, 2, 3]}]",
+            lambda study: study.questionnaire[0].options == ("1", "2", "3"),
+        ),
+    ],
+)
+def test_a_value_is_what_stands_there(
+    tmp_path: Path, section: str, read: Callable[[StudyFile], bool]
+) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + section + "\n", encoding="utf-8")
+    assert read(load_study_file(path))
+
+
+ODD_VALUES = ["0,1", "3 GBP", "'yes'", "yes", "[]", "[1, 2]", "{a: 1}", "''", "~", ".nan", "2024-13-45", "x y"]
+OTHER_PROGRAMS_WORDS = re.compile(r"should be|valid|unable to|instance|[Ii]nput|pydantic|dictionary|parse")
+
+
+def _places(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key that a study file may hold, with those above it; "" for an entry of a list."""
+    for name, field in model.model_fields.items():
+        yield (*before, name)
+        listed = ("",) if "tuple" in str(field.annotation) else ()
+        entry = ("face",) if "dict" in str(field.annotation) else listed
+        for inner in models_in(field.annotation):
+            yield from _places(inner, (*before, name, *entry))
+
+
+def test_no_value_of_any_key_is_refused_in_another_programs_words(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    for place, value in itertools.product(_places(StudyFile), ODD_VALUES):
+        section = value
+        for part in reversed(place[1:]):
+            section = f"{{{part}: {section}}}" if part else f"[{section}]"
+        others = {key: kept for key, kept in VALID.items() if key != place[0]}
+        path.write_text(f"{yaml.safe_dump(others)}{place[0]}: {section}\n", encoding="utf-8")
+        try:
+            load_study_file(path)
+        except StudyError as error:
+            assert not OTHER_PROGRAMS_WORDS.search(str(error).replace(str(tmp_path), "")), (place, value)
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
