@@ -8,7 +8,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 _COMMA_NUMBER = re.compile(r"([-+]?\d+),(\d+)")
-_NUMBER_AND_MORE = re.compile(r"(?:[^\d\s.,+-]{1,4}\s*)?([-+]?\d+(?:\.\d+)?)\s*[^\d\s]{1,12}|[^\d\s.,+-]{1,4}\s*(\d[\d.]*)")
+_NUMBER_AND_MORE = re.compile(
+    r"(?:[^\d\s.,+-]{1,4}\s*)?([-+]?\d+(?:\.\d+)?)\s*[^\d\s]{1,12}|[^\d\s.,+-]{1,4}\s*(\d[\d.]*)"
+)
 # Bounds of numbers: pydantic's name of the problem → its words before the bound.
 _BOUNDS = {
     "greater_than": "above",

@@ -97,9 +97,7 @@ def yaml_problem(error: yaml.YAMLError) -> str:
     if "unhashable key" in said:
         return f"a list or a mapping stands where a key belongs{line}; put a text that begins with [ or {{ in quotes"
     where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return (
-        f"it is not valid YAML{where} ({said}); correct its indentation, and put text like \"%\" in quotes"
-    )
+    return f'it is not valid YAML{where} ({said}); correct its indentation, and put text like "%" in quotes'
 
 
 class NotUtf8Error(ValueError):

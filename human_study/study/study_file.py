@@ -25,8 +25,8 @@ from pydantic import (
 from advisor.bundles.bundle import CONDITIONS, Condition
 from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
-from data.records import ParticipantKind
 from data.formats.yaml_text import NotUtf8Error, read_utf8, read_yaml, yaml_problem
+from data.records import ParticipantKind
 from data.said_wrong import instead_of, instead_of_key, wrong_value
 from data.stored_record import storable_text
 from human_study.study.amendments import design_of

@@ -111,8 +111,8 @@ def no_truth_value(value: object, annotation: Any) -> object:
     if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
         word = "yes" if value else "no"
         raise ValueError(
-            f"{word}, true, false and the like are neither a number nor a text here; write the value itself, a word such"
-            f' as "{word}" in quotes'
+            f"{word}, true, false and the like are neither a number nor a text here; write the value itself, a word"
+            f' such as "{word}" in quotes'
         )
     return value
 

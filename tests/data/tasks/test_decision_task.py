@@ -174,7 +174,11 @@ def test_bare_yes_and_no_mean_what_is_written(tiny_task: Path) -> None:
         ("title: Tiny", 'title: "Tiny', "is not valid YAML at line"),
         ("title: Tiny", "? [a]\n: b\ntitle: Tiny", "a list or a mapping stands where a key belongs (line "),
         ("title: Tiny", "use_price: maybe\ntitle: Tiny", '"maybe" is neither true nor false; write true'),
-        ("{role: id}", "{role: id, display_factor: '1,5'}", "display_factor is wrong: \"1,5\" is no number; write it"),
+        (
+            "{role: id}",
+            "{role: id, display_factor: '1,5'}",
+            'display_factor is wrong: "1,5" is no number; write it',
+        ),
         ("title: Tiny", "title: [a, b]\n# Tiny", "title is wrong: a list is no text; write one text"),
         ("branch: {role: ignored}", "branch: {role: ignored, categories: [a]}", "write its keys below it"),
         ("kind: integer, label: Age", "kind: integer, categories: {a: b}, label: Age", "has categories but"),

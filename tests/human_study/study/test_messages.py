@@ -82,7 +82,10 @@ def test_a_third_language_is_a_folder_of_files(french: Path, store: DecisionStor
     [
         (lambda texts: texts["consent"].pop("agree"), "lacks the text consent.agree"),
         (lambda texts: texts["consent"].update(agre="x"), "there is no text consent.agre"),
-        (lambda texts: texts["consent"].update(agree=["x"]), "consent.agree must be a text; put it in quotes"),
+        (
+            lambda texts: texts["consent"].update(agree=["x"]),
+            "consent.agree must be a text; put it in quotes",
+        ),
         (lambda texts: texts["page"].update(step="{n_steps}"), "page.step lacks {step}"),
         (
             lambda texts: texts["page"].update(step="{step} {n_steps} {"),

@@ -417,7 +417,10 @@ def test_a_value_of_the_wrong_kind_is_told_what_to_write(tmp_path: Path, section
     [
         ("title: 2031", lambda study: study.title == "2031"),
         ("title: 2026-02-30", lambda study: study.title == "2026-02-30"),
-        ("trials: {main: 040, stages: 2}", lambda study: study.trials.main == 40 and study.trials.stages == 2),
+        (
+            "trials: {main: 040, stages: 2}",
+            lambda study: study.trials.main == 40 and study.trials.stages == 2,
+        ),
         (
             "recruitment: {completion_code: 0012}",
             lambda study: study.recruitment.completion_code == "0012",
@@ -436,7 +439,20 @@ def test_a_value_is_what_stands_there(
     assert read(load_study_file(path))
 
 
-ODD_VALUES = ["0,1", "3 GBP", "'yes'", "yes", "[]", "[1, 2]", "{a: 1}", "''", "~", ".nan", "2024-13-45", "x y"]
+ODD_VALUES = [
+    "0,1",
+    "3 GBP",
+    "'yes'",
+    "yes",
+    "[]",
+    "[1, 2]",
+    "{a: 1}",
+    "''",
+    "~",
+    ".nan",
+    "2024-13-45",
+    "x y",
+]
 OTHER_PROGRAMS_WORDS = re.compile(r"should be|valid|unable to|instance|[Ii]nput|pydantic|dictionary|parse")
 
 
@@ -452,6 +468,7 @@ def _places(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tu
 
 def test_no_value_of_any_key_is_refused_in_another_programs_words(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
+    refused: dict[object, str] = {}
     for place, value in itertools.product(_places(StudyFile), ODD_VALUES):
         section = value
         for part in reversed(place[1:]):
@@ -461,7 +478,9 @@ def test_no_value_of_any_key_is_refused_in_another_programs_words(tmp_path: Path
         try:
             load_study_file(path)
         except StudyError as error:
-            assert not OTHER_PROGRAMS_WORDS.search(str(error).replace(str(tmp_path), "")), (place, value)
+            refused[place, value] = str(error).replace(str(tmp_path), "")
+    assert len(refused) > 500
+    assert not {at: said for at, said in refused.items() if OTHER_PROGRAMS_WORDS.search(said)}
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
