@@ -1,74 +1,81 @@
 // Keeps what is typed and chosen in the questions at the end while it is not sent, and puts it back after a reload.
 // draft.js comes before it in the same module. `data`: participant.
-const RESTORE_WITHIN_MS = 10000;
-// Streamlit's fields write their first value once they are drawn; what was restored before that would be overwritten.
-const SETTLED_AFTER_MS = 250;
-const FIELDS = '[data-testid="stForm"] textarea, [data-testid="stForm"] input';
+//
+// The fields are drawn by parts of Streamlit that arrive when they arrive, before this module or after it, and may go
+// back to their first value once more; its choices tell the document of no change. So all of them are looked at again
+// and again: what the participant has changed is kept, and what was kept is put back where they have not touched it.
+const LOOK_EVERY_MS = 250;
+const MOST_TRIES = 40; // a field that does not take what was kept is let be
+const FIELDS = '[data-testid="stForm"] :is([role="radiogroup"], textarea, input:not([type="radio"]))';
 
-const isChoice = (field) => field.type === "radio";
+const isChoice = (field) => field.getAttribute("role") === "radiogroup";
+const nameOf = (field) => field.getAttribute("aria-label");
+const optionsOf = (group) => [...group.querySelectorAll("input")];
 
-// By its question, and for a choice by its place in the group.
-function nameOf(field) {
-  if (!isChoice(field)) return field.getAttribute("aria-label");
-  const group = field.closest('[role="radiogroup"]');
-  return `${group?.getAttribute("aria-label")}#${[...group.querySelectorAll("input")].indexOf(field)}`;
+// The text, or the place of the option that is chosen; nothing is null.
+function heldBy(field) {
+  if (!isChoice(field)) return field.value || null;
+  const place = optionsOf(field).findIndex((option) => option.checked);
+  return place < 0 ? null : place;
 }
 
-function fill(field, text) {
+function fill(field, value) {
+  if (isChoice(field)) {
+    optionsOf(field)[value]?.click();
+    return;
+  }
   const prototype = field.tagName === "TEXTAREA" ? HTMLTextAreaElement.prototype : HTMLInputElement.prototype;
-  Object.getOwnPropertyDescriptor(prototype, "value").set.call(field, text);
+  Object.getOwnPropertyDescriptor(prototype, "value").set.call(field, value ?? "");
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.dispatchEvent(new FocusEvent("focusout", { bubbles: true }));
 }
 
 export default function keepAnswers({ data }) {
-  const draft = new Draft(`${data.participant}.answers`);
+  const draft = new Draft(data.participant, "answers");
   const kept = draft.read();
-  const restored = new Set();
-  const restore = () => document.querySelectorAll(FIELDS).forEach((field) => {
+  const known = new Set();
+  const touched = new Set();
+  const tries = {};
+  let isPuttingBack = false;
+
+  const look = () => document.querySelectorAll(FIELDS).forEach((field) => {
     const name = nameOf(field);
-    if (restored.has(name) || !(name in kept)) return;
-    restored.add(name);
-    if (isChoice(field)) { if (!field.checked) field.click(); } else if (!field.value) fill(field, kept[name]);
-  });
-  const note = ({ target }) => {
-    if (!target.matches?.(FIELDS) || isChoice(target)) return;
-    const name = nameOf(target);
-    kept[name] = target.value;
-    restored.add(name);
-    draft.write(kept);
-  };
-  // Streamlit's choices tell the document of no change: what is chosen is looked up after each press.
-  const noteChoices = () => setTimeout(() => {
-    const chosen = [...document.querySelectorAll(FIELDS)].filter((field) => isChoice(field) && field.checked);
-    for (const name of chosen.map(nameOf)) {
-      const question = name.slice(0, name.lastIndexOf("#") + 1);
-      Object.keys(kept).filter((known) => known.startsWith(question)).forEach((known) => { delete kept[known]; });
-      kept[name] = "";
-      restored.add(name);
+    const held = heldBy(field);
+    // What a field holds when it is first seen was typed before this module came.
+    if (!known.has(name) && held !== null) touched.add(name);
+    known.add(name);
+    if (held === (kept[name] ?? null)) return;
+    if (touched.has(name) || !(name in kept)) {
+      kept[name] = held;
+      draft.write(kept);
+      return;
     }
-    if (chosen.length > 0) draft.write(kept);
-  }, SETTLED_AFTER_MS);
-  let settling;
-  const restoreSoon = () => {
-    clearTimeout(settling);
-    settling = setTimeout(restore, SETTLED_AFTER_MS);
+    tries[name] = (tries[name] ?? 0) + 1;
+    if (tries[name] > MOST_TRIES) return;
+    isPuttingBack = true;
+    fill(field, kept[name]);
+    isPuttingBack = false;
+  });
+  const touch = ({ target }) => {
+    const field = target.closest?.(FIELDS);
+    if (isPuttingBack || !field) return;
+    touched.add(nameOf(field));
+    if (!isChoice(field)) look();
   };
-  restoreSoon();
-  const watching = new MutationObserver(restoreSoon);
-  watching.observe(document.body, { childList: true, subtree: true });
-  const timer = setTimeout(() => watching.disconnect(), RESTORE_WITHIN_MS);
-  document.addEventListener("input", note, true);
-  document.addEventListener("change", note, true);
-  document.addEventListener("click", noteChoices, true);
-  document.addEventListener("keyup", noteChoices, true);
+
+  const listening = new AbortController();
+  const options = { signal: listening.signal, capture: true };
+  ["input", "change"].forEach((kind) => document.addEventListener(kind, touch, options));
+  // Of a group, a press or an arrow chooses; to walk through it with Tab does not.
+  ["click", "keydown"].forEach((kind) => document.addEventListener(kind, (event) => {
+    const group = event.target.closest?.('[role="radiogroup"]');
+    if (group && event.key !== "Tab") touch(event);
+  }, options));
+  window.addEventListener("pagehide", look, options);
+  const looking = setInterval(look, LOOK_EVERY_MS);
+  look();
   return () => {
-    clearTimeout(timer);
-    clearTimeout(settling);
-    watching.disconnect();
-    document.removeEventListener("input", note, true);
-    document.removeEventListener("change", note, true);
-    document.removeEventListener("click", noteChoices, true);
-    document.removeEventListener("keyup", noteChoices, true);
+    clearInterval(looking);
+    listening.abort();
   };
 }

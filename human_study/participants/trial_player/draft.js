@@ -1,7 +1,8 @@
 // What is chosen or typed and not yet sent, kept under the participant's own key so that a reload loses none of it.
+// `what`: of which page, where it is not a trial's.
 class Draft {
-  constructor(participant) {
-    this.storageKey = keptName("draft", participant);
+  constructor(participant, what = "draft") {
+    this.storageKey = keptName(what, participant);
   }
 
   read() {

@@ -16,6 +16,11 @@ class FollowUp {
     this.node.replaceChildren();
   }
 
+  // What is answered takes no second answer while it still stands there.
+  lock() {
+    this.node.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  }
+
   // Choose a point of the confidence scale by its number, from 1, where it is asked.
   press(number) {
     this.node.querySelectorAll(".points button")[number - 1]?.click();

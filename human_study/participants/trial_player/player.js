@@ -329,6 +329,11 @@ class TrialPlayer {
       ...given,
     } }]);
     this.draft.clear();
+    // A busy page comes late to drawing what follows: until then, what was answered takes no answer any more.
+    this.chosen = null;
+    this.onset = null;
+    this.buttons.forEach((button) => { button.disabled = true; });
+    this.followUp.lock();
     this.takesFrom = performance.now() + DOUBLE_PRESS_MS;
     this.answered.add(trial.key + stage);
     if (stage === "initial") {
@@ -354,6 +359,7 @@ class TrialPlayer {
     if (this.isStopped) return;
     const goOn = element("button", { type: "button", class: "go-on" }, texts.go_on);
     goOn.addEventListener("click", () => {
+      this.followUp.lock();
       this.isInFeedback = false;
       this.takesFrom = performance.now() + DOUBLE_PRESS_MS;
       this.next();
