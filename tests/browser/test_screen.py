@@ -244,7 +244,9 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         page.locator("textarea").first.fill("By the income.")
         page.locator("[data-testid=stTextInput] input").fill("44")
         page.keyboard.press("Enter")
-        page.wait_for_function("Object.values(localStorage).some((kept) => /44/.test(kept) && /income/.test(kept))")
+        page.wait_for_function(
+            "Object.values(localStorage).some((kept) => /44/.test(kept) && /income/.test(kept))"
+        )
         for _ in range(2):  # also where nothing is touched in between
             page.reload()
             expect(page.locator("textarea").first).to_have_value("By the income.", timeout=PATIENCE_MS)
