@@ -23,6 +23,8 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8-sig",
 }
+_OTHER_FILES = {b"PK\x03\x04": "a spreadsheet workbook", b"\xd0\xcf\x11\xe0": "a spreadsheet workbook"}
+_LINES_LOOKED_AT = 30  # for the one that names the columns
 HEAD_SIZE = 1 << 20
 
 
@@ -36,6 +38,11 @@ def head_of(path: Path) -> bytes:
     """The first bytes of a file's content, a megabyte at most, decompressed."""
     with gzip.open(path) if is_gzipped(path) else path.open("rb") as file:
         return file.read(HEAD_SIZE)
+
+
+def other_file(head: bytes) -> str | None:
+    """What a file that is called a table of text is instead, by its first bytes; None where nothing tells."""
+    return next((kind for mark, kind in _OTHER_FILES.items() if head.startswith(mark)), None)
 
 
 def marked_encoding(head: bytes) -> str | None:
@@ -89,3 +96,23 @@ def separator_of(text: str, known: Collection[str] = ()) -> str:
         SEPARATORS,
         key=lambda separator: (n_named(text, separator, known), len(cells_of_header(text, separator))),
     )
+
+
+def lines_above_head(file_name: str, text: str, column: str) -> str | None:
+    """A sentence on what stands above the line that names the columns, `column` among them, or on an empty file.
+
+    None where that line is the first, or nowhere.
+    """
+    lines = text.splitlines()[:_LINES_LOOKED_AT]
+    if not any(line.strip(BLANKS) for line in lines):
+        return f"{file_name} is empty; write a header and rows into it"
+    place = next(
+        (k for k, line in enumerate(lines) if column in cells_of_header(line, separator_of(line, [column]))),
+        0,
+    )
+    if place == 0:
+        return None
+    said = next((line.strip(BLANKS + ",") for line in lines if line.strip(BLANKS + ",;")), "")
+    begins = f'with the line "{said[:60]}"' if said and column not in said else "with a blank line"
+    which = "it" if place == 1 else f"the {place} lines above its head"
+    return f"{file_name} begins {begins}; delete {which}, so that the names of its columns stand first"

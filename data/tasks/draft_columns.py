@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 
+from data.errors import TaskError
 from data.tasks.table import NO_TEXTS, YES_TEXTS
 from data.tasks.task_file import Kind, Role
 from data.tasks.written_numbers import looks_written, numbers_of
@@ -25,9 +26,30 @@ _NAMES_PEOPLE = re.compile(
     r"\b(name|names|surname|lastname|firstname|forename|e?mail|phone|mobile|telephone|tel|fax|address|street|iban|ssn|"
     r"passport|vorname|nachname|telefon|handy|anschrift|adresse|stra(ss|ß)e|steuer ?(id|nr|nummer))\b"
 )
-_DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?$"
+_MONTH = (
+    r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
+    r"|ene|abr|ago|dic|f[eé]v|avr|ao[uû]|d[eé]c)[a-zéûä]*\.?"
+)
+_DATE = (
+    r"(?i)^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{4}[-/]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})|\d{1,2}/\d{4}"
+    r"|(\d{1,2}[-/. ]{1,2})?" + _MONTH + r"[-/. ']{1,2}(\d{1,2},? )?(\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?$"
+)
+_DATE_DIGITS = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
+# What a spreadsheet writes into a cell whose formula failed.
+_FAILED = r"^#¡?(DIV/0|\w+)[!?]$"
+_SIGN_OR_UNIT = re.compile(r"[%€$£¥₩₹]|\b(EUR|USD|GBP|CHF|JPY|KRW|SEK|NOK|DKK|PLN|Euro|Dollar)\b")
 _MOST_MISSING_WORDS = 5  # of a column of numbers, and a tenth of what it holds
 _SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
+
+_GOOD = re.compile(r"good|repaid|paid.*|fully paid|approved|ok|success|gut|no default|current", re.I)
+_TRUE = re.compile(r"yes|y|true|1|ja|on", re.I)  # good where the column is named after something good
+_GOOD_NAME = re.compile(
+    r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b"
+)
+_TOTAL = re.compile(
+    r"\W*(grand |sub)?(total|sums?|summe|gesamt\w*|insgesamt|zwischensumme|average|mean|mittelwert)\b", re.I
+)
+_NOT = re.compile(r"\b(not?|un|nicht|kein\w*|late)\b")
 
 
 @dataclass
@@ -64,9 +86,7 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     draft = ColumnDraft(name, n_distinct=len(distinct), n_missing=texts.null_count)
     if len(distinct) < 2:
         draft.role = "ignored"
-        draft.questions.append(
-            "it never holds anything" if not len(distinct) else "it is the same in every row"
-        )
+        draft.questions.append(_says_nothing(distinct, texts))
         return draft
     if names_people(name):
         draft.role = "ignored"
@@ -76,6 +96,13 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         )
         return draft
     told_numbers = without_missing_words(distinct)
+    if _all_match(told_numbers, _DATE) or _all_match(told_numbers, _DATE_DIGITS):
+        draft.role = "ignored"
+        draft.questions.append(
+            f'these are dates ("{told_numbers[0]}"), which the machine does not read: left out; to use one, add a '
+            "column with a number of it, such as days since then"
+        )
+        return draft
     numbers = numbers_of(pa.chunked_array([told_numbers]), decimal)
     is_code = pa.compute.any(pa.compute.match_substring_regex(distinct, r"^0\d")).as_py()  # 007 is no number
     words = {str(text).lower() for text in distinct[:3].to_pylist()}
@@ -87,8 +114,8 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, told_numbers.to_pylist()))):
         draft.role = "ignored"
         draft.questions.append(
-            f'it holds numbers written as "{told_numbers[0]}": write them all as plain digits with one decimal sign, '
-            "then draft again, or it stays left out"
+            f'it holds numbers written as "{_oddest(told_numbers, numbers)}": write them all as plain digits with one '
+            "decimal sign, then draft again, or it stays left out"
         )
         return draft
     elif len(distinct) <= MOST_CATEGORIES:
@@ -98,13 +125,15 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
                 f"{texts.null_count:,} values are blank, NA, none, - or the like, and missing; is such a word a "
                 "category here? Then declare it below"
             )
+        if all(map(looks_written, draft.categories)) and any(map(_SIGN_OR_UNIT.search, draft.categories)):
+            draft.questions.append(
+                f'are these numbers, such as "{_oddest(told_numbers, numbers)}", and no categories? Then write them all'
+                " as plain digits with one decimal sign, and draft again"
+            )
     else:
         draft.role = "ignored"
         draft.questions.append(
-            "these are dates, which the machine does not read: left out; to use one, add a column with a number of it, "
-            "such as days since then"
-            if pa.compute.all(pa.compute.match_substring_regex(distinct, _DATE)).as_py()
-            else f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
+            f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
         )
         return draft
     if _PROTECTED.search(words_of(name)):
@@ -116,6 +145,31 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         draft.role = "price"
         draft.questions.append("by its name, the lender's own price or grade; is it?")
     return draft
+
+
+def _says_nothing(distinct: pa.Array, texts: pa.ChunkedArray) -> str:
+    """What to say of a column that holds one text at most, in some rows or in all."""
+    if not len(distinct):
+        return "it never holds anything"
+    if not texts.null_count:
+        return "it is the same in every row"
+    n_filled = len(texts) - texts.null_count
+    return (
+        f'it holds "{distinct[0]}" in {n_filled:,} rows and nothing in the other {texts.null_count:,}: if nothing means'
+        " no there, write a word for it (no, say) into these cells and draft again; until then left out"
+    )
+
+
+def _all_match(distinct: pa.Array, pattern: str) -> bool:
+    return len(distinct) > 0 and bool(
+        pa.compute.all(pa.compute.match_substring_regex(distinct, pattern)).as_py()
+    )
+
+
+def _oddest(texts: pa.Array, numbers: np.ndarray) -> str:
+    """The first of the texts that is no number yet, or the first of all."""
+    odd = np.flatnonzero(~np.isfinite(numbers))
+    return str(texts[int(odd[0]) if len(odd) else 0])
 
 
 def _draft_numbers(draft: ColumnDraft, numbers: np.ndarray, missing: list[str]) -> None:
@@ -135,7 +189,9 @@ def _draft_numbers(draft: ColumnDraft, numbers: np.ndarray, missing: list[str]) 
 
 def without_missing_words(distinct: pa.Array) -> pa.Array:
     """Distinct texts less those without a digit, where these are few among many: words for a missing number."""
-    has_digit = pa.compute.match_substring_regex(distinct, r"\d")
+    has_digit = pa.compute.and_not(
+        pa.compute.match_substring_regex(distinct, r"\d"), pa.compute.match_substring_regex(distinct, _FAILED)
+    )
     n_words = len(distinct) - int(pa.compute.sum(has_digit).as_py() or 0)
     return (
         distinct.filter(has_digit) if n_words <= min(_MOST_MISSING_WORDS, len(distinct) // 10) else distinct
@@ -176,3 +232,55 @@ def told_by(texts: pa.ChunkedArray, kind: Kind, decimal: str | None, is_positive
     n_good, n_bad = int(good.sum()), int((~good).sum())
     area = (places[good].sum() - n_good * (n_good + 1) / 2) / (n_good * n_bad)
     return float(max(area, 1 - area))
+
+
+def outcomes_of(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str, bool]:
+    """The two outcomes, and whether words and the column's name tell that the first is the good one.
+
+    Raises TaskError where the column does not hold two.
+    """
+    counted = {
+        str(entry["values"]): entry["counts"] for entry in texts.drop_null().value_counts().to_pylist()
+    }
+    if outcome in counted:
+        row = pa.compute.index(texts, outcome).as_py() + 1
+        raise TaskError(f"row {row:,} repeats the names of the columns; delete that line")
+    folded = {word.casefold(): word for word in counted}
+    if len(counted) != 2 and len(folded) == 2:
+        one, other = next(
+            (word, folded[word.casefold()]) for word in counted if folded[word.casefold()] != word
+        )
+        raise TaskError(f'column {outcome} holds "{one}" and "{other}"; write what means the same alike')
+    if len(counted) == 1 and texts.null_count:
+        raise TaskError(
+            f'column {outcome} holds "{next(iter(counted))}" in {len(texts) - texts.null_count:,} rows and nothing in'
+            " the others; if nothing means the other outcome, write a word for it there, else leave these rows out"
+        )
+    if len(counted) != 2:
+        some = ", ".join(f'"{word}"' for word in sorted(counted)[:6]) or "nothing"
+        raise TaskError(
+            f"column {outcome} holds {len(counted):,} different values ({some}); an outcome has two: name another "
+            "column, or write one with two values"
+        )
+    first, second = sorted(counted, key=lambda word: (not _is_good(word, outcome), -counted[word]))
+    return first, second, _is_good(first, outcome) and not _is_good(second, outcome)
+
+
+def rows_without_outcome(texts: pa.Table, outcome: str) -> list[str]:
+    """A comment on the rows that hold no outcome, which may be a total; [] where all hold one."""
+    rows = np.flatnonzero(texts[outcome].is_null().to_numpy())
+    if not len(rows):
+        return []
+    named = f" (row {', '.join(f'{row + 1:,}' for row in rows)})" if len(rows) <= 3 else ""
+    n_rows = f"{len(rows):,} {'row has' if len(rows) == 1 else 'rows have'} no outcome{named}"
+    last = texts.slice(int(rows[-1]), 1).to_pylist()[0].values()
+    total = next((text for text in last if text and _TOTAL.match(str(text))), None)
+    is_total = f'; row {rows[-1] + 1:,} is a total, by its word "{total}"' if total else ""
+    return [f"# ? {n_rows}: leave {'it' if len(rows) == 1 else 'them'} out of the table{is_total}."]
+
+
+def _is_good(word: str, outcome: str) -> bool:
+    """Whether a word says a good outcome by itself, or says yes in a column that is named after one."""
+    name = words_of(outcome)
+    named_good = _GOOD_NAME.search(name) is not None and not _NOT.search(name)
+    return bool(_GOOD.fullmatch(word) or (named_good and _TRUE.fullmatch(word)))

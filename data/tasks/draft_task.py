@@ -10,28 +10,31 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from data.errors import TaskError
-from data.formats.delimited_text import cells_of_header, head_of, is_utf8, marked_encoding, separator_of
+from data.formats.delimited_text import (
+    cells_of_header,
+    head_of,
+    is_utf8,
+    lines_above_head,
+    marked_encoding,
+    other_file,
+    separator_of,
+)
 from data.said_wrong import nearest
 from data.tasks.draft_columns import (
     LEAKS_ABOVE,
     ColumnDraft,
     draft_column,
     may_be_id,
+    outcomes_of,
+    rows_without_outcome,
     told_by,
     without_missing_words,
-    words_of,
 )
 from data.tasks.table_text import WORD_OF_SEPARATOR, read_texts
 from data.tasks.task_file import TaskFile
 from data.tasks.written_numbers import numbers_of
 
 MOST_SHOWN = 10
-_GOOD = re.compile(r"good|repaid|paid.*|fully paid|approved|ok|success|gut|no default|current", re.I)
-_TRUE = re.compile(r"yes|y|true|1|ja|on", re.I)  # good where the column is named after something good
-_GOOD_NAME = re.compile(
-    r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b"
-)
-_NOT = re.compile(r"\b(not?|un|nicht|kein\w*|late)\b")
 
 
 def draft_task(table: Path, outcome: str) -> Path:
@@ -44,7 +47,7 @@ def draft_task(table: Path, outcome: str) -> Path:
     if path.exists():
         raise TaskError(f"{path} is there already; move it away, or give the table a folder of its own")
     texts, file_keys, left_out = _read(table, outcome)
-    positive, negative, is_told = _outcomes(texts[outcome], outcome)
+    positive, negative, is_told = outcomes_of(texts[outcome], outcome)
     is_positive = pa.compute.equal(texts[outcome], positive).fill_null(False).to_numpy()
     decimal = "comma" if _writes_decimal_commas(texts) else None
     if decimal:
@@ -65,7 +68,13 @@ def draft_task(table: Path, outcome: str) -> Path:
     for draft in features[:MOST_SHOWN]:
         draft.shown = True
     text = _written(
-        table, outcome, (positive, negative, is_told), texts[outcome].null_count, file_keys, drafts, left_out
+        table,
+        outcome,
+        (positive, negative, is_told),
+        rows_without_outcome(texts, outcome),
+        file_keys,
+        drafts,
+        left_out,
     )
     path.write_text(text, encoding="utf-8")
     return path
@@ -81,10 +90,16 @@ def _read(table: Path, outcome: str) -> tuple[pa.Table, dict[str, str], list[str
             header = pa.parquet.read_schema(table).names
         else:
             head = head_of(table)
+            if kind := other_file(head):
+                raise TaskError(
+                    f"{table.name} is {kind} in spite of its name; save the sheet as CSV in UTF-8"
+                )
             encoding = marked_encoding(head) or ("utf-8" if is_utf8(head) else "cp1252")
             if encoding == "cp1252":
                 file_keys["encoding"] = encoding
             text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+            if problem := lines_above_head(table.name, text, outcome):
+                raise TaskError(problem)
             separator = separator_of(text, [outcome])
             if separator != ",":
                 file_keys["separator"] = WORD_OF_SEPARATOR[separator]
@@ -154,28 +169,6 @@ def _all_columns(table: Path, outcome: str, names: list[str], file_keys: dict[st
     )
 
 
-def _outcomes(texts: pa.ChunkedArray, outcome: str) -> tuple[str, str, bool]:
-    """The two outcomes, and whether words and the column's name tell that the first is the good one."""
-    counted = {
-        str(entry["values"]): entry["counts"] for entry in texts.drop_null().value_counts().to_pylist()
-    }
-    if len(counted) != 2:
-        some = ", ".join(f'"{word}"' for word in sorted(counted)[:6]) or "nothing"
-        raise TaskError(
-            f"column {outcome} holds {len(counted):,} different values ({some}); an outcome has two: name another "
-            "column, or write one with two values"
-        )
-    first, second = sorted(counted, key=lambda word: (not _is_good(word, outcome), -counted[word]))
-    return first, second, _is_good(first, outcome) and not _is_good(second, outcome)
-
-
-def _is_good(word: str, outcome: str) -> bool:
-    """Whether a word says a good outcome by itself, or says yes in a column that is named after one."""
-    name = words_of(outcome)
-    named_good = _GOOD_NAME.search(name) is not None and not _NOT.search(name)
-    return bool(_GOOD.fullmatch(word) or (named_good and _TRUE.fullmatch(word)))
-
-
 def _writes_decimal_commas(texts: pa.Table) -> bool:
     """Whether some column holds numbers only if a comma is their decimal sign, and none needs a point for that."""
     with_comma = with_point = False
@@ -216,7 +209,7 @@ def _written(
     table: Path,
     outcome: str,
     outcomes: tuple[str, str, bool],
-    n_unknown: int,
+    without_outcome: list[str],
     file_keys: dict[str, str],
     drafts: list[ColumnDraft],
     left_out: list[str],
@@ -232,7 +225,7 @@ def _written(
         "case_noun: application",
         "case_noun_plural: applications",
         _outcome_question(outcomes),
-        *([f"# ? {n_unknown:,} rows have no outcome: leave them out of the table."] if n_unknown else []),
+        *without_outcome,
         "outcome:",
         f"  column: {_quoted(outcome)}",
         *(

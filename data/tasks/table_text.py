@@ -19,6 +19,7 @@ from data.formats.delimited_text import (
     is_utf8,
     marked_encoding,
     n_named,
+    other_file,
     separator_of,
 )
 from data.said_wrong import nearest
@@ -26,7 +27,6 @@ from data.tasks.task_file import Column, TaskFile
 
 WORD_OF_SEPARATOR = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SEPARATOR_OF_WORD = {word: separator for separator, word in WORD_OF_SEPARATOR.items()}
-OTHER_FILES = {b"PK\x03\x04": "a spreadsheet workbook", b"\xd0\xcf\x11\xe0": "a spreadsheet workbook"}
 
 
 def read_texts(task_file: TaskFile, path: Path) -> tuple[pa.Table | None, list[str]]:
@@ -47,7 +47,7 @@ def read_texts(task_file: TaskFile, path: Path) -> tuple[pa.Table | None, list[s
         if table is None or not table.column_names:
             return None, problems
         columns = {name: _cleaned(task_file, name, table[name]) for name in table.column_names}
-        return pa.table(columns), problems
+        return pa.table(columns), problems + _no_texts(path.name, columns)
     except FileNotFoundError:
         return None, [f"the table {path.name} is not beside its task file; put it there, or correct its name"]
     except UnicodeDecodeError as error:
@@ -59,14 +59,28 @@ def read_texts(task_file: TaskFile, path: Path) -> tuple[pa.Table | None, list[s
         return None, [_unreadable(path, str(error) or type(error).__name__)]
 
 
+def _no_texts(file_name: str, columns: dict[str, pa.ChunkedArray]) -> list[str]:
+    """Problems with columns that hold NUL, which no database stores as text."""
+    problems = []
+    for name, values in columns.items():
+        if not pa.types.is_string(values.type):
+            continue
+        has_nul = pa.compute.match_substring(values, "\x00").fill_null(False)
+        if pa.compute.any(has_nul).as_py():
+            row = pa.compute.index(has_nul, True).as_py() + 1
+            problems.append(
+                f"{file_name}: column {name} holds a character that is no text (NUL) in row {row:,}; take it out"
+            )
+    return problems
+
+
 def _once(names: list[str], header: list[str]) -> list[str]:
     return [name for name in names if header.count(name) == 1]
 
 
 def _read_delimited(task_file: TaskFile, path: Path, names: list[str]) -> tuple[pa.Table | None, list[str]]:
     head = head_of(path)
-    other = next((kind for mark, kind in OTHER_FILES.items() if head.startswith(mark)), None)
-    if other:
+    if other := other_file(head):
         return None, [f"{path.name} is {other} in spite of its name; save the sheet as CSV in UTF-8"]
     encoding = marked_encoding(head) or task_file.encoding
     if encoding in ("utf-8", "utf-8-sig") and not is_utf8(head):
@@ -142,6 +156,11 @@ def _unreadable(path: Path, said: str) -> str:
     ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", said)
     if ragged:
         row, expected, got = map(int, ragged.groups())
+        if got < expected:
+            return (
+                f"{path.name} has {got} {'cell' if got == 1 else 'cells'} in line {row} where its header has "
+                f"{expected}; delete that line if it is a total or a note, or write all of its cells"
+            )
         return (
             f"{path.name} has {got} cells in line {row} where its header has {expected}; "
             "put text that holds the separator in quotes, and write numbers with a point"

@@ -236,3 +236,120 @@ def test_a_copy_of_a_column_is_left_out_and_named(tmp_path: Path) -> None:
     assert '# ? it is the same as "case_id" in every row: left out' in said
     columns = yaml.safe_load(said)["columns"]
     assert columns["income again"] == columns["id.1"] == {"role": "ignored"}
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("Export of 2026-01-01\n", 'begins with the line "Export of 2026-01-01"; delete it'),
+        ("Loans,,,\nby Ada,,,\n\n", 'begins with the line "Loans"; delete the 3 lines above its head'),
+        ("\n", "begins with a blank line; delete it"),
+        ("sep=,\n", 'begins with the line "sep="; delete it'),
+    ],
+)
+def test_lines_above_the_names_of_the_columns_are_named(tmp_path: Path, above: str, said: str) -> None:
+    (tmp_path / "loans.csv").write_text(above + tiny_table().to_csv(index=False))
+    with pytest.raises(TaskError) as refused:
+        draft_task(tmp_path / "loans.csv", "repaid")
+    assert said in str(refused.value)
+
+
+def test_rows_that_are_no_cases_are_named(tmp_path: Path) -> None:
+    content = tiny_table().to_csv(index=False)
+    head = content.splitlines()[0]
+    path = tmp_path / "loans.csv"
+    for row, said in (
+        (head, "row 301 repeats the names of the columns; delete that line"),
+        ("Total,600", "has 2 cells in line 302 where its header has 11; delete that line if it is a total"),
+        ('"Exported by Ada"', "has 1 cell in line 302"),
+    ):
+        path.write_text(f"{content}{row}\n")
+        with pytest.raises(TaskError) as refused:
+            draft_task(path, "repaid")
+        assert said in str(refused.value)
+    path.write_text(f"{content}Total,600{',' * (head.count(',') - 1)}\n")
+    text = draft_task(path, "repaid").read_text()
+    assert 'leave it out of the table; row 301 is a total, by its word "Total"' in text
+
+
+def test_a_column_that_says_yes_by_being_filled_is_not_the_same_in_every_row(tmp_path: Path) -> None:
+    table = tiny_table()
+    text = drafted(tmp_path, table.assign(married=np.where(table.index % 3, "", "ja")))
+    assert 'it holds "ja" in 100 rows and nothing in the other 200: if nothing means no there' in text
+    assert "same in every row" not in text
+    assert yaml.safe_load(text)["columns"]["married"] == {"role": "ignored"}
+    (tmp_path / "task.yaml").unlink()
+    with pytest.raises(TaskError, match="if nothing means the other outcome, write a word for it there"):
+        drafted(tmp_path, table.assign(repaid=np.where(table["repaid"] == "yes", "ja", "")))
+
+
+def test_one_outcome_written_in_two_ways_is_named(tmp_path: Path) -> None:
+    table = tiny_table()
+    table.loc[:9, "repaid"] = table.loc[:9, "repaid"].str.upper()
+    with pytest.raises(TaskError, match="; write what means the same alike"):
+        drafted(tmp_path, table)
+
+
+def test_a_cell_that_no_database_stores_is_named(tmp_path: Path) -> None:
+    table = tiny_table()
+    table.loc[4, "story"] = "a\0car"
+    with pytest.raises(TaskError, match=r"column story holds a character that is no text \(NUL\) in row 5"):
+        drafted(tmp_path, table)
+
+
+def test_a_workbook_is_told_from_a_table(tmp_path: Path) -> None:
+    (tmp_path / "loans.csv").write_bytes(b"PK\x03\x04" + bytes(200))
+    with pytest.raises(TaskError, match="is a spreadsheet workbook in spite of its name"):
+        draft_task(tmp_path / "loans.csv", "repaid")
+
+
+@pytest.mark.parametrize("k_missing", [0, 9])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{0:02}.01.2025",
+        "{0}-Jan-2025",
+        "Jan-20{0:02}",
+        "20{0:02}-03",
+        "{0}. März 2025",
+        "202401{0:02}",
+        "March {0}, 2025",
+    ],
+)
+def test_dates_are_called_dates_however_they_are_written(
+    tmp_path: Path, written: str, k_missing: int
+) -> None:
+    if k_missing and not written[0].isalpha():
+        pytest.skip("one way of writing with missing ones is enough")
+    values = ["k.A." if k_missing and k % k_missing == 0 else written.format(k % 28 + 1) for k in range(300)]
+    text = drafted(tmp_path, tiny_table().assign(day=values))
+    assert "# ? these are dates (" in text
+    assert yaml.safe_load(text)["columns"]["day"] == {"role": "ignored"}
+
+
+def test_numbers_with_four_digits_and_decimals_are_no_dates(tmp_path: Path) -> None:
+    text = drafted(tmp_path, tiny_table().assign(rent=[f"{2000 + k}.{k % 10}5" for k in range(300)]))
+    assert yaml.safe_load(text)["columns"]["rent"]["kind"] == "number"
+
+
+@pytest.mark.parametrize(
+    ("odd", "plain", "said"),
+    [
+        ("{} EUR", "{}", 'numbers written as "10 EUR"'),
+        ("{},5", "{}.5", 'numbers written as "10,5"'),
+        ("({})", "{}", 'numbers written as "(10)"'),
+        ("{}-", "{}", 'numbers written as "10-"'),
+        ("#DIV/0!", "{}", 'does "#DIV/0!" stand for a missing value'),
+        ("#WERT!", "{}", 'does "#WERT!" stand for a missing value'),
+    ],
+)
+def test_a_number_that_some_rows_write_otherwise_is_shown(
+    tmp_path: Path, odd: str, plain: str, said: str
+) -> None:
+    values = [(odd if k % 5 == 0 else plain).format(k + 10) for k in range(300)]
+    assert said in drafted(tmp_path, tiny_table().assign(rent=values))
+
+
+def test_a_few_numbers_with_a_sign_or_unit_are_asked_about(tmp_path: Path) -> None:
+    text = drafted(tmp_path, tiny_table().assign(share=[f"{k % 9 + 10}%" for k in range(300)]))
+    assert 'are these numbers, such as "10%", and no categories?' in text

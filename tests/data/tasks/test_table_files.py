@@ -134,8 +134,8 @@ def test_capitals_in_the_header_are_one_sentence(tiny_task: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  age:", "  income: {role: ignored}\n  age:", 'the key "income" is written twice at line 13'),
-        ("  age:", "\tage:", "is indented with a tab at line"),
+        ("  age:", "  income: {role: ignored}\n  age:", "the key income is written twice (line 13)"),
+        ("  age:", "\tage:", "is indented with a tab (line"),
     ],
 )
 def test_yaml_that_would_mislead_is_refused(tiny_task: Path, old: str, new: str, said: str) -> None:
