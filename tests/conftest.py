@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers():
             rank[item.path] = min(rank.get(item.path, 3), by_length.get(mark.name, 3))
     items.sort(key=lambda item: (item.get_closest_marker("browser") is not None, rank.get(item.path, 3)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of every later garbage collection: they stay, and are half a million."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -100,19 +100,26 @@ CASES = [
 ]
 
 
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[[str, str], tuple[int, str, str]]:
-    """Runs PROGRAM with a line of words in a folder of odd things; returns exit status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "odd").mkdir()
+@pytest.fixture(scope="module")
+def odd_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of odd things, from which no mistake takes anything."""
+    folder = tmp_path_factory.mktemp("odd_things")
+    (folder / "odd").mkdir()
     for path in ("text.txt", "odd/text.txt", "locked"):
-        (tmp_path / path).write_text("This is nothing of the kind.\n")
-    write_study(tmp_path)
-    with DecisionStore.open("sqlite:///own.db") as store:
+        (folder / path).write_text("This is nothing of the kind.\n")
+    write_study(folder)
+    with DecisionStore.open(f"sqlite:///{folder / 'own.db'}") as store:
         bare = {"task_name": "t", "task_hash": "0" * 64, "study_file": "{}", "study_hash": "0" * 64}
         store.create_study(Study(name="imported", participants="simulated", **bare))
+    return folder
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], odd_things: Path
+) -> Callable[[str, str], tuple[int, str, str]]:
+    """Runs PROGRAM with a line of words in the folder of odd things; returns exit status, stdout and stderr."""
+    monkeypatch.chdir(odd_things)
 
     def command(program: str, words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [program, *shlex.split(words)])
@@ -163,10 +170,10 @@ def test_ctrl_c_is_exit_status_130(run, monkeypatch: pytest.MonkeyPatch) -> None
     assert run("advisor", "train --task consumer_credit --study imported")[0] == 130
 
 
-def test_old_spellings_still_work(run, tmp_path: Path) -> None:
+def test_old_spellings_still_work(run, odd_things: Path) -> None:
     assert run("human-study", "init new.yaml --kind simulated --db sqlite:///a.db")[0] == 0
     assert run("human-study", "init old.yaml --participants simulated --database sqlite:///a.db")[0] == 0
-    new, old = (tmp_path / "new.yaml").read_text(), (tmp_path / "old.yaml").read_text()
+    new, old = (odd_things / "new.yaml").read_text(), (odd_things / "old.yaml").read_text()
     assert old.replace("old", "new") == new.replace("old", "new")
     for spelling in ("--db", "--decisions"):
         words = f"train --task consumer_credit --study imported {spelling} sqlite:///own.db"

@@ -19,9 +19,10 @@ from tests.support.served_nginx import ServedNginx
 from tests.support.served_study import ServedStudy, answers, wait_until
 from tests.support.tiny_study import write_study
 
-pytestmark = pytest.mark.server
-
-pytestmark = pytest.mark.skipif(find_postgres() is None, reason="Debian's postgresql is not installed")
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(find_postgres() is None, reason="Debian's postgresql is not installed"),
+]
 SECRET = "a-secret-that-all-replicas-share-0123456789"
 
 

@@ -6,18 +6,19 @@ Numbers follow Unicode's CLDR, by way of Babel.
 from functools import cache
 from pathlib import Path
 
-import yaml
 from babel import Locale
 from babel.core import get_global
 from babel.numbers import format_currency, format_decimal, get_currency_precision, get_territory_currencies
 from babel.units import format_unit
+
+from data.formats.yaml_text import read_yaml
 
 _DURATIONS = ("year", "month", "week", "day", "hour", "minute")
 
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    content = yaml.safe_load(Path(__file__).with_name("value_words.yaml").read_text(encoding="utf-8"))
+    content = read_yaml(Path(__file__).with_name("value_words.yaml").read_text(encoding="utf-8"))
     return dict(content)
 
 

@@ -1,6 +1,9 @@
 """Files of YAML that people write: their encoding, keys written twice, and scalars that stay what was written."""
 
 import json
+import re
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from data.formats.delimited_text import decoded
 
 _ENCODING_NAMES = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
 _TWICE = "is written twice"
+_DEEP = 500  # levels; a hundred times as many as any file of ours has
+_DEEP_BLOCK = r"^[ \t?:-]{%d}" % _DEEP
 _Resolvers = dict[str, list[tuple[str, Any]]]
 
 
@@ -21,7 +26,7 @@ def _resolvers(*kinds: str) -> _Resolvers:
     return found
 
 
-class _Loader(yaml.SafeLoader):
+class _OneOfEachKey(yaml.constructor.SafeConstructor):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         # YAML itself would silently take the last of two.
         seen: set[str] = set()
@@ -35,11 +40,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-class _TextLoader(_Loader):
+class _Texts(_OneOfEachKey):
     yaml_implicit_resolvers = _resolvers("merge")
 
 
-class _ValueLoader(_Loader):
+class _Values(_OneOfEachKey):
     # Numbers and dates stay texts, since YAML takes 010 for 8, 1:30 for 90 and 2024-13-01 for a mistake of its own;
     # whoever wants a number reads it from the text.
     yaml_implicit_resolvers = _resolvers("merge", "bool", "null")
@@ -50,23 +55,41 @@ def read_yaml_text(text: str) -> Any:
 
     Raises yaml.YAMLError, also for a key written twice.
     """
-    return _read(text, _TextLoader)
+    return _read(text, _Texts)
 
 
 def read_yaml(text: str) -> Any:
     """As `read_yaml_text`, but yes, no, true and false are truth values, and an empty value is None."""
-    return _read(text, _ValueLoader)
+    return _read(text, _Values)
 
 
-def _read(text: str, loader: type[_Loader]) -> Any:
+def _read(text: str, constructor: type[_OneOfEachKey]) -> Any:
     try:
-        content = yaml.load(text, loader)  # a subclass of SafeLoader
+        content = _load(text, constructor)
         json.dumps(content, default=str, skipkeys=True)  # ValueError for an alias inside what it stands for
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
     except ValueError as error:  # also of a value with an explicit tag, such as !!int x
         raise yaml.YAMLError(str(error)) from error
     return content
+
+
+def _load(text: str, constructor: type[_OneOfEachKey]) -> Any:
+    """libyaml, where PyYAML came with it, reads ten times as fast; what it refuses is refused in PyYAML's words."""
+    if hasattr(yaml, "CSafeLoader") and not _may_be_deep(text):
+        with suppress(yaml.YAMLError):
+            return yaml.load(text, _loader(constructor, yaml.CSafeLoader))
+    return yaml.load(text, _loader(constructor, yaml.SafeLoader))
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether a text may be nested so deeply that libyaml's recursion would end the process."""
+    return text.count("[") + text.count("{") > _DEEP or re.search(_DEEP_BLOCK, text, re.MULTILINE) is not None
+
+
+@cache
+def _loader(constructor: type[_OneOfEachKey], parser: type) -> Any:
+    return type(constructor.__name__, (constructor, parser), {})
 
 
 def read_utf8(path: Path) -> str:

@@ -5,12 +5,13 @@ is cut out of its page. A chart holds only the rows it draws, and becomes SVG or
 network (vl-convert).
 """
 
-import io
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import vl_convert
 
 from advisor.bundles.bundle import CONDITIONS, Condition
 from human_study.presentation import palette
@@ -18,6 +19,7 @@ from human_study.presentation.labels import CONDITION_LABELS
 
 _MAX_PARTICIPANT_DOTS = 1000
 _WIDTH = 600
+_VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # what altair speaks, as vl-convert calls it
 
 
 def accuracy_chart(
@@ -172,10 +174,13 @@ def finished(layers: list[alt.Chart], width: int, height: int, simulated: bool) 
             anchor="start",
             offset=10,
         )
-    return (
-        chart.configure(font=palette.SANS, background="white", padding=6)
-        .configure_view(stroke=None)
-        .configure_axis(
+    # In one piece: each of altair's own `configure_…` copies the chart with its data.
+    chart.config = alt.Config(
+        font=palette.SANS,
+        background="white",
+        padding=6,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(
             labelColor=palette.INK,
             titleColor=palette.INK,
             labelFontSize=12,
@@ -186,22 +191,25 @@ def finished(layers: list[alt.Chart], width: int, height: int, simulated: bool) 
             gridColor=palette.GRID,
             domainColor=palette.MUTED,
             tickColor=palette.MUTED,
-        )
-        .configure_legend(
+        ),
+        legend=alt.LegendConfig(
             labelFontSize=12, labelColor=palette.INK, labelLimit=200, columnPadding=18, offset=8
-        )
+        ),
     )
+    return chart
 
 
 def chart_svg(chart: alt.LayerChart) -> str:
     """The chart as the text of one SVG element."""
-    text = io.StringIO()
-    chart.save(text, format="svg")
-    return text.getvalue()
+    return str(vl_convert.vegalite_to_svg(_specification(chart), _VEGA_LITE))
 
 
 def chart_png(chart: alt.LayerChart) -> bytes:
     """The chart as a PNG at three times its size, enough for a printed page."""
-    content = io.BytesIO()
-    chart.save(content, format="png", scale_factor=3)
-    return content.getvalue()
+    return bytes(vl_convert.vegalite_to_png(_specification(chart), _VEGA_LITE, scale=3))
+
+
+def _specification(chart: alt.LayerChart) -> dict[str, Any]:
+    """The chart as Vega-Lite with all its rows; not held against Vega-Lite's schema, which takes longer than drawing."""
+    with alt.data_transformers.enable("default", max_rows=None):
+        return chart.to_dict(validate=False)

@@ -140,7 +140,7 @@ def has_number_rules(code: str) -> bool:
 
 @functools.cache
 def _catalogue(path: Path) -> Mapping[str, Text]:
-    return dict(_flat("", yaml.safe_load(path.read_text(encoding="utf-8"))))
+    return dict(_flat("", read_yaml_text(path.read_text(encoding="utf-8"))))
 
 
 def _checked_catalogue(path: Path) -> Mapping[str, Text]:

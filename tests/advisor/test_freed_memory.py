@@ -27,6 +27,7 @@ print(cleared, page_faults())
 """
 
 
+@pytest.mark.server
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc can be told")
 def test_pages_of_freed_tensors_are_not_cleared_anew() -> None:
     """By default every large tensor's pages come from the system; afterwards hardly any do."""

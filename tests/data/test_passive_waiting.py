@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.server
+
 ASK = "import {program}.cli, torch"
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 

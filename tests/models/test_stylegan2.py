@@ -58,6 +58,7 @@ def test_bfloat16_is_close_and_the_image_is_float32() -> None:
     assert (drawn - exact).abs().mean() < 0.02 * exact.abs().mean() + 0.01
 
 
+@pytest.mark.server
 def test_import_needs_no_gpu_and_leaves_no_stand_in() -> None:
     code = (
         "import sys, torch, models.stylegan2 as s\n"

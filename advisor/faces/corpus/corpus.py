@@ -145,14 +145,26 @@ def _missing_shards(out: Path, shards: dict[str, list[str]]) -> list[str]:
 
 
 def _build_shards(names: list[str], n_processes: int | None, setting: tuple[Path, int, int, int]) -> None:
-    pool = ProcessPoolExecutor(
-        n_processes or os.cpu_count(), get_context("spawn"), initializer=_start_worker, initargs=setting
-    )
-    with Progress() as progress, pool:
+    n_processes = n_processes or os.cpu_count() or 1
+    with Progress() as progress:
         task = progress.add_task("shards of faces", total=len(names))
-        for done in as_completed([pool.submit(_build_shard, name) for name in names]):
-            done.result()
+        for _ in _built_here(names, setting) if n_processes == 1 else _built_aside(names, n_processes, setting):
             progress.advance(task)
+
+
+def _built_here(names: list[str], setting: tuple[Path, int, int, int]) -> Iterator[None]:
+    worker = _make_worker(*setting) if names else None
+    for name in names:
+        yield _build_shard(name, worker)
+
+
+def _built_aside(
+    names: list[str], n_processes: int, setting: tuple[Path, int, int, int]
+) -> Iterator[None]:
+    pool = ProcessPoolExecutor(n_processes, get_context("spawn"), initializer=_start_worker, initargs=setting)
+    with pool:
+        for done in as_completed([pool.submit(_build_shard, name) for name in names]):
+            yield done.result()
 
 
 def load_corpus(folder: Path, split: str) -> Corpus:
@@ -238,6 +250,11 @@ class _Worker:
 
 def _start_worker(out: Path, image_size: int, seed: int, shard_size: int) -> None:
     cv2.setNumThreads(1)
+    # The one global of this module: a worker process keeps its renderer from shard to shard.
+    _WORKER.append(_make_worker(out, image_size, seed, shard_size))
+
+
+def _make_worker(out: Path, image_size: int, seed: int, shard_size: int) -> _Worker:
     people = People.load(out / "people")
     renderer = FaceRenderer(people, image_size)
     held_out = np.array(_held_out_people(people, seed), dtype=np.int64)
@@ -245,15 +262,14 @@ def _start_worker(out: Path, image_size: int, seed: int, shard_size: int) -> Non
     common = IdentitySampler(people, renderer.skin_lab, rest)
     apart = IdentitySampler(people, renderer.skin_lab, held_out) if len(held_out) else common
     samplers = {"train": common, "held_out": common, "held_out_people": apart}
-    # The one global of this module: a worker process keeps its renderer from shard to shard.
-    _WORKER.append(_Worker(out, seed, shard_size, renderer, samplers, read_identities(out)))
+    return _Worker(out, seed, shard_size, renderer, samplers, read_identities(out))
 
 
 _WORKER: list[_Worker] = []
 
 
-def _build_shard(name: str) -> None:
-    worker = _WORKER[-1]
+def _build_shard(name: str, worker: _Worker | None = None) -> None:
+    worker = worker or _WORKER[-1]
     split, number = name.rsplit("-", 1)
     rng = np.random.default_rng([worker.seed, SPLITS.index(split), int(number)])
     identities = list(_draw_identities(worker, split, rng))

@@ -226,7 +226,7 @@ def _spline_operator(anchors: Array, queries: Array) -> NDArray[np.float32]:
     """Linear map [Q, N] from offsets at anchors [N, 2] to a thin-plate spline at queries [Q, 2]."""
 
     def kernel(a: Array, b: Array) -> Array:
-        squared = ((a[:, None] - b[None]) ** 2).sum(-1)
+        squared = (a[:, None, 0] - b[:, 0]) ** 2 + (a[:, None, 1] - b[:, 1]) ** 2
         bent: Array = squared * np.log(squared + 1e-12) / 2
         return bent
 

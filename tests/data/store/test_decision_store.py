@@ -348,6 +348,7 @@ def _take_part(url: str) -> None:
             assert store.record_decisions([decide(trial)]) == ["recorded"]
 
 
+@pytest.mark.server
 def test_several_processes_fill_one_new_database(store_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_take_part, args=(store_url,)) for _ in range(2)]

@@ -1,9 +1,12 @@
 """The statistics of a study against known answers."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.special import ndtri
 
 from advisor.measurement import accuracy
 from human_study.analysis import decision_statistics
@@ -49,10 +52,10 @@ def drawn(n_people: int = 8, seed: int = 3) -> pd.DataFrame:
 def d_primes(decisions: pd.DataFrame) -> pd.Series:
     """d′ of each person, from their counts one by one."""
     found = {}
-    for person, own in decisions.groupby("participant_key"):
-        good, bad = own[own["outcome"] == 1], own[own["outcome"] == 0]
-        rates = [(len(k[k["approved"] == 1]) + 0.5) / (len(k) + 1) for k in (good, bad)]
-        found[person] = stats.norm.ppf(rates[0]) - stats.norm.ppf(rates[1])
+    for person, own in decisions.groupby("participant_key")[["outcome", "approved"]]:
+        counts = Counter(zip(own["outcome"], own["approved"], strict=True))
+        rates = [(counts[k, 1] + 0.5) / (counts[k, 0] + counts[k, 1] + 1) for k in (1, 0)]
+        found[person] = ndtri(rates[0]) - ndtri(rates[1])
     return pd.Series(found)
 
 

@@ -4,6 +4,7 @@ import json
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,11 +37,14 @@ from advisor.faces.corpus.landmarks import (
     to_canonical,
 )
 from advisor.faces.corpus.photographs import People, read_people
-from advisor.faces.corpus.shipped_identities import MAX_USES, choose_identities
+from advisor.faces.corpus.shipped_identities import MAX_USES, choose_identities, given_identities
 from data.errors import FacesError, SetupError
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from tests.support.decided_round import Call
 from tests.support.drawn_people import N_PEOPLE, face_points, write_people
+
+
+BUILD: dict[str, Any] = {"n_images": 24, "image_size": 32, "seed": 3, "n_processes": 1, "shard_size": 12}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def renderer(people: People) -> FaceRenderer:
 @pytest.fixture(scope="module")
 def corpus(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("corpus")
-    build_corpus(pictures, out, n_images=60, image_size=32, seed=3, n_processes=1, shard_size=30)
+    build_corpus(pictures, out, **BUILD)
     return out
 
 
@@ -147,23 +151,21 @@ def test_identities_keep_away_from_everyone_pictured_as_far_as_they_can(
 def test_given_identities_are_taken_or_the_broken_rule_is_named(
     people: People, pictures: Path, corpus: Path, tmp_path: Path
 ) -> None:
+    mine = tmp_path / "mine.json"
+
     def build(rows: object, out: str) -> Path:
-        (tmp_path / "mine.json").write_text(json.dumps(rows))
-        build_corpus(
-            pictures,
-            tmp_path / out,
-            n_images=30,
-            image_size=32,
-            n_processes=1,
-            shard_size=30,
-            identities=tmp_path / "mine.json",
-        )
+        mine.write_text(json.dumps(rows))
+        build_corpus(pictures, tmp_path / out, **BUILD | {"n_images": 6, "shard_size": 6}, identities=mine)
         return tmp_path / out
 
     rows = json.loads((corpus / "identities.json").read_text())[:2]
     assert [one.donor for one in read_identities(build(rows, "taken"))] == [
         one.donor for one in read_identities(corpus)[:2]
     ]
+    with pytest.raises(FacesError, match="no list of identities"):
+        build({"a": 1}, "refused")
+    with pytest.raises(FacesError, match="no file"):
+        build_corpus(pictures, tmp_path / "refused", identities=tmp_path / "absent.json")
     first, *others = rows[0]["weights"]
     group_of = dict(zip(people.ids, people.ethnicities, strict=True))
     strangers = [person for person in people.ids if group_of[person] != group_of[first]]
@@ -174,14 +176,12 @@ def test_given_identities_are_taken_or_the_broken_rule_is_named(
         ({"nobody": 0.4, others[0]: 0.3, others[1]: 0.3}, "not among the pictures"),
         ({first: 0.4, strangers[0]: 0.3, strangers[1]: 0.3}, "group weigh less than"),
     ):
+        mine.write_text(json.dumps([rows[0] | {"weights": weights, "donor": next(iter(weights))}]))
         with pytest.raises(FacesError, match=rule):
-            build([rows[0] | {"weights": weights, "donor": next(iter(weights))}], "refused")
+            given_identities(mine, people, [])
+    mine.write_text(json.dumps([rows[0]] * 4))
     with pytest.raises(FacesError, match="more than 3 identities"):
-        build([rows[0]] * 4, "refused")
-    with pytest.raises(FacesError, match="no list of identities"):
-        build({"a": 1}, "refused")
-    with pytest.raises(FacesError, match="no file"):
-        build_corpus(pictures, tmp_path / "refused", identities=tmp_path / "absent.json")
+        given_identities(mine, people, [])
 
 
 def test_pupils_are_levelled_and_centred() -> None:
@@ -223,14 +223,14 @@ def test_an_interrupted_build_goes_on_and_a_seed_repeats(pictures: Path, corpus:
     first = load_corpus(corpus, "train")
     for path in corpus.glob("train-0001*"):
         path.unlink()
-    build_corpus(pictures, corpus, n_images=60, image_size=32, seed=3, n_processes=1, shard_size=30)
+    build_corpus(pictures, corpus, **BUILD)
     again = load_corpus(corpus, "train")
-    assert first.images.shape == (60, 32, 32, 3)
+    assert first.images.shape == (24, 32, 32, 3)
     assert (again.images == first.images).all()
     assert (again.expressions == first.expressions).all()
     assert not list(corpus.glob("*.tmp*"))
     with pytest.raises(FacesError, match="other seed"):
-        build_corpus(pictures, corpus, n_images=60, image_size=32, seed=4, n_processes=1, shard_size=30)
+        build_corpus(pictures, corpus, **BUILD | {"seed": 4})
 
 
 def test_held_out_blends_are_not_trained_on(corpus: Path) -> None:
