@@ -14,7 +14,7 @@ from data.formats.delimited_text import decoded
 _ENCODING_NAMES = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
 _TWICE = "is written twice"
 _DEEP = 500  # levels; a hundred times as many as any file of ours has
-_DEEP_BLOCK = r"^[ \t?:-]{%d}" % _DEEP
+_DEEP_BLOCK = rf"^[ \t?:-]{{{_DEEP}}}"
 _Resolvers = dict[str, list[tuple[str, Any]]]
 
 

@@ -210,6 +210,6 @@ def chart_png(chart: alt.LayerChart) -> bytes:
 
 
 def _specification(chart: alt.LayerChart) -> dict[str, Any]:
-    """The chart as Vega-Lite with all its rows; not held against Vega-Lite's schema, which takes longer than drawing."""
+    """The chart as Vega-Lite with all its rows; not held against its schema, which takes longer than drawing."""
     with alt.data_transformers.enable("default", max_rows=None):
         return chart.to_dict(validate=False)

@@ -148,7 +148,9 @@ def _build_shards(names: list[str], n_processes: int | None, setting: tuple[Path
     n_processes = n_processes or os.cpu_count() or 1
     with Progress() as progress:
         task = progress.add_task("shards of faces", total=len(names))
-        for _ in _built_here(names, setting) if n_processes == 1 else _built_aside(names, n_processes, setting):
+        for _ in (
+            _built_here(names, setting) if n_processes == 1 else _built_aside(names, n_processes, setting)
+        ):
             progress.advance(task)
 
 
@@ -158,9 +160,7 @@ def _built_here(names: list[str], setting: tuple[Path, int, int, int]) -> Iterat
         yield _build_shard(name, worker)
 
 
-def _built_aside(
-    names: list[str], n_processes: int, setting: tuple[Path, int, int, int]
-) -> Iterator[None]:
+def _built_aside(names: list[str], n_processes: int, setting: tuple[Path, int, int, int]) -> Iterator[None]:
     pool = ProcessPoolExecutor(n_processes, get_context("spawn"), initializer=_start_worker, initargs=setting)
     with pool:
         for done in as_completed([pool.submit(_build_shard, name) for name in names]):

@@ -20,7 +20,9 @@ from tests.support.drawn_people import write_people
 
 @pytest.mark.training
 def test_a_card_holds_figures_counts_and_attribution(tmp_path: Path) -> None:
-    build_corpus(write_people(tmp_path / "pictures", 8), tmp_path / "corpus", 8, 32, n_processes=1, shard_size=8)
+    build_corpus(
+        write_people(tmp_path / "pictures", 8), tmp_path / "corpus", 8, 32, n_processes=1, shard_size=8
+    )
     codes = identity_codes(read_identities(tmp_path / "corpus"))
     torch.manual_seed(0)
     network = BlendNetwork(32, codes.shape[1] // 2, network_capacity=2, fmap_max=16, latent_dim=64)

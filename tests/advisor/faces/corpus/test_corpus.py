@@ -43,7 +43,6 @@ from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from tests.support.decided_round import Call
 from tests.support.drawn_people import N_PEOPLE, face_points, write_people
 
-
 BUILD: dict[str, Any] = {"n_images": 24, "image_size": 32, "seed": 3, "n_processes": 1, "shard_size": 12}
 
 
