@@ -3,7 +3,6 @@
 import json
 import re
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,6 @@ def _may_be_deep(text: str) -> bool:
     return text.count("[") + text.count("{") > _DEEP or re.search(_DEEP_BLOCK, text, re.MULTILINE) is not None
 
 
-@cache
 def _loader(constructor: type[_OneOfEachKey], parser: type) -> Any:
     return type(constructor.__name__, (constructor, parser), {})
 

@@ -157,14 +157,16 @@ def _build_shards(names: list[str], n_processes: int | None, setting: tuple[Path
 def _built_here(names: list[str], setting: tuple[Path, int, int, int]) -> Iterator[None]:
     worker = _make_worker(*setting) if names else None
     for name in names:
-        yield _build_shard(name, worker)
+        _build_shard(name, worker)
+        yield
 
 
 def _built_aside(names: list[str], n_processes: int, setting: tuple[Path, int, int, int]) -> Iterator[None]:
     pool = ProcessPoolExecutor(n_processes, get_context("spawn"), initializer=_start_worker, initargs=setting)
     with pool:
         for done in as_completed([pool.submit(_build_shard, name) for name in names]):
-            yield done.result()
+            done.result()
+            yield
 
 
 def load_corpus(folder: Path, split: str) -> Corpus:
