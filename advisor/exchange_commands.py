@@ -34,7 +34,7 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
     if questions:
         listed = "\n".join(f"  {question}" for question in questions)
         raise TaskError(
-            f"A person must still decide ({len(questions)}); answer each in {path}, then delete its line, which"
+            f"{len(questions)} open {'question' if len(questions) == 1 else 'questions'}; answer each in {path}, then delete its line, which"
             f" begins with # ?:\n{listed}"
         )
 

@@ -11,7 +11,7 @@ import pyarrow.compute
 from data.errors import TaskError
 from data.tasks.table import NO_TEXTS, YES_TEXTS
 from data.tasks.task_file import Kind, Role
-from data.tasks.written_numbers import looks_written, numbers_of
+from data.tasks.written_numbers import bare_number, looks_written, numbers_of, plain_number
 
 MOST_CATEGORIES = 40
 LEAKS_ABOVE = 0.97  # area under the curve of one column alone, on rows that its rates were not taken from
@@ -44,7 +44,7 @@ _SENTINELS = {-999, -99, -9, 99, 999, 9999, 99999, 999999, 9999999, 99999999}
 _GOOD = re.compile(r"good|repaid|paid.*|fully paid|approved|ok|success|gut|no default|current", re.I)
 _TRUE = re.compile(r"yes|y|true|1|ja|on", re.I)  # good where the column is named after something good
 _GOOD_NAME = re.compile(
-    r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück|be)gezahlt\b|\bbezahlt\b"
+    r"\b(re)?paid\b|\bgood\b|\bsuccess|\bapproved\b|\bgut\b|\b(zurück)?gezahlt\b|\bbezahlt\b"
 )
 _TOTAL = re.compile(
     r"\W*(grand |sub)?(total|sums?|summe|gesamt\w*|insgesamt|zwischensumme|average|mean|mittelwert)\b", re.I
@@ -69,8 +69,8 @@ class ColumnDraft:
 
     @property
     def label(self) -> str:
-        """The name in words: "loanAmount_total" as "Loan amount total"."""
-        words = words_of(self.name)
+        """The name in words: "loanAmount_total" as "Loan amount total"; one written for people stays as it is."""
+        words = words_of(self.name) if re.search(r"_|[a-z0-9][A-Z]", self.name) else self.name.strip()
         return words[:1].upper() + words[1:]
 
 
@@ -91,16 +91,16 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     if names_people(name):
         draft.role = "ignored"
         draft.questions.append(
-            "by its name, it tells who somebody is: left out, and shown to nobody; take it out of the table, or say "
-            "its role if it does not"
+            "its name suggests that it identifies people: left out, and shown to nobody; delete it from the table, or "
+            "give it a role if it does not"
         )
         return draft
     told_numbers = without_missing_words(distinct)
     if _all_match(told_numbers, _DATE) or _all_match(told_numbers, _DATE_DIGITS):
         draft.role = "ignored"
         draft.questions.append(
-            f'these are dates ("{told_numbers[0]}"), which the machine does not read: left out; to use one, add a '
-            "column with a number of it, such as days since then"
+            f'left out, because dates ("{told_numbers[0]}") cannot be features; to use them, add a column of numbers to '
+            "the table, such as the days since then"
         )
         return draft
     numbers = numbers_of(pa.chunked_array([told_numbers]), decimal)
@@ -113,50 +113,54 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         _draft_numbers(draft, numbers, sorted(missing))
     elif len(distinct) > MOST_CATEGORIES and all(map(looks_written, map(str, told_numbers.to_pylist()))):
         draft.role = "ignored"
+        unread = _oddest(told_numbers, numbers)
+        plain = (
+            None if set(unread) & set("()-") else plain_number(bare_number(unread), decimal)
+        )  # (10) is -10
         draft.questions.append(
-            f'it holds numbers written as "{_oddest(told_numbers, numbers)}": write them all as plain digits with one '
-            "decimal sign, then draft again, or it stays left out"
+            f'left out, because it has numbers such as "{unread}": write plain digits{f" ({plain})" if plain else ""} in '
+            "the table, delete this file and draft again"
         )
         return draft
     elif len(distinct) <= MOST_CATEGORIES:
         draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
         if texts.null_count:
             draft.questions.append(
-                f"{texts.null_count:,} values are blank, NA, none, - or the like, and missing; is such a word a "
-                "category here? Then declare it below"
+                f"{texts.null_count:,} values count as missing (blank, NA, none, - and the like); if one of these words "
+                "is a category here, list it below"
             )
         if all(map(looks_written, draft.categories)) and any(map(_SIGN_OR_UNIT.search, draft.categories)):
             draft.questions.append(
-                f'are these numbers, such as "{_oddest(told_numbers, numbers)}", and no categories? Then write them all'
-                " as plain digits with one decimal sign, and draft again"
+                f'are these numbers, such as "{_oddest(told_numbers, numbers)}", rather than categories? Then write '
+                "plain digits in the table, delete this file and draft again"
             )
     else:
         draft.role = "ignored"
         draft.questions.append(
-            f"{len(distinct):,} different texts are too many for categories; is it free text or a code?"
+            f"{len(distinct):,} different texts are too many for categories: left out; is it free text or a code?"
         )
         return draft
     if _PROTECTED.search(words_of(name)):
         draft.role = "protected"
         draft.questions.append(
-            "by its name, a protected attribute: kept for audits, and reaches nobody; is it one?"
+            "its name suggests a protected attribute: kept for audits, seen by neither machine nor people; is it one?"
         )
     elif _PRICE.search(words_of(name)):
         draft.role = "price"
-        draft.questions.append("by its name, the lender's own price or grade; is it?")
+        draft.questions.append("its name suggests the lender's own price or grade; is it?")
     return draft
 
 
 def _says_nothing(distinct: pa.Array, texts: pa.ChunkedArray) -> str:
     """What to say of a column that holds one text at most, in some rows or in all."""
     if not len(distinct):
-        return "it never holds anything"
+        return "it is always empty: left out"
     if not texts.null_count:
-        return "it is the same in every row"
+        return "it is the same in every row: left out"
     n_filled = len(texts) - texts.null_count
     return (
-        f'it holds "{distinct[0]}" in {n_filled:,} rows and nothing in the other {texts.null_count:,}: if nothing means'
-        " no there, write a word for it (no, say) into these cells and draft again; until then left out"
+        f'it says "{distinct[0]}" in {n_filled:,} rows and is empty in the other {texts.null_count:,}: left out; if '
+        "empty means no, write a word such as no into these cells, delete this file and draft again"
     )
 
 
@@ -179,11 +183,11 @@ def _draft_numbers(draft: ColumnDraft, numbers: np.ndarray, missing: list[str]) 
     draft.missing = missing
     if missing:
         named = ", ".join(f'"{word}"' for word in missing)
-        draft.questions.append(f"does {named} stand for a missing value, as is written below?")
+        draft.questions.append(f"does {named} mean that the value is missing, as assumed below?")
     sentinels = sorted(_SENTINELS & set(numbers.tolist()) & {numbers.min(), numbers.max()})
     if sentinels:
         draft.questions.append(
-            f"does {sentinels[0]:g} stand for a missing value? Then add missing: {sentinels[0]:g}"
+            f"does {sentinels[0]:g} mean that the value is missing? Then add missing: {sentinels[0]:g}"
         )
 
 
@@ -275,8 +279,8 @@ def rows_without_outcome(texts: pa.Table, outcome: str) -> list[str]:
     n_rows = f"{len(rows):,} {'row has' if len(rows) == 1 else 'rows have'} no outcome{named}"
     last = texts.slice(int(rows[-1]), 1).to_pylist()[0].values()
     total = next((text for text in last if text and _TOTAL.match(str(text))), None)
-    is_total = f'; row {rows[-1] + 1:,} is a total, by its word "{total}"' if total else ""
-    return [f"# ? {n_rows}: leave {'it' if len(rows) == 1 else 'them'} out of the table{is_total}."]
+    is_total = f'; row {rows[-1] + 1:,} seems to be a total ("{total}")' if total else ""
+    return [f"# ? {n_rows}: delete {'it' if len(rows) == 1 else 'them'} from the table{is_total}."]
 
 
 def _is_good(word: str, outcome: str) -> bool:

@@ -45,7 +45,7 @@ def draft_task(table: Path, outcome: str) -> Path:
     """
     path = table.with_name("task.yaml")
     if path.exists():
-        raise TaskError(f"{path} is there already; move it away, or give the table a folder of its own")
+        raise TaskError(f"{path} exists already; move it away, or give the table a folder of its own")
     texts, file_keys, left_out = _read(table, outcome)
     positive, negative, is_told = outcomes_of(texts[outcome], outcome)
     is_positive = pa.compute.equal(texts[outcome], positive).fill_null(False).to_numpy()
@@ -61,8 +61,8 @@ def draft_task(table: Path, outcome: str) -> Path:
             if draft.told > LEAKS_ABOVE:
                 draft.role = "ignored"
                 draft.questions.append(
-                    f"it tells the outcome by itself (AUC {draft.told:.2f}); is it known only afterwards? "
-                    "Left out until you say role: feature"
+                    f"it predicts the outcome almost on its own (AUC {draft.told:.2f}): left out; if it was known "
+                    "when the decision was made, write role: feature"
                 )
     features = sorted((d for d in drafts if d.role == "feature"), key=lambda d: -d.told)
     for draft in features[:MOST_SHOWN]:
@@ -133,8 +133,8 @@ def _left_out(header: list[str]) -> list[str]:
     blank = [str(place + 1) for place, name in enumerate(header) if not name]
     if blank:
         comments.append(
-            f"# ? Nothing stands above column {', '.join(blank)}, so it is not used: name it in the table "
-            "(row, say), and if it differs in every row it can be the id."
+            f"# ? Column {', '.join(blank)} has no name, so it is not used: give it one in the table "
+            "(such as row); if it differs in every row, it can be the id."
         )
     return comments
 
@@ -150,8 +150,8 @@ def _outcome_question(outcomes: tuple[str, str, bool]) -> str:
     if is_told:
         return f"# ? Is {_quoted(first)} the good outcome? And what should people read for each?"
     return (
-        f"# ? Which is the good outcome, {_quoted(first)} or {_quoted(second)}? Write it at positive: and the other at "
-        "negative:, then what people should read for each."
+        f"# ? Which is the good outcome, {_quoted(first)} or {_quoted(second)}? Write it after positive: and the other "
+        "after negative:, then what people should read for each."
     )
 
 
@@ -216,12 +216,14 @@ def _written(
 ) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", table.name.split(".")[0].lower()).strip("_") or "task"
     lines = [
-        "# Drafted from the table. Lines with ? are questions for you; then: advisor check-task task.yaml",
+        f"# Drafted from {table.name}. Each line with a ? is a question for you: answer it, delete the line, then run:",
+        f"#   advisor check-task {table.with_name('task.yaml')}",
+        "# The documentation lists everything else this file may say (unit, help, description, choices): Reference.",
         f"name: {name}",
         f"title: {_quoted(name.replace('_', ' ').capitalize())}",
         f"table: {_quoted(table.name)}",
         *(f"{key}: {value}" for key, value in file_keys.items()),
-        "# ? What is one row called, and several of them?",
+        "# ? What should people call one row, and several of them?",
         "case_noun: application",
         "case_noun_plural: applications",
         _outcome_question(outcomes),
@@ -235,8 +237,8 @@ def _written(
     ]
     lines += left_out
     if not any(draft.role == "id" for draft in drafts):
-        lines.append("# ? No column differs in every row: add one to the table that does, with role: id.")
-    lines += ["# Shown: at most ten, those that tell most about the outcome.", "columns:"]
+        lines.append("# ? No column has a different value in every row: add one to the table, with role: id.")
+    lines += ["# Shown to people: at most ten, those that tell most about the outcome.", "columns:"]
     for draft in drafts:
         lines += _column_lines(draft)
     return "\n".join(lines) + "\n"

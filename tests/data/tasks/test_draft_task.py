@@ -67,11 +67,11 @@ def test_columns_that_say_nothing_or_too_much_are_left_out_and_named(tmp_path: P
     task = load_task(tmp_path / "task.yaml")
     for column in ("country", "empty", "collected", "remark", "applied", "decided"):
         assert task.columns[column].role == "ignored", column
-    assert "it is the same in every row" in text and "it never holds anything" in text
-    assert "it tells the outcome by itself (AUC 1.00)" in text
-    assert text.count("these are dates") == 2
+    assert "it is the same in every row" in text and "it is always empty" in text
+    assert "it predicts the outcome almost on its own (AUC 1.00)" in text
+    assert text.count("cannot be features") == 2
     assert "150 different texts are too many for categories" in text
-    assert "does 9999 stand for a missing value?" in text
+    assert "does 9999 mean that the value is missing?" in text
     assert check_task(tmp_path / "task.yaml") == []
 
 
@@ -83,7 +83,7 @@ def test_codes_are_categories_and_words_for_missing_are_asked_about(tmp_path: Pa
     assert load_task(tmp_path / "task.yaml").columns["story"].categories.keys() == {"007", "010", "08"}
     assert check_task(tmp_path / "task.yaml") == []
     n_missing = int((table["home"] == "NA").sum())
-    assert f"# ? {n_missing} values are blank, NA, none, - or the like, and missing" in text
+    assert f"# ? {n_missing} values count as missing (blank, NA, none, - and the like)" in text
 
 
 def test_what_only_a_person_can_decide_is_said(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_only_a_person_can_decide_is_said(tmp_path: Path) -> None:
     table["income"] = table["income"].round(-3)
     table["rate"] = table["rate"].round()
     text = drafted(tmp_path, table.assign(repaid=np.where(table["repaid"] == "yes", "A", "B")))
-    assert "# ? No column differs in every row" in text
+    assert "# ? No column has a different value in every row" in text
     assert '# ? Which is the good outcome, "A" or "B"?' in text
     assert any("outcome.positive" in problem for problem in check_task(tmp_path / "task.yaml"))
     text = text.replace("  positive:\n", "  positive: A\n").replace("  negative:\n", "  negative: B\n")
@@ -140,7 +140,7 @@ def test_one_column_and_many_categories_and_repeated_headers_are_drafted(tmp_pat
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "task.yaml").write_text("mine")
-    with pytest.raises(TaskError, match="is there already"):
+    with pytest.raises(TaskError, match="exists already"):
         drafted(tmp_path, tiny_table())
     assert (tmp_path / "task.yaml").read_text() == "mine"
 
@@ -157,6 +157,8 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         ("fully_paid", ("1", "0"), True),
         ("status", ("good", "bad"), True),
         ("Kredit gut", ("ja", "nein"), True),
+        ("Miete gezahlt", ("ja", "nein"), True),
+        ("Nicht gezahlt", ("ja", "nein"), False),
     ],
 )
 def test_which_outcome_is_good_is_told_or_asked(
@@ -192,9 +194,24 @@ def test_numbers_as_people_write_them_are_named_and_not_called_free_text(
     tmp_path: Path, written: str
 ) -> None:
     text = drafted(tmp_path, tiny_table().assign(rent=[written.format(k % 90 + 10) for k in range(300)]))
-    assert "# ? it holds numbers written as" in text
+    assert "# ? left out, because it has numbers such as" in text
     assert "free text" not in text
     assert load_task(tmp_path / "task.yaml").columns["rent"].role == "ignored"
+
+
+def test_a_number_that_cannot_be_read_is_shown_and_not_one_that_can(tmp_path: Path) -> None:
+    rents = [f"{k},5{k % 10}" if k < 200 else f"1.{k},50" for k in range(100, 400)]
+    text = drafted(tmp_path, tiny_table().assign(Kaltmiete=rents), sep=";", decimal=",")
+    assert 'numbers such as "1.200,50": write plain digits (1200,50)' in text
+
+
+def test_a_name_written_for_people_is_the_label(tmp_path: Path) -> None:
+    drafted(
+        tmp_path, tiny_table().rename(columns={"income": "Netto-Einkommen im Monat", "amount": "loanAmount"})
+    )
+    labels = {name: column.label for name, column in load_task(tmp_path / "task.yaml").columns.items()}
+    assert labels["Netto-Einkommen im Monat"] == "Netto-Einkommen im Monat"
+    assert labels["loanAmount"] == "Loan amount"
 
 
 @pytest.mark.parametrize("column", ["first_name", "surname", "email", "E-Mail", "Telefon", "IBAN", "address"])
@@ -203,7 +220,7 @@ def test_what_tells_who_somebody_is_is_asked_about_and_never_shown(tmp_path: Pat
         text = drafted(tmp_path, tiny_table().drop(columns="case_id").assign(**{column: values}))
         task_file = yaml.safe_load(text)
         assert task_file["columns"][column] == {"role": "ignored"}
-        assert "# ? by its name, it tells who somebody is" in text
+        assert "# ? its name suggests that it identifies people" in text
         (tmp_path / "task.yaml").unlink()
 
 
@@ -211,7 +228,7 @@ def test_columns_that_cannot_be_named_are_said(tmp_path: Path) -> None:
     twice = pd.concat([tiny_table().drop(columns="case_id"), tiny_table()[["age"]]], axis=1)
     text = drafted(tmp_path, twice, index=True)
     assert '# ? The table has 2 columns named "age", so none is used' in text
-    assert "# ? Nothing stands above column 1, so it is not used" in text
+    assert "# ? Column 1 has no name, so it is not used" in text
 
 
 @pytest.mark.parametrize(("decimal", "word"), [(".", "k.A."), (",", "unbekannt"), (",", "s/d")])
@@ -222,7 +239,7 @@ def test_words_among_numbers_are_taken_for_missing_and_asked_about(
     written = [f"{value:.2f}".replace(".", decimal) for value in table["income"]]
     table["income"] = [word if row % 17 == 0 else text for row, text in enumerate(written)]
     said = drafted(tmp_path, table, sep=";", decimal=decimal)
-    assert f'# ? does "{word}" stand for a missing value' in said
+    assert f'# ? does "{word}" mean that the value is missing' in said
     assert check_task(tmp_path / "task.yaml") == []
     task = load_task(tmp_path / "task.yaml")
     assert task.columns["income"].kind == "number" and task.columns["income"].missing == (word,)
@@ -269,13 +286,13 @@ def test_rows_that_are_no_cases_are_named(tmp_path: Path) -> None:
         assert said in str(refused.value)
     path.write_text(f"{content}Total,600{',' * (head.count(',') - 1)}\n")
     text = draft_task(path, "repaid").read_text()
-    assert 'leave it out of the table; row 301 is a total, by its word "Total"' in text
+    assert 'delete it from the table; row 301 seems to be a total ("Total")' in text
 
 
 def test_a_column_that_says_yes_by_being_filled_is_not_the_same_in_every_row(tmp_path: Path) -> None:
     table = tiny_table()
     text = drafted(tmp_path, table.assign(married=np.where(table.index % 3, "", "ja")))
-    assert 'it holds "ja" in 100 rows and nothing in the other 200: if nothing means no there' in text
+    assert 'it says "ja" in 100 rows and is empty in the other 200: left out; if empty means no' in text
     assert "same in every row" not in text
     assert yaml.safe_load(text)["columns"]["married"] == {"role": "ignored"}
     (tmp_path / "task.yaml").unlink()
@@ -323,7 +340,7 @@ def test_dates_are_called_dates_however_they_are_written(
         pytest.skip("one way of writing with missing ones is enough")
     values = ["k.A." if k_missing and k % k_missing == 0 else written.format(k % 28 + 1) for k in range(300)]
     text = drafted(tmp_path, tiny_table().assign(day=values))
-    assert "# ? these are dates (" in text
+    assert "# ? left out, because dates (" in text
     assert yaml.safe_load(text)["columns"]["day"] == {"role": "ignored"}
 
 
@@ -335,12 +352,12 @@ def test_numbers_with_four_digits_and_decimals_are_no_dates(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("odd", "plain", "said"),
     [
-        ("{} EUR", "{}", 'numbers written as "10 EUR"'),
-        ("{},5", "{}.5", 'numbers written as "10,5"'),
-        ("({})", "{}", 'numbers written as "(10)"'),
-        ("{}-", "{}", 'numbers written as "10-"'),
-        ("#DIV/0!", "{}", 'does "#DIV/0!" stand for a missing value'),
-        ("#WERT!", "{}", 'does "#WERT!" stand for a missing value'),
+        ("{} EUR", "{}", 'numbers such as "10 EUR"'),
+        ("{},5", "{}.5", 'numbers such as "10,5"'),
+        ("({})", "{}", 'numbers such as "(10)"'),
+        ("{}-", "{}", 'numbers such as "10-"'),
+        ("#DIV/0!", "{}", 'does "#DIV/0!" mean that the value is missing'),
+        ("#WERT!", "{}", 'does "#WERT!" mean that the value is missing'),
     ],
 )
 def test_a_number_that_some_rows_write_otherwise_is_shown(
@@ -352,4 +369,4 @@ def test_a_number_that_some_rows_write_otherwise_is_shown(
 
 def test_a_few_numbers_with_a_sign_or_unit_are_asked_about(tmp_path: Path) -> None:
     text = drafted(tmp_path, tiny_table().assign(share=[f"{k % 9 + 10}%" for k in range(300)]))
-    assert 'are these numbers, such as "10%", and no categories?' in text
+    assert 'are these numbers, such as "10%", rather than categories?' in text
