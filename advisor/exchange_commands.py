@@ -34,8 +34,8 @@ def check_task(path: Annotated[str, typer.Argument(help="a task.yaml, or a shipp
     if questions:
         listed = "\n".join(f"  {question}" for question in questions)
         raise TaskError(
-            f"{len(questions)} open {'question' if len(questions) == 1 else 'questions'}; answer each in {path}, then delete its line, which"
-            f" begins with # ?:\n{listed}"
+            f"open questions: {len(questions)}; answer each in {path}, then delete its line, which begins with # ?:"
+            f"\n{listed}"
         )
 
 

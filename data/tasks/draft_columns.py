@@ -99,8 +99,8 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
     if _all_match(told_numbers, _DATE) or _all_match(told_numbers, _DATE_DIGITS):
         draft.role = "ignored"
         draft.questions.append(
-            f'left out, because dates ("{told_numbers[0]}") cannot be features; to use them, add a column of numbers to '
-            "the table, such as the days since then"
+            f'left out, because dates ("{told_numbers[0]}") cannot be features; to use them, add a column of numbers '
+            "to the table, such as the days since then"
         )
         return draft
     numbers = numbers_of(pa.chunked_array([told_numbers]), decimal)
@@ -118,16 +118,16 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
             None if set(unread) & set("()-") else plain_number(bare_number(unread), decimal)
         )  # (10) is -10
         draft.questions.append(
-            f'left out, because it has numbers such as "{unread}": write plain digits{f" ({plain})" if plain else ""} in '
-            "the table, delete this file and draft again"
+            f'left out, because it has numbers such as "{unread}": write plain digits{f" ({plain})" if plain else ""}'
+            " in the table, delete this file and draft again"
         )
         return draft
     elif len(distinct) <= MOST_CATEGORIES:
         draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
         if texts.null_count:
             draft.questions.append(
-                f"{texts.null_count:,} values count as missing (blank, NA, none, - and the like); if one of these words "
-                "is a category here, list it below"
+                f"{texts.null_count:,} values count as missing (blank, NA, none, - and the like); if one of these "
+                "words is a category here, list it below"
             )
         if all(map(looks_written, draft.categories)) and any(map(_SIGN_OR_UNIT.search, draft.categories)):
             draft.questions.append(

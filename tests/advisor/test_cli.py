@@ -31,7 +31,7 @@ def test_check_task_says_everything_at_once(call: Call, tiny_task: Path) -> None
     tiny_task.write_text(tiny_task.read_text().replace("  age:", "  # ? is it one?\n  age:"))
     asked = call("check-task", tiny_task)
     assert asked.status == 2 and "complete" not in asked.out
-    assert "age: {role: protected" in asked.err.split("1 open question;")[1]
+    assert "age: {role: protected" in asked.err.split("open questions: 1;")[1]
     tiny_task.write_text(tiny_task.read_text().replace("role: protected", "roll: protected"))
     table = pd.read_csv(tiny_task.parent / "loans.csv").astype(object)
     table.loc[0, "income"] = "much"
