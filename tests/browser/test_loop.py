@@ -1,7 +1,5 @@
 """The loop with real parts: a bundle is served, decided on in a browser, learned from, and the next one served."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +13,15 @@ from advisor.bundles.bundle import load_bundle
 from advisor.drawing.rendering import as_images, decode_face
 from data.store.decision_store import DecisionStore
 from models.observer import SimulatedObserver
+from tests.support.decided_round import QUICK, Call
 from tests.support.served_study import ServedStudy
 
 pytestmark = [pytest.mark.browser, pytest.mark.training]
 
-N_TRIALS = 10
+N_TRIALS = 6
 STUDY = "loop"
-SMALL = ["--set", "max_pool_size=40", "--set", "identities_per_application=1"]
-# Twenty decisions cannot pass the checks that guard people; those have tests of their own.
+SMALL = ["--set", "max_pool_size=12", "--set", "identities_per_application=1"]
+# Twelve decisions cannot pass the checks that guard people; those have tests of their own.
 UNGUARDED = [
     "min_things=0",
     "min_doubt_r2=-1",
@@ -35,18 +34,11 @@ UNGUARDED = [
 ]
 
 
-def advisor(*words: str) -> str:
-    """Run the command line; its standard output."""
-    command = [sys.executable, "-c", "from advisor.cli import main; main()", *words]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
-
-
-def write_study(folder: Path) -> Path:
+def write_study(folder: Path, call: Call) -> Path:
     """A study of simulated participants on an exploratory bundle, every trial a training one with a face."""
     bundle = folder / "round_0" / "bundle"
-    advisor("publish", "--explore", "--task", "consumer_credit", "--out", str(bundle), *SMALL)
+    published = call("publish", "--explore", "--task", "consumer_credit", "--out", bundle, *SMALL)
+    assert published.status == 0, published.err
     content = {
         "name": STUDY,
         "title": "Deciding on loan applications",
@@ -95,9 +87,12 @@ def take_part(
 
 
 def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_same_app(
-    tmp_path: Path, serve_study: Callable[[Path], ServedStudy], new_visitor: Callable[..., BrowserContext]
+    tmp_path: Path,
+    call: Call,
+    serve_study: Callable[[Path], ServedStudy],
+    new_visitor: Callable[..., BrowserContext],
 ) -> None:
-    served = serve_study(write_study(tmp_path))
+    served = serve_study(write_study(tmp_path, call))
     observer = SimulatedObserver.load()
     with DecisionStore.open(served.database_url) as store:
         for _ in range(2):
@@ -112,33 +107,12 @@ def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_sa
         assert set(frame["image"]) <= set(first_bundle.images["image"])
 
         run, bundle = tmp_path / "round_1" / "run", tmp_path / "round_1" / "bundle"
-        quick = [
-            "--set",
-            "encoder.n_steps=60",
-            "--set",
-            "response.max_steps=60",
-            "--set",
-            "response.n_members=2",
-        ]
-        learned = advisor(
-            "train", "--task", "consumer_credit", "--db", served.database_url, "--study", STUDY,
-            "--participants", "simulated", "--out", str(run), *quick,
-        )  # fmt: skip
-        assert "20 decisions of simulated" in learned
+        decided = ("--db", served.database_url, "--study", STUDY)
+        learned = call("train", "--task", "consumer_credit", *decided, "--kind", "simulated", "--out", run, *QUICK)
+        assert "12 decisions of simulated" in learned.out, learned.err
         unguarded = [word for setting in UNGUARDED for word in ("--set", setting)]
-        published = advisor(
-            "publish",
-            str(run),
-            "--out",
-            str(bundle),
-            "--study",
-            STUDY,
-            "--db",
-            served.database_url,
-            *SMALL,
-            *unguarded,
-        )
-        assert "round 1 from now on" in published
+        published = call("publish", run, "--out", bundle, *decided, *SMALL, *unguarded)
+        assert "round 1 from now on" in published.out, published.err
 
         secret, choices = take_part(served, new_visitor(), observer)
         person = store.participant_by_session(secret)
