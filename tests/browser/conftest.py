@@ -7,7 +7,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.chromium import find_chromium
+from tests.browser.participation import WHOLE_STUDY
 from tests.support.served_study import ServedStudy
+from tests.support.tiny_study import write_study
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -51,6 +53,17 @@ def new_visitor(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
+    """A study with every step and every kind of trial, all of them with a face; served to several files' tests."""
+    served = ServedStudy(
+        write_study(tmp_path_factory.mktemp("everything"), conditions={"face": 1}, **WHOLE_STUDY)
+    )
+    served.start()
+    yield served
+    served.stop()
 
 
 @pytest.fixture(scope="module")

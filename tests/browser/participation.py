@@ -17,8 +17,8 @@ WHOLE_STUDY = {
     "comprehension": None,  # None: the key is left out, so the shipped questions are asked
     "questionnaire": None,
     "trials": {
-        "main": 4,
-        "practice": 2,
+        "main": 2,
+        "practice": 1,
         "attention": 1,
         "repeated": 1,
         "stages": 2,
@@ -30,6 +30,8 @@ WHOLE_STUDY = {
         {"id": "adult", "question": "Are you 18 or older?", "options": ["Yes", "No"], "accept": ["Yes"]}
     ],
 }
+KINDS = {"main": 2, "practice": 1, "attention": 1, "repeated": 1}  # of its trials
+N_REASONS = 1
 _WORDS = {"noun": "application", "nouns": "applications", "positive": "repaid", "negative": "defaulted"}
 RIGHT_ANSWERS = {
     question.right
@@ -206,6 +208,10 @@ class Walk:
 class KeyboardWalk(Walk):
     """The same way without a mouse or a finger: by the keys that the page tells, and Tab, Enter, Space and arrows."""
 
+    def __init__(self, served: ServedStudy, page: Page, look_on: LookOn = look_away) -> None:
+        super().__init__(served, page, look_on)
+        self.chosen: list[str] = []  # stage by stage
+
     def use(self, button: Locator) -> None:
         """Go to a button with Tab, and press Enter."""
         self.tab_to(button)
@@ -229,9 +235,10 @@ class KeyboardWalk(Walk):
         self.page.keyboard.type(text)
 
     def approve(self) -> None:
-        """The key that the button shows, once it is taken."""
+        """One or the other of the keys that the buttons show, once they are taken."""
         self.page.locator("[data-choice=approve]:enabled").wait_for()
-        self.page.keyboard.press("f")
+        self.chosen.append("approve" if len(self.chosen) % 3 else "deny")
+        self.page.keyboard.press("f" if self.chosen[-1] == "approve" else "j")
 
     def say_how_sure(self, point: int) -> None:
         """A digit is a point of the scale, once it is taken."""

@@ -1,16 +1,15 @@
 """The same way in Firefox, over WebDriver BiDi: from the link to the code on a phone's screen."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from data.store.decision_store import DecisionStore
-from tests.browser.participation import WHOLE_STUDY, Walk
+from tests.browser.participation import KINDS, Walk
+from tests.browser.test_whole_participation import newest
 from tests.support.served_study import ServedStudy
-from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
@@ -26,10 +25,7 @@ def firefox(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-def test_a_whole_participation_in_firefox(
-    tmp_path: Path, firefox: Browser, serve_study: Callable[[Path], ServedStudy]
-) -> None:
-    served = serve_study(write_study(tmp_path, conditions={"face": 1}, **WHOLE_STUDY))
+def test_a_whole_participation_in_firefox(firefox: Browser, whole_study: ServedStudy) -> None:
     seen: list[str] = []
     wide: list[str] = []
 
@@ -40,15 +36,11 @@ def test_a_whole_participation_in_firefox(
 
     context = firefox.new_context(viewport={"width": 390, "height": 664})
     context.set_default_timeout(120_000)
-    Walk(served, context.new_page(), look_on).whole()
+    Walk(whole_study, context.new_page(), look_on).whole()
     context.close()
     assert "debrief" in seen
     assert wide == []
-    with DecisionStore.open(served.database_url) as store:
-        decisions = store.decisions_frame("tiny_study", kind="simulated")
-    assert decisions["trial_kind"].value_counts().to_dict() == {
-        "main": 4,
-        "practice": 2,
-        "attention": 1,
-        "repeated": 1,
-    }
+    with DecisionStore.open(whole_study.database_url) as store:
+        key = newest(store).participant_key
+        decisions = store.decisions_frame("tiny_study", kind="simulated", participant_key=key)
+    assert decisions["trial_kind"].value_counts().to_dict() == KINDS

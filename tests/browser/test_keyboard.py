@@ -1,46 +1,37 @@
 """A whole participation by the keyboard alone: every step, every kind of trial, and the way out."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from data.store.decision_store import DecisionStore
-from tests.browser.participation import WHOLE_STUDY, KeyboardWalk
+from tests.browser.participation import KINDS, N_REASONS, KeyboardWalk
 from tests.browser.test_whole_participation import DESKTOP, PHONE, newest, problems
 from tests.support.served_study import ServedStudy
-from tests.support.tiny_study import write_study
 
 pytestmark = pytest.mark.browser
 
 NewVisitor = Callable[..., BrowserContext]
 
 
-@pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, serve_study: Callable[[Path], ServedStudy]
-) -> ServedStudy:
-    """A study with every step and every kind of trial, all of them with a face."""
-    return serve_study(write_study(tmp_path_factory.mktemp("keys"), conditions={"face": 1}, **WHOLE_STUDY))
-
-
 def test_every_step_and_every_kind_of_trial_can_be_done_by_keys_alone(
-    served: ServedStudy, new_visitor: NewVisitor
+    whole_study: ServedStudy, new_visitor: NewVisitor
 ) -> None:
-    walk = KeyboardWalk(served, new_visitor().new_page())
+    walk = KeyboardWalk(whole_study, new_visitor().new_page())
     walk.whole()
-    with DecisionStore.open(served.database_url) as store:
+    with DecisionStore.open(whole_study.database_url) as store:
         person = newest(store)
         assert person.status == "completed"
         decisions = store.decisions_frame(
             "tiny_study", kind="simulated", participant_key=person.participant_key
         )
-        assert len(decisions) == 8
-        assert set(decisions["choice"]) == {"approve"}
+        assert decisions["trial_kind"].value_counts().to_dict() == KINDS
+        stages = decisions.sort_values("position")[["initial_choice", "choice"]].to_numpy().ravel()
+        assert [choice for choice in stages if isinstance(choice, str)] == walk.chosen
         assert set(decisions["confidence"].dropna()) == {0.5}
-        assert decisions["initial_choice"].notna().sum() == 5
-        assert list(decisions["reason"].dropna()) == [walk.reason] * 2
+        assert decisions["initial_choice"].notna().sum() == KINDS["main"] + KINDS["repeated"]
+        assert list(decisions["reason"].dropna()) == [walk.reason] * N_REASONS
         answers = store.attempts_frame("tiny_study", kind="simulated")
         own = answers[answers["participant_key"] == person.participant_key]
         own = own.drop_duplicates("question", keep="last").set_index("question")
@@ -52,7 +43,7 @@ def test_every_step_and_every_kind_of_trial_can_be_done_by_keys_alone(
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_way_out_by_keys_meets_wcag(
-    served: ServedStudy, new_visitor: NewVisitor, viewport: dict[str, int]
+    whole_study: ServedStudy, new_visitor: NewVisitor, viewport: dict[str, int]
 ) -> None:
     found: list[str] = []
     seen: list[str] = []
@@ -62,7 +53,7 @@ def test_the_way_out_by_keys_meets_wcag(
         if name in ("withdrawal", "ended"):
             found.extend(problems(name, page))
 
-    walk = KeyboardWalk(served, new_visitor(viewport=viewport).new_page(), look_on)
+    walk = KeyboardWalk(whole_study, new_visitor(viewport=viewport).new_page(), look_on)
     walk.to_the_trials()
     walk.page.locator(".player.started").wait_for()
     walk.withdraw()
@@ -70,5 +61,5 @@ def test_the_way_out_by_keys_meets_wcag(
     walk.look("ended")
     assert seen[-2:] == ["withdrawal", "ended"]
     assert found == []
-    with DecisionStore.open(served.database_url) as store:
+    with DecisionStore.open(whole_study.database_url) as store:
         assert newest(store).status == "returned"

@@ -1,15 +1,13 @@
 """A browser that translates the page: nothing breaks, and the translation is on record."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
 from data.store.decision_store import DecisionStore
-from tests.browser.participation import WHOLE_STUDY, Walk
-from tests.browser.test_whole_participation import PHONE
+from tests.browser.participation import KINDS, Walk
+from tests.browser.test_whole_participation import PHONE, newest
 from tests.support.served_study import ServedStudy
-from tests.support.tiny_study import write_study
 
 # What Google Translate does: every text that may be translated goes into two elements of its own, now and whenever
 # the page changes, and the document says that it is translated.
@@ -36,11 +34,8 @@ TRANSLATE = """
 
 
 def test_a_page_that_the_browser_translates_goes_on_and_says_so(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    whole_study: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path, conditions={"face": 1}, **WHOLE_STUDY))
     context = new_visitor(viewport=PHONE)
     context.add_init_script(TRANSLATE)
     broken: list[str] = []
@@ -55,13 +50,16 @@ def test_a_page_that_the_browser_translates_goes_on_and_says_so(
         if page.get_by_text("NotFoundError").count() or page.get_by_test_id("stException").count():
             broken.append(name)
 
-    Walk(served, context.new_page(), look_on).whole()
+    Walk(whole_study, context.new_page(), look_on).whole()
     assert broken == []
     assert "What you will do" in headings["instructions"]  # and not the heading of the page before
     assert sum(wrapped) > 0, "nothing was translated, so nothing was tried"
-    with DecisionStore.open(served.database_url) as store:
-        assert len(store.decisions_frame("tiny_study", kind="simulated")) == 8
+    with DecisionStore.open(whole_study.database_url) as store:
+        person = newest(store)
+        key = person.participant_key
+        decided = store.decisions_frame("tiny_study", kind="simulated", participant_key=key)
         events = store.events_frame("tiny_study", kind="simulated")
-        (status,) = store.participants_frame("tiny_study", kind="simulated")["status"]
-    assert status == "completed"
-    assert '{"language": "fr"}' in set(events.loc[events["kind"] == "translated", "detail"])
+    assert len(decided) == sum(KINDS.values())
+    assert person.status == "completed"
+    own = events[events["participant_key"] == key]
+    assert '{"language": "fr"}' in set(own.loc[own["kind"] == "translated", "detail"])

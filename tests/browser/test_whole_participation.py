@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from advisor.bundles.bundle import load_bundle
 from data.records import Participant
 from data.store.decision_store import DecisionStore
-from tests.browser.participation import WHOLE_STUDY, Walk
+from tests.browser.participation import KINDS, N_REASONS, WHOLE_STUDY, Walk
 from tests.support.served_study import ServedStudy
 from tests.support.tiny_study import write_study
 
@@ -75,7 +75,7 @@ def test_the_check_finds_what_is_wrong(new_visitor: NewVisitor) -> None:
 @pytest.mark.parametrize(
     ("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone that prefers dark"]
 )
-def test_every_page_meets_wcag_and_fits_the_screen(
+def test_every_page_meets_wcag_and_fits_the_screen_and_what_is_answered_is_stored(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, viewport: dict[str, int], scheme: str
 ) -> None:
     found: list[str] = []
@@ -91,38 +91,32 @@ def test_every_page_meets_wcag_and_fits_the_screen(
             assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0, name
 
     page = new_visitor(viewport=viewport, color_scheme=scheme).new_page()
-    Walk(served, page, look_on).whole()
+    walk = Walk(served, page, look_on)
+    walk.whole()
     assert found == []
     assert len(seen) >= 12
-    assert newest(store).status == "completed"
-
-
-def test_what_was_answered_is_in_the_store(
-    served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor
-) -> None:
-    walk = Walk(served, new_visitor().new_page())
-    walk.whole()
     person = newest(store)
+    assert person.status == "completed"
+    assert_stored(store, person, walk.reason)
+
+
+def assert_stored(store: DecisionStore, person: Participant, reason: str) -> None:
+    """Whether the store holds what the walk answered."""
     decisions = store.decisions_frame("tiny_study", kind="simulated", participant_key=person.participant_key)
-    assert decisions["trial_kind"].value_counts().to_dict() == {
-        "main": 4,
-        "practice": 2,
-        "attention": 1,
-        "repeated": 1,
-    }
+    assert decisions["trial_kind"].value_counts().to_dict() == KINDS
     two_stage = decisions[decisions["n_stages"] == 2]
-    assert len(two_stage) == (0 if person.condition == "none" else 5)
+    assert len(two_stage) == (0 if person.condition == "none" else KINDS["main"] + KINDS["repeated"])
     assert two_stage["initial_choice"].notna().all()
     assert set(decisions["confidence"].dropna()) == {0.5}
     assert decisions.loc[decisions["trial_kind"] == "attention", "confidence"].isna().all()
-    assert list(decisions["reason"].dropna()) == [walk.reason] * 2
+    assert list(decisions["reason"].dropna()) == [reason] * N_REASONS
     assert (decisions["followup_time_ms"].dropna() > 0).all()
     answers = store.attempts_frame("tiny_study", kind="simulated")
     own = answers[answers["participant_key"] == person.participant_key]
     own = own.drop_duplicates("question", keep="last").set_index("question")
     assert own.loc[own["kind"] == "comprehension", "is_correct"].all()
     assert own.loc["age", "value"] == "44"
-    assert own.loc["strategy", "value"] == walk.reason
+    assert own.loc["strategy", "value"] == reason
     assert person.consented_at is not None
 
 
@@ -159,7 +153,7 @@ def keeping_pictures(pictures: dict[str, bytes]) -> Callable[[Route], None]:
 def test_the_traffic_of_a_whole_participation_gives_nothing_away(
     served: ServedStudy, store: DecisionStore, new_visitor: NewVisitor, tmp_path: Path
 ) -> None:
-    for number in range(2):  # one in each condition
+    for number in range(4):  # until one has seen faces: of a random block, three at most begin without
         har = tmp_path / f"{number}.har"
         context = new_visitor(record_har_path=har, record_har_content="embed")
         page = context.new_page()
@@ -198,6 +192,7 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
             assert told_key in traffic
             elsewhere = elsewhere.replace(told_key, b"")
         assert [word for word in sorted(forbidden) if word.encode() in elsewhere] == []
+        assert not any(b"Age" in body for url, body in received if url.startswith("ws"))  # is not shown
         # The pictures that came are those of this participant's own trials, each under an address of its own, at
         # which nobody else finds anything.
         own = {trial.trial_key: trial.image for trial in store.trials(person.participant_key) if trial.image}
@@ -208,5 +203,8 @@ def test_the_traffic_of_a_whole_participation_gives_nothing_away(
             assert picture == bundle.image_bytes(own[url.rsplit("/", 1)[1]])
             assert not stranger.request.get(url).ok
         told = [url for url, body in received if "/api/feedback/" in url and b'"outcome"' in body]
-        assert len(told) == 2  # on practice alone
+        assert len(told) == KINDS["practice"]  # on nothing else
         assert [url for url, body in received if b'"outcome"' in body and "/api/feedback/" not in url] == []
+        if own:
+            return
+    pytest.fail("nobody was shown a face")
