@@ -108,7 +108,9 @@ def test_what_was_clicked_is_learned_from_and_the_next_round_is_served_in_the_sa
 
         run, bundle = tmp_path / "round_1" / "run", tmp_path / "round_1" / "bundle"
         decided = ("--db", served.database_url, "--study", STUDY)
-        learned = call("train", "--task", "consumer_credit", *decided, "--kind", "simulated", "--out", run, *QUICK)
+        learned = call(
+            "train", "--task", "consumer_credit", *decided, "--kind", "simulated", "--out", run, *QUICK
+        )
         assert "12 decisions of simulated" in learned.out, learned.err
         unguarded = [word for setting in UNGUARDED for word in ("--set", setting)]
         published = call("publish", run, "--out", bundle, *decided, *SMALL, *unguarded)
