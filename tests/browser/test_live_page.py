@@ -13,7 +13,7 @@ from human_study.participation.running_study import RunningStudy
 from human_study.presentation.labels import condition_label
 from human_study.study.study_file import load_study_file
 from tests.browser.analyst_visit import entered, rows, settled
-from tests.browser.test_participant import await_trial, begin, decide, key_of
+from tests.browser.test_participant import N_TRIALS, await_trial, begin, decide, key_of
 from tests.browser.test_whole_participation import DESKTOP, PHONE, problems
 from tests.human_study.analysts.test_live import decide as write_decision
 from tests.support.served_study import ServedStudy, answers, wait_until
@@ -22,13 +22,12 @@ from tests.support.tiny_study import write_study, write_tiny_bundle
 pytestmark = pytest.mark.browser
 
 STUDY = "tiny_study"
-N_TRIALS = 10
 NewVisitor = Callable[..., BrowserContext]
 
 
 @pytest.fixture
 def served(tmp_path: Path, serve_study: Callable[[Path], ServedStudy]) -> Iterator[ServedStudy]:
-    """A served study of two conditions, nine main trials and an attention check."""
+    """A served study of two conditions, five main trials and an attention check."""
     served = serve_study(
         write_study(
             tmp_path,
@@ -85,7 +84,7 @@ def people_at_work(live: RunningStudy) -> dict[str, str]:
     store, moment = live.store, datetime.now(UTC) - timedelta(minutes=9)
     store.set_step(keys["pauses"], "trials")
     trials = store.trials(keys["pauses"])
-    for trial in trials[:8]:
+    for trial in trials[: N_TRIALS - 2]:
         write_decision(live, trial, moment, response_time_ms=1500.0, n_blur=1, **wrong_at(trial))
         moment += timedelta(minutes=3) if trial.position == 2 else timedelta(seconds=20)
     store.take_lease(keys["pauses"], "a tab")
@@ -137,15 +136,15 @@ def test_it_shows_who_is_where_how_fast_and_how_attentive_on_any_screen(
     assert sorted(rows(page, 1)) == ["not begun|1", "trials|1"]
     people = {row.split("|")[0]: row.split("|")[1:] for row in rows(page, 2)}
     assert set(people) == {keys[name][:6] for name in ("pauses", "waits")}
-    given = [trial for trial in live.store.trials(keys["pauses"])[:8] if trial.asked_choice]
+    given = [trial for trial in live.store.trials(keys["pauses"])[: N_TRIALS - 2] if trial.asked_choice]
     assert people[keys["pauses"][:6]][1:] == [
         "trials",
-        f"8 of {N_TRIALS}",
+        f"{N_TRIALS - 2} of {N_TRIALS}",
         "just now",
         "1.50 s",
         f"0 of {len(given)}" if given else "–",
         "1 (longest 3 min)",
-        "8",
+        str(N_TRIALS - 2),
         "1",
     ]
     waiting = people[keys["waits"][:6]]
