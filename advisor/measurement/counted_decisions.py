@@ -21,10 +21,10 @@ from advisor.bundles.bundle import registered_bundle
 from data.records import ParticipantKind, Study
 from data.store.decision_store import DecisionStore
 
-WITHDREW, SCREENED_OUT = "withdrew", "screened out"
+DECLINED, WITHDREW, SCREENED_OUT = "declined consent", "withdrew", "screened out"
 FAILED_ATTENTION, TOO_FAST, ONE_CHOICE = "failed attention checks", "too fast", "one choice only"
-REASONS = (WITHDREW, SCREENED_OUT, FAILED_ATTENTION, TOO_FAST, ONE_CHOICE)
-_BY_STATUS = {"returned": WITHDREW, "screened_out": SCREENED_OUT}
+REASONS = (DECLINED, WITHDREW, SCREENED_OUT, FAILED_ATTENTION, TOO_FAST, ONE_CHOICE)
+_BY_STATUS = {"declined": DECLINED, "returned": WITHDREW, "screened_out": SCREENED_OUT}
 # Of every decision, whatever it is read for: they say who is excluded and what became of the application.
 _COLUMNS = (
     "participant_key", "round_number", "condition", "trial_kind", "application_id", "split", "bundle_hash", "approved",
@@ -41,12 +41,13 @@ def excluded_participants(
 
     Args:
         declared: the section `exclusions` of the study file; empty where it has none.
-        participants: participant_key and status, everybody of the study.
+        participants: everybody of the study, as `DecisionStore.participants_frame` has them; participant_key and status
+            are enough where nobody is asked for consent.
         decisions: participant_key, trial_kind, approved, response_time_ms, asked_choice, all of them.
 
     Who is still under way is not excluded for one choice only: the next one may be another.
     """
-    status = participants.set_index("participant_key")["status"]
+    status = statuses_apart(participants).set_axis(participants["participant_key"])
     because = status.map(_BY_STATUS).astype(object)
     main = decisions[decisions["trial_kind"] == "main"].groupby("participant_key")
     found: list[tuple[str, pd.Series]] = []
@@ -62,6 +63,20 @@ def excluded_participants(
         hit = because.index.isin(holds.index[holds])
         because = because.where(~(hit & because.isna().to_numpy()), reason)
     return because.dropna()
+
+
+def has_consented(participants: pd.DataFrame) -> pd.Series:
+    """bool: who took part beyond the consent page. Version 0.1.0 dated no consent; its step tells."""
+    return participants["consented_at"].notna() | ~participants["step"].isin(["", "consent"])
+
+
+def statuses_apart(participants: pd.DataFrame) -> pd.Series:
+    """Statuses as results name them: who returned their place without having consented is "declined"."""
+    status = participants["status"].astype(object)
+    if "consented_at" not in participants:
+        return status
+    nothing_done = ~has_consented(participants) & (participants["n_decisions"] == 0)
+    return status.mask((status == "returned") & nothing_done, "declined")
 
 
 def failed_checks(decisions: pd.DataFrame) -> pd.Series:

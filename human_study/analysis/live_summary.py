@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from advisor.bundles.bundle import in_order
+from advisor.measurement.counted_decisions import statuses_apart
 from data.records import FEEDBACK_KINDS, MOVES, ParticipantKind, StudyCondition
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import STATUSES
@@ -73,7 +74,7 @@ def _conditions(
     declared: list[StudyCondition], participants: pd.DataFrame, newest: int | None, is_open: bool
 ) -> pd.DataFrame:
     of_round = participants[participants["round_number"] == newest]
-    counts = pd.crosstab(of_round["condition"], of_round["status"]).reindex(
+    counts = pd.crosstab(of_round["condition"], statuses_apart(of_round)).reindex(
         columns=list(STATUSES), fill_value=0
     )
     known = {condition.condition: condition for condition in declared}

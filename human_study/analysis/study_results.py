@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from advisor.bundles.bundle import CONDITIONS, Bundle, registered_bundle
-from advisor.measurement.counted_decisions import counted, left_out
+from advisor.measurement.counted_decisions import counted, left_out, statuses_apart
 from advisor.measurement.withheld import WITHHELD, is_withheld
 from data.analysis_records import StudyEvent, TrainingRun
 from data.errors import WithheldError
@@ -25,7 +25,7 @@ from human_study.analysis.application_groups import StudyApplications, applicati
 from human_study.analysis.planned_looks import look_reached, looks_so_far
 from human_study.study.analysis_plan import DeclaredAnalysis, declared_analysis
 
-STATUSES = ("completed", "active", "timed_out", "returned", "screened_out")  # in the order of display
+STATUSES = ("completed", "active", "timed_out", "declined", "returned", "screened_out")  # in the order of display
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip
@@ -208,7 +208,7 @@ class StudyResults:
     def participant_flow(self) -> pd.DataFrame:
         """How many participants became what: round_number, condition, then a column a status (see STATUSES)."""
         groups = [self.participants["round_number"], self.participants["condition"]]
-        counts = pd.crosstab(groups, self.participants["status"]).reindex(
+        counts = pd.crosstab(groups, statuses_apart(self.participants)).reindex(
             columns=list(STATUSES), fill_value=0
         )
         cells = pd.MultiIndex.from_tuples(self.cells, names=["round_number", "condition"])

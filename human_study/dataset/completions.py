@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from advisor.measurement.counted_decisions import failed_checks
+from advisor.measurement.counted_decisions import failed_checks, has_consented
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.dataset.overdue import release_overdue
@@ -57,10 +57,8 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
     known = {one.participant_key: one for one in store.recruitments(study_name)}
     bonus = {one.participant_key: one.amount for one in store.bonuses(study_name)}
     rows = []
-    # Version 0.1.0 dated no consent; its step tells.
-    has_consented = people["consented_at"].notna() | ~people["step"].isin(["", "consent"])
     for key, status, consented in zip(
-        people["participant_key"], people["status"], has_consented, strict=True
+        people["participant_key"], people["status"], has_consented(people), strict=True
     ):
         recruited, is_complete = known.get(key), status == "completed"
         # A code of one's own is kept out of the tables that many read.

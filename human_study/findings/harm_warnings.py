@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from advisor.measurement.counted_decisions import statuses_apart
 from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.attrition import attrition_table
 from human_study.analysis.contrasts import BASELINE, holm
@@ -151,7 +152,8 @@ def harm_findings(results: StudyResults) -> Finding:
 def _attrition(results: StudyResults) -> pd.DataFrame:
     """Attrition in the newest round that has somebody without advice; empty where none has."""
     people = results.participants
-    people = people[people["status"] != "screened_out"]
+    # Who declined knew of no condition yet.
+    people = people[~statuses_apart(people).isin(["declined", "screened_out"])]
     with_baseline = people.loc[people["condition"] == BASELINE, "round_number"]
     if with_baseline.empty:
         return pd.DataFrame()

@@ -220,13 +220,13 @@ def design_findings(results: StudyResults) -> Finding:
     who = "simulated participants" if results.simulated else "participants"
     sentence = (
         f"{len(results.participants)} {who} began, {n_analysed} are analysed: those with a decision on a main trial "
-        f"who neither withdrew nor were screened out. They took {len(results.decisions):,} decisions on main trials, "
+        f"who neither declined consent nor withdrew nor were screened out. They took {len(results.decisions):,} decisions on main trials, "
         f"{len(results.test_decisions):,} of them on test applications, of which half have each outcome by design."
     )
     statuses = tuple(Column(status, STATUS_LABELS[status], "integer") for status in STATUSES)
     flow = FindingTable(
         "participants",
-        "Participants by status. Those who withdrew or were screened out count in no analysis.",
+        "Participants by status. Those who declined consent, withdrew or were screened out count in no analysis.",
         _labelled(results.participant_flow()),
         (ROUND, _CONDITION, *statuses),
     )

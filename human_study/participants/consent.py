@@ -114,6 +114,17 @@ class ConsentPage:
             self._running.participations.decline(participant)
 
 
+def _of_stopping(study: StudyFile, messages: Messages) -> str:
+    """What stopping costs: nothing where nobody is paid, else the difference between the whole and the part."""
+    payment = study.payment
+    if not (payment.base or payment.bonus_per_correct):
+        return messages.text("consent.stopped_free")
+    amount = payment.for_a_part("returned")
+    if not amount:
+        return messages.text("consent.stopped_unpaid")
+    return messages.text("consent.stopped_paid", amount=messages.amount(amount, payment.currency))
+
+
 def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_simulated: bool) -> str:
     """What taking part means, in Markdown; `key` is the participant's own, which a request for erasure names."""
     text = messages.text
@@ -140,6 +151,7 @@ def consent_text(study: StudyFile, messages: Messages, key: str, *, trained_on_s
             parts.append(text("consent.unpaid"))
         if len(study.conditions) > 1:
             parts.append(text("consent.floor"))
+    parts.append(_of_stopping(study, messages))
     ethics = study.ethics
     said = {
         "approval": ethics.approval or ethics.exemption,

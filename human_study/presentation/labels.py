@@ -24,6 +24,7 @@ STATUS_LABELS = {
     "completed": "Completed",
     "active": "Under way",
     "timed_out": "Timed out",
+    "declined": "Declined consent",
     "returned": "Withdrew",
     "screened_out": "Screened out",
 }

@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 from data.records import Recruitment
 from data.store.decision_store import DecisionStore
 from data.tasks.decision_task import load_task
+from human_study.analysis.study_results import collect_results
+from human_study.findings.main_results import design_findings
 from human_study.participants.consent import ConsentPage, consent_text
 from human_study.participation.running_study import RunningStudy, study_messages
 from human_study.study.study_file import load_study_file
@@ -106,6 +108,23 @@ def test_who_refuses_is_out_without_consent(live: RunningStudy, visitor: MakeVis
     assert record(live, client)[0] == "returned"
 
 
+def test_results_tell_who_declined_from_who_withdrew_later(
+    live: RunningStudy, visitor: MakeVisitor, store: DecisionStore
+) -> None:
+    declining, leaving = visitor("anna"), visitor("ben")
+    answer(declining, asked(declining), "refuse")
+    answer(leaving, asked(leaving), "agree")
+    participant = live.participations.participant(leaving.cookies[live.cookie.name])
+    assert participant is not None
+    live.participations.withdraw(participant)
+    results = collect_results(store, "tiny_study", "simulated")
+    assert sorted(results.excluded) == ["declined consent", "withdrew"]
+    flow = results.participant_flow()
+    assert (flow["declined"].sum(), flow["returned"].sum()) == (1, 1)
+    told = " ".join(design_findings(results).sentences)
+    assert "neither declined consent nor withdrew" in told
+
+
 @pytest.mark.parametrize("choice", ["agree", "refuse"])
 def test_an_old_page_and_a_second_press_change_nothing(
     live: RunningStudy, visitor: MakeVisitor, choice: str
@@ -187,3 +206,24 @@ def test_it_promises_what_is_paid_and_how_long_it_takes(tmp_path: Path) -> None:
     assert f"up to {messages.amount(2.4, 'EUR')} in total" in told
     assert "Repeated applications" in told and "not paid separately" in told
     assert "About 15 minutes" in told and "`the-key`" in told
+
+
+@pytest.mark.parametrize(
+    ("language", "payment", "said"),
+    [
+        ("en", {}, "Stopping has no disadvantage for you."),
+        ("en", {"currency": "EUR", "base": 2}, "If you stop before the end, you are not paid."),
+        ("en", {"currency": "EUR", "base": 2, "returned": 0.5}, "If you stop before the end, you are paid {amount}."),
+        ("en", {"currency": "EUR", "bonus_per_correct": 0.05}, "If you stop before the end, you are not paid."),
+        ("de", {"currency": "EUR", "base": 2}, "Wenn Sie vor dem Ende aufhören, werden Sie nicht bezahlt."),
+        ("de", {"currency": "EUR", "base": 2, "returned": 0.5}, "bekommen Sie {amount}."),
+    ],
+)
+def test_it_promises_no_free_stopping_where_stopping_costs_the_pay(
+    tmp_path: Path, language: str, payment: dict, said: str
+) -> None:
+    study = load_study_file(write_study(tmp_path, language=language, payment=payment))
+    messages = study_messages(study, load_task(study.task))
+    told = re.sub(r"[ \n]+", " ", consent_text(study, messages, "the-key", trained_on_simulated=False))
+    assert said.format(amount=messages.amount(0.5, "EUR")) in told
+    assert ("without any disadvantage" in told, "ohne Nachteil" in told) == (False, False)

@@ -120,7 +120,7 @@ def test_who_withdrew_is_counted_but_not_analysed(database: str, tmp_path: Path)
         add_participant(store, bundles[0], 0, "face", "people", n_correct=10, status="returned")
         text = words(report_of(store, tmp_path, "people"))
     assert "0 Face 8 160 50.0%" in text
-    assert "0 Face 8 0 0 1 0" in text
+    assert "0 Face 8 0 0 0 1 0" in text
     assert "17 participants began, 16 are analysed" in text
 
 
