@@ -220,7 +220,8 @@ def design_findings(results: StudyResults) -> Finding:
     who = "simulated participants" if results.simulated else "participants"
     sentence = (
         f"{len(results.participants)} {who} began, {n_analysed} are analysed: those with a decision on a main trial "
-        f"who neither declined consent nor withdrew nor were screened out. They took {len(results.decisions):,} decisions on main trials, "
+        "who neither declined consent nor withdrew nor were screened out. They took "
+        f"{len(results.decisions):,} decisions on main trials, "
         f"{len(results.test_decisions):,} of them on test applications, of which half have each outcome by design."
     )
     statuses = tuple(Column(status, STATUS_LABELS[status], "integer") for status in STATUSES)
