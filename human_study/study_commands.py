@@ -69,9 +69,8 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from advisor.measurement.counted_decisions import statuses_apart
     from data.store.decision_store import DecisionStore
-    from human_study.dataset.completions import minutes_taken
+    from human_study.dataset.completions import minutes_taken, n_declined
     from human_study.dataset.overdue import release_overdue
 
     name, url = study_and_database(study, db)
@@ -82,7 +81,6 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
         people = store.participants_frame(name, kind=record.participants)
         quotas = {one.condition: one.quota for one in store.conditions(name) if one.quota is not None}
         n_decisions = len(store.decisions_frame(name, kind=record.participants))
-    declined = statuses_apart(people) == "declined"
     table = Table(
         title=f"{name}: {record.status}, participants: {record.participants}, {n_decisions} decisions"
     )
@@ -97,8 +95,8 @@ def status(study: StudyOrName, db: DatabaseOption = None) -> None:
     if len(steps):
         at = steps.replace("", "consent").value_counts()
         print(f"Under way: {', '.join(f'{step} {n}' for step, n in at.items())}")
-    if declined.any():
-        print(f"Declined consent: {int(declined.sum())} (their status is returned)")
+    if declined := n_declined(people):
+        print(f"Declined consent: {declined} (their status is returned)")
     if quotas:
         print(f"Quotas: {', '.join(f'{condition} {quota}' for condition, quota in quotas.items())}")
     if len(minutes):

@@ -25,7 +25,14 @@ from human_study.analysis.application_groups import StudyApplications, applicati
 from human_study.analysis.planned_looks import look_reached, looks_so_far
 from human_study.study.analysis_plan import DeclaredAnalysis, declared_analysis
 
-STATUSES = ("completed", "active", "timed_out", "declined", "returned", "screened_out")  # in the order of display
+STATUSES = (
+    "completed",
+    "active",
+    "timed_out",
+    "declined",
+    "returned",
+    "screened_out",
+)  # in the order of display
 _ROUND_COLUMNS = [
     "round_number", "started_at", "advisor", "trained_on", "machine_accuracy", "bundle_hash", "bundle_path",
 ]  # fmt: skip

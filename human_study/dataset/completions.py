@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from advisor.measurement.counted_decisions import failed_checks, has_consented
+from advisor.measurement.counted_decisions import failed_checks, has_consented, statuses_apart
 from data.errors import StudyError
 from data.store.decision_store import DecisionStore
 from human_study.dataset.overdue import release_overdue
@@ -78,6 +78,11 @@ def completions(store: DecisionStore, study_name: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS)).assign(minutes=minutes_taken(people).to_numpy())
+
+
+def n_declined(people: pd.DataFrame) -> int:
+    """How many of `participants_frame` declined consent, whose status is that of who withdrew later."""
+    return int((statuses_apart(people) == "declined").sum())
 
 
 def minutes_taken(people: pd.DataFrame) -> pd.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -13,6 +13,7 @@ from starlette.types import Message, Scope, Send
 from human_study.web.refusals import NotServedError
 
 _COOKIE_LIFETIME_S = 30 * 24 * 3600
+_ORIGIN = "countenance.origin"  # of a request, in a scope whose headers no longer say it
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 
@@ -60,7 +61,8 @@ def session_cookie_before(study_name: str) -> str:
 def guarded(send: Send) -> Send:
     """Answers that tell no other site where the browser came from, and are what they say they are."""
 
-    return _with_headers(send, {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"})
+    # Under "no-referrer" browsers would write "null" for the origin of our own forms (Fetch standard, 4.2).
+    return _with_headers(send, {"Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"})
 
 
 def unframed(send: Send) -> Send:
@@ -87,8 +89,13 @@ def is_framed(connection: HTTPConnection) -> bool:
 
 def is_own_page(connection: HTTPConnection) -> bool:
     """Whether no page of another origin asks. Cookies know no ports: SameSite alone would let one of them ask."""
-    origin = connection.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == connection.headers.get("host")
+    origin = connection.scope.get(_ORIGIN, connection.headers.get("origin"))
+    return origin is None or _host_of(origin) == _host_of(f"//{connection.headers.get('host', '')}")
+
+
+def _host_of(address: str) -> str:
+    """Host and port of an address, without the port that a scheme has by itself."""
+    return urlsplit(address).netloc.lower().removesuffix(":443").removesuffix(":80")
 
 
 def without_origin(scope: Scope) -> Scope:
@@ -97,15 +104,25 @@ def without_origin(scope: Scope) -> Scope:
     Left to itself, it asks a host outside what this machine's own address is, to compare an origin with it.
     """
     headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
-    return {**scope, "headers": headers}
+    return {**scope, "headers": headers, _ORIGIN: HTTPConnection(scope).headers.get("origin")}
 
 
 def refuse_other_sites(request: Request) -> None:
     """403 for a request that another site made the browser send.
 
-    SameSite=Lax already keeps the cookie from it; this also keeps other sites from taking up slots.
+    SameSite=Lax already keeps the cookie from it; this also keeps other sites from taking up slots. Browsers that do
+    not say where a request comes from (Safari before 16.4, Firefox before 90) name its origin, or the page before;
+    it must have the very host that this server is reached by, as proxies pass it on.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    came = request.headers.get("sec-fetch-site")
+    if came is not None:
+        is_ours = came in ("same-origin", "none")
+    else:
+        referrer = request.headers.get("referer")
+        is_ours = is_own_page(request) and (
+            referrer is None or _host_of(referrer) == _host_of(f"//{request.headers.get('host', '')}")
+        )
+    if not is_ours:
         raise NotServedError(403, "Please begin at the welcome page.")
 
 

@@ -66,7 +66,7 @@ def test_with_a_cookie_the_app_answers(served: ServedStudy) -> None:
 )
 def test_no_answer_lets_the_browser_tell_where_it_came_from(served: ServedStudy, path: str) -> None:
     response = get(served, path, {"Cookie": "countenance_session_tiny_study=some"})
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "same-origin"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 

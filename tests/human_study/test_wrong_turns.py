@@ -21,7 +21,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudy]:
     """A German study of people."""
     recruitment = {"platform": "prolific", "completion_code": "C0DE"}
     folder = tmp_path_factory.mktemp("wrong_turns")
-    served = ServedStudy(write_study(folder, language="de", participants="people", recruitment=recruitment))
+    path = write_study(
+        folder,
+        language="de",
+        participants="people",
+        recruitment=recruitment,
+        expected_minutes=30,
+        time_limits={"idle_minutes": 5},
+    )
+    served = ServedStudy(path)
     served.start()
     yield served
     served.stop()
@@ -60,6 +68,13 @@ def test_at_an_address_without_a_page_stands_a_way_back_and_never_a_blank_page(s
 
 
 @pytest.mark.server
+def test_what_is_seldom_meant_is_said_before_people_come(served: ServedStudy) -> None:
+    said = served.log()
+    remark = "Look again: time_limits.idle_minutes is 5: who pauses for longer is out for good."
+    assert remark in said and said.index(remark) < said.index("Participants: http://")
+
+
+@pytest.mark.server
 def test_a_proxy_that_does_not_cut_its_path_is_named_to_whoever_serves(served: ServedStudy) -> None:
     status, _, page = asked(served, "GET", f"/study/welcome?{QUERY}")
     assert status == 404 and "keine Seite der Studie" in page
@@ -76,6 +91,45 @@ def test_a_form_that_is_refused_is_answered_by_a_page_that_leads_back(served: Se
     for _, kind, page in (too_long, elsewhere):
         assert kind.startswith("text/html") and "zurück zur Startseite" in page
         assert 'href="welcome"' in page and "Ada Tester" in page
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("path", ["/begin", "/consent", "/api/leases"])
+@pytest.mark.parametrize(
+    ("headers", "is_taken"),
+    [
+        ({"Origin": "https://elsewhere.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Referer": "https://elsewhere.example/page"}, False),
+        ({"Origin": "http://study.example:8000"}, False),
+        ({"Origin": "https://study.example"}, True),
+        ({"Origin": "https://study.example", "Referer": "https://study.example/welcome"}, True),
+        ({"Referer": "https://study.example/welcome"}, True),
+        ({}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, True),
+    ],
+)
+def test_a_browser_that_does_not_say_where_a_form_comes_from_is_asked_for_its_page(
+    served: ServedStudy, path: str, headers: dict[str, str], is_taken: bool
+) -> None:
+    body = '{"lease": "abcdefgh", "take": true}' if path.startswith("/api/") else "entry=x&choice=agree"
+    status, _, _ = asked(served, "POST", path, body, {"Host": "study.example", **headers})
+    assert (status != 403) == is_taken
+
+
+@pytest.mark.server
+def test_a_websocket_that_arrives_with_another_host_is_named_to_whoever_serves(served: ServedStudy) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+        "Origin": "https://study.example",
+    }
+    assert asked(served, "GET", "/_stcore/stream", None, upgrade)[0] == 403
+    line = served.log()
+    assert "the page came from https://study.example, but the request reached this server with Host" in line
+    assert f"127.0.0.1:{served.port}" in line and "proxy_set_header Host $http_host" in line
 
 
 @pytest.mark.server

@@ -90,7 +90,7 @@ def ask(
 def test_without_a_cookie_nothing_is_answered(served: ServedStudy, method: str, path: str) -> None:
     response = ask(served, method, path)
     assert response.status == 401
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "same-origin"
     assert "Countenance" not in response.text  # type: ignore[attr-defined]
 
 

@@ -213,8 +213,16 @@ def test_it_promises_what_is_paid_and_how_long_it_takes(tmp_path: Path) -> None:
     [
         ("en", {}, "Stopping has no disadvantage for you."),
         ("en", {"currency": "EUR", "base": 2}, "If you stop before the end, you are not paid."),
-        ("en", {"currency": "EUR", "base": 2, "returned": 0.5}, "If you stop before the end, you are paid {amount}."),
-        ("en", {"currency": "EUR", "bonus_per_correct": 0.05}, "If you stop before the end, you are not paid."),
+        (
+            "en",
+            {"currency": "EUR", "base": 2, "returned": 0.5},
+            "If you stop before the end, you are paid {amount}.",
+        ),
+        (
+            "en",
+            {"currency": "EUR", "bonus_per_correct": 0.05},
+            "If you stop before the end, you are not paid.",
+        ),
         ("de", {"currency": "EUR", "base": 2}, "Wenn Sie vor dem Ende aufhören, werden Sie nicht bezahlt."),
         ("de", {"currency": "EUR", "base": 2, "returned": 0.5}, "bekommen Sie {amount}."),
     ],
