@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from data.passive_waiting import wait_passively
 
@@ -18,6 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, each on a cor
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from advisor.freed_memory import keep_freed_memory  # noqa: E402
+from data.store.database import VERSION_TABLE  # noqa: E402
 from data.store.decision_store import DecisionStore  # noqa: E402
 from tests.support.decided_round import Call, DecidedRound, Outcome, explored, run_main  # noqa: E402
 from tests.support.tiny_table import tiny_table, write_tiny_task  # noqa: E402
@@ -70,10 +71,50 @@ def _no_finding_stumbles(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 POSTGRES_URL = os.environ.get("COUNTENANCE_TEST_POSTGRES_URL", "")
 
 
+
 @pytest.fixture
 def tiny_task(tmp_path: Path) -> Path:
     """The task.yaml of a small synthetic task, with its table of 300 rows beside it."""
     return write_tiny_task(tmp_path / "tiny", tiny_table())
+
+
+@pytest.fixture(scope="session")
+def postgres_engine() -> Iterator[Engine]:
+    """The PostgreSQL server that is named."""
+    engine = create_engine(make_url(POSTGRES_URL).set(drivername="postgresql+psycopg"))
+    yield engine
+    engine.dispose()
+
+
+def _schema(postgres: Engine) -> Iterator[str]:
+    """The URL of a new schema."""
+    name = f"test_{secrets.token_hex(8)}"
+    with postgres.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    options = {"options": f"-csearch_path={name}"}
+    yield make_url(POSTGRES_URL).update_query_dict(options).render_as_string(hide_password=False)
+    with postgres.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+
+
+@pytest.fixture(scope="session")
+def migrated_schema(postgres_engine: Engine) -> Iterator[tuple[str, str]]:
+    """The URL of a schema with all tables, and the statement that empties them: to migrate takes ten times as long."""
+    for url in _schema(postgres_engine):
+        with DecisionStore.open(url):
+            pass
+        name = str(make_url(url).query["options"]).removeprefix("-csearch_path=")
+        tables = set(inspect(postgres_engine).get_table_names(name)) - {VERSION_TABLE}
+        yield url, f"TRUNCATE {', '.join(f'{name}.{table}' for table in tables)} RESTART IDENTITY"
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite file with all tables, to be copied, for the same reason."""
+    file = tmp_path_factory.mktemp("migrated") / "store.db"
+    with DecisionStore.open(f"sqlite:///{file}"):
+        pass
+    return file
 
 
 @pytest.fixture(
@@ -86,36 +127,30 @@ def tiny_task(tmp_path: Path) -> Path:
     ]
 )
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database of this test's own: SQLite, and PostgreSQL where one is named."""
+    """The URL of a database without rows: SQLite, and PostgreSQL where one is named.
+
+    It is new and has no tables yet, or has them where the test takes an open `store` as well.
+    """
+    is_migrated = "store" in request.fixturenames
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store.db'}"
+        file = tmp_path / "store.db"
+        if is_migrated:
+            shutil.copyfile(request.getfixturevalue("migrated_database"), file)
+        yield f"sqlite:///{file}"
         return
-    schema = f"test_{secrets.token_hex(8)}"
-    url = make_url(POSTGRES_URL)
-    engine = create_engine(url.set(drivername="postgresql+psycopg"))
+    engine: Engine = request.getfixturevalue("postgres_engine")
+    if not is_migrated:
+        yield from _schema(engine)
+        return
+    url, empty = request.getfixturevalue("migrated_schema")
+    yield url
     with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    yield url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite file with all tables, to be copied: to migrate takes ten times as long."""
-    file = tmp_path_factory.mktemp("migrated") / "store.db"
-    with DecisionStore.open(f"sqlite:///{file}"):
-        pass
-    return file
+        connection.execute(text(empty))
 
 
 @pytest.fixture
-def store(store_url: str, migrated_database: Path) -> Iterator[DecisionStore]:
+def store(store_url: str) -> Iterator[DecisionStore]:
     """An open, empty store on each kind of database."""
-    file = make_url(store_url).database
-    if store_url.startswith("sqlite") and file and not Path(file).exists():
-        shutil.copyfile(migrated_database, file)
     with DecisionStore.open(store_url) as opened:
         yield opened
 

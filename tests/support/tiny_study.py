@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,15 @@ ETHICS = {
 def write_task(folder: Path) -> Path:
     """Write task.yaml and its table; returns the path of the task.yaml."""
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "task.yaml"
+    table, task = _task_texts()
+    (folder / "loans.csv").write_text(table)
+    path.write_text(task)
+    return path
+
+
+@cache
+def _task_texts() -> tuple[str, str]:
     rng = np.random.default_rng(7)
     table = pd.DataFrame(
         {
@@ -78,10 +88,7 @@ def write_task(folder: Path) -> Path:
             "repaid": ["yes", "no"] * (N_APPLICATIONS // 2),
         }
     )
-    table.to_csv(folder / "loans.csv", index=False)
-    path = folder / "task.yaml"
-    path.write_text(yaml.safe_dump(TASK, sort_keys=False))
-    return path
+    return table.to_csv(index=False), yaml.safe_dump(TASK, sort_keys=False)
 
 
 def brightness(picture: bytes) -> float:
@@ -113,6 +120,58 @@ def write_tiny_bundle(
     `n_learning`: how many applications of the task's validation split are there to learn from, in no other pool.
     """
     task = load_task(task_path)
+    is_learned = trained_on != "nothing"
+    drawn = _drawn(task_path, task.table_path.read_bytes(), is_learned, seed, n_learning)
+    manifest = Manifest(
+        kind="explore" if trained_on == "nothing" else "learned",
+        round_number=0,
+        task_name=task.name,
+        task_hash=task.task_hash,
+        task_path=str(task_path),
+        trained_on=trained_on,
+        seed=seed,
+        git_revision="none",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        conditions=tuple(one for one in CONDITIONS if n_learning or one != "examples"),
+        axes=("smile", "inner_brow_raise"),
+        weights={},
+        checks=(),
+        machine_balanced_accuracy=0.6,
+        pools={str(split): int(n) for split, n in drawn.applications["split"].value_counts().items()},
+    )
+    return write_bundle(
+        folder,
+        manifest,
+        drawn.applications,
+        drawn.images,
+        drawn.pictures.items(),
+        drawn.outcomes,
+        drawn.similar,
+    )
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    applications: pd.DataFrame
+    images: pd.DataFrame
+    pictures: dict[str, bytes]
+    outcomes: pd.Series
+    similar: dict[str, tuple[str, ...]]
+
+
+_DRAWN: dict[tuple[object, ...], _Drawn] = {}
+
+
+def _drawn(task_path: Path, table: bytes, is_learned: bool, seed: int, n_learning: int) -> _Drawn:
+    """What a bundle holds; the same one is drawn once."""
+    key = (table, task_path.read_bytes(), is_learned, seed, n_learning)
+    if key not in _DRAWN:
+        _DRAWN[key] = _draw(task_path, is_learned, seed, n_learning)
+    return _DRAWN[key]
+
+
+def _draw(task_path: Path, is_learned: bool, seed: int, n_learning: int) -> _Drawn:
+    task = load_task(task_path)
     table = pd.read_csv(task.table_path).set_index("loan_id").sort_index()
     outcomes = (table["repaid"] == "yes").astype("int8").rename_axis("application_id")
     rng = np.random.default_rng(seed)
@@ -128,7 +187,6 @@ def write_tiny_bundle(
     applications.loc[learning, "split"] = "validation"
     rows: list[dict[str, Any]] = []
     pictures: dict[str, bytes] = {}
-    is_learned = trained_on != "nothing"
     said = pd.DataFrame(
         {"e_smile": 1.6 * applications["score"] - 0.6, "e_inner_brow_raise": table["debt"].rank(pct=True)}
     )
@@ -152,23 +210,6 @@ def write_tiny_bundle(
                     **said.loc[dealt[application_id] if condition == "shuffled" else application_id],
                 }
             )
-    manifest = Manifest(
-        kind="explore" if trained_on == "nothing" else "learned",
-        round_number=0,
-        task_name=task.name,
-        task_hash=task.task_hash,
-        task_path=str(task_path),
-        trained_on=trained_on,
-        seed=seed,
-        git_revision="none",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        conditions=tuple(one for one in CONDITIONS if n_learning or one != "examples"),
-        axes=("smile", "inner_brow_raise"),
-        weights={},
-        checks=(),
-        machine_balanced_accuracy=0.6,
-        pools={str(split): int(n) for split, n in applications["split"].value_counts().items()},
-    )
     similar: dict[str, tuple[str, ...]] = {}
     if n_learning:
         same = [{**row, "condition": "examples"} for row in rows if row["condition"] == "face"]
@@ -177,9 +218,7 @@ def write_tiny_bundle(
         readings = {name: np.array([brightness(pictures[name])]) for name in faces.values()}
         similar = rank_similar(readings, {one: faces[one] for one in learning})
         rows += same
-    return write_bundle(
-        folder, manifest, applications, pd.DataFrame(rows), pictures.items(), outcomes, similar
-    )
+    return _Drawn(applications, pd.DataFrame(rows), pictures, outcomes, similar)
 
 
 def write_study(folder: Path, **changes: object) -> Path:

@@ -236,7 +236,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_wrong_body_is_stored(live: RunningStudy, client: TestClient, data: st.DataObject) -> None:
     visitor = Visitor(live)

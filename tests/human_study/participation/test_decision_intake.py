@@ -65,7 +65,7 @@ def n_stored(live: RunningStudy, visitor: Visitor) -> int:
     return len(frame) + int(frame["initial_choice"].notna().sum()) + is_half
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_a_person_could_not_have_sent_is_refused_and_not_stored(
     live: RunningStudy,
