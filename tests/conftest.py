@@ -71,7 +71,6 @@ def _no_finding_stumbles(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 POSTGRES_URL = os.environ.get("COUNTENANCE_TEST_POSTGRES_URL", "")
 
 
-
 @pytest.fixture
 def tiny_task(tmp_path: Path) -> Path:
     """The task.yaml of a small synthetic task, with its table of 300 rows beside it."""
