@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
@@ -25,17 +26,29 @@ KEEP_WHAT_IS_SAID = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, serve_study: Callable[[Path], ServedStudy]
+) -> ServedStudy:
+    """One study for all tests of this file."""
+    folder, code = tmp_path_factory.mktemp("arrival"), {"returned_code": "N0T-ME"}
+    return serve_study(write_study(folder, comprehension=None, recruitment=code))
+
+
+def people(served: ServedStudy) -> pd.DataFrame:
+    """Who has taken a slot."""
+    with DecisionStore.open(served.database_url) as store:
+        return store.participants_frame("tiny_study", kind="simulated")
+
+
 def fetched(page: Page) -> dict[str, int]:
     """What the page fetched: path, and the bytes that came over the network (0: from the browser's cache)."""
     return {str(path): int(size) for path, size in page.evaluate(FETCHED).items()}
 
 
 def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path, comprehension=None))
     page = new_visitor().new_page()
     page.goto(served.url)
     page.get_by_role("button", name="Begin").click()
@@ -53,12 +66,9 @@ def test_the_click_finds_scripts_and_styles_in_the_browsers_cache(
 
 
 def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slot_is_taken(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path))
-    is_open = False
+    n_before, is_open = len(people(served)), False
 
     def swallow(socket: WebSocketRoute) -> None:
         if is_open:
@@ -70,8 +80,7 @@ def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slo
     page.goto(served.url)
     page.get_by_role("button", name="Begin").click()
     page.get_by_text("is being blocked").wait_for(timeout=10_000)
-    with DecisionStore.open(served.database_url) as store:
-        assert store.participants_frame("tiny_study", kind="simulated").empty
+    assert len(people(served)) == n_before
     is_open = True
     agree = page.get_by_role("button", name="I agree")
     agree.wait_for()  # a later try got through, and Begin was pressed before
@@ -81,11 +90,9 @@ def test_where_streamlits_own_connection_is_swallowed_words_come_soon_and_no_slo
 
 
 def test_what_a_browser_lacks_is_said_and_no_slot_is_taken(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path))
+    n_before = len(people(served))
     without_script = new_visitor(java_script_enabled=False)
     too_old = new_visitor()
     too_old.add_init_script("delete AbortSignal.timeout")
@@ -99,16 +106,12 @@ def test_what_a_browser_lacks_is_said_and_no_slot_is_taken(
         words.wait_for()
         assert told in words.inner_text()
         assert page.locator("form button").is_disabled()
-    with DecisionStore.open(served.database_url) as store:
-        assert store.participants_frame("tiny_study", kind="simulated").empty
+    assert len(people(served)) == n_before
 
 
 def test_who_turns_scripts_off_can_still_refuse_and_reads_how_it_ended(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path, recruitment={"returned_code": "N0T-ME"}))
     with_scripts = new_visitor()
     page = with_scripts.new_page()
     page.goto(served.url)
@@ -126,11 +129,8 @@ def test_who_turns_scripts_off_can_still_refuse_and_reads_how_it_ended(
 
 
 def test_a_choice_is_said_to_be_on_its_way_and_arrives_where_the_database_did_not_take_it_at_once(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path))
     waiting, failing = new_visitor().new_page(), new_visitor().new_page()
     for page in (waiting, failing):
         page.goto(served.url)
@@ -140,7 +140,7 @@ def test_a_choice_is_said_to_be_on_its_way_and_arrives_where_the_database_did_no
     waiting.get_by_role("button", name="I agree").click()
     waiting.get_by_role("heading", name="What you will do").wait_for()
     assert "your choice is being saved" in waiting.evaluate("sessionStorage.said")
-    database = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+    database = sqlite3.connect(served.study_path.parent / "study.db", isolation_level=None)
     database.execute("ALTER TABLE participant RENAME TO nobody")
     failing.get_by_role("button", name="I agree").click()
     failing.get_by_text("your choice is not saved yet").wait_for()
@@ -150,11 +150,9 @@ def test_a_choice_is_said_to_be_on_its_way_and_arrives_where_the_database_did_no
 
 
 def test_who_refuses_is_asked_once_more_and_may_still_agree(
-    tmp_path: Path,
-    serve_study: Callable[[Path], ServedStudy],
-    new_visitor: Callable[..., BrowserContext],
+    served: ServedStudy, new_visitor: Callable[..., BrowserContext]
 ) -> None:
-    served = serve_study(write_study(tmp_path))
+    before = people(served)["participant_key"]
     refused, agreed = new_visitor().new_page(), new_visitor().new_page()
     for page in (refused, agreed):
         page.goto(served.url)
@@ -174,9 +172,8 @@ def test_who_refuses_is_asked_once_more_and_may_still_agree(
     agreed.get_by_role("heading", name="What you will do").wait_for()
     refused.get_by_role("button", name="Yes, I do not want to take part").click()
     refused.get_by_text("No decisions or answers were recorded").wait_for()
-    with DecisionStore.open(served.database_url) as store:
-        people = store.participants_frame("tiny_study", kind="simulated")
-    assert sorted(zip(people["status"], people["consented_at"].notna(), strict=True)) == [
+    came = people(served).set_index("participant_key").drop(before)
+    assert sorted(zip(came["status"], came["consented_at"].notna(), strict=True)) == [
         ("active", True),
         ("returned", False),
     ]

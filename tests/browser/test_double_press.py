@@ -16,7 +16,7 @@ from tests.support.tiny_study import write_study
 pytestmark = pytest.mark.browser
 
 SIZES = [(390, 664), (360, 560), (640, 400)]
-GAPS_MS = (60, 250, 430)  # between the two presses
+GAPS_MS = (60, 430)  # between the two presses
 
 
 def press_twice(page: Page, selector: str, gap_ms: int) -> None:

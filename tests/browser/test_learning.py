@@ -17,7 +17,7 @@ from tests.support.tiny_study import write_study
 
 NewVisitor = Callable[..., BrowserContext]
 SIZES = {"desktop": (1280, 800), "phone": (390, 664)}
-TRIALS = {"main": 4, "learning": 3, "practice": 1, "attention": 1, "repeated": 1, "confidence_points": 5}
+TRIALS = {"main": 2, "learning": 2, "practice": 1, "attention": 1, "repeated": 1, "confidence_points": 5}
 SCREENING = [{"id": "adult", "question": "Are you 18 or older?", "options": ["Yes", "No"], "accept": ["Yes"]}]
 
 
@@ -91,8 +91,8 @@ def test_outcomes_are_told_of_what_is_learned_from_alone_and_only_after_the_deci
     walk.trials("main")
     walk.page.locator(".code").wait_for()
     visitor.close()
-    assert "3 more applications to learn from" in walk.told["welcome"]
-    assert "3 other applications" in walk.told["consent"]
+    assert "2 more applications to learn from" in walk.told["welcome"]
+    assert "2 other applications" in walk.told["consent"]
     assert "To learn from." in walk.told["instructions"] and "Past applications." in walk.told["instructions"]
     received = bodies(har)
     with DecisionStore.open(served.database_url) as store:
