@@ -266,6 +266,7 @@ def evaluate(
     from advisor.encoder.trained_run import TrainedRun
     from advisor.measurement.withheld import WITHHELD, is_withheld
     from advisor.publishing.evaluate import (
+        MEANING_OF_FIGURE,
         evaluate_run,
         measured_accuracy,
         prediction_and_outcome,
@@ -279,7 +280,7 @@ def evaluate(
     kind = one_spelling("--kind", kind, "--participants", participants)
     trained = TrainedRun.load(run)
     for name, figure in evaluate_run(trained).rows():
-        print(f"{name:32} {figure:.4f}")
+        print(f"{name:28} {figure:.4f}  {MEANING_OF_FIGURE[name]}")
     if study is not None:
         with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
             kind = kind or store.study(study).participants

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +14,6 @@ from data.default_database import DEFAULT_DATABASE_URL
 from data.errors import StudyError
 from data.records import ParticipantKind
 from human_study.command_arguments import StudyPath
-
-if TYPE_CHECKING:
-    pass
 
 commands = typer.Typer()
 
@@ -63,6 +61,7 @@ def init(
     texts = _language_folder(language, task, path.parent)
     content = STUDY_TEMPLATE.format(
         name=name,
+        title=json.dumps(_title_of(task, language), ensure_ascii=False),
         file_name=path,
         task=_task_beside(path, task),
         language=language,
@@ -76,6 +75,20 @@ def init(
     path.write_text(content, encoding="utf-8")
     first = "say under ethics what people have a right to know" if recruited == "people" else "look at it"
     print(f"Wrote {path}; {first}, then: human-study serve {path}")
+
+
+def _title_of(task: str, language: str) -> str:
+    """What the study is called until the researcher names it: by what is decided on, in German where people read it."""
+    from data.errors import TaskError
+    from data.tasks.decision_task import load_task
+
+    in_german = language == "de"
+    try:
+        named = load_task(task)
+        nouns = (named.in_language("de") if in_german else named).nouns
+    except TaskError:  # the study file names a task that is still to come
+        nouns = "Fälle" if in_german else "applications"
+    return f"Entscheidungen über {nouns}" if in_german else f"Deciding on {nouns}"
 
 
 def _language_folder(language: str, task: str, beside: Path) -> Path | None:

@@ -45,6 +45,16 @@ def prediction_and_outcome(trained: TrainedRun, measured: pd.DataFrame) -> pd.Da
     return pd.DataFrame(rows, columns=["what", "round_number", "accuracy", "ci_low", "ci_high"])
 
 
+MEANING_OF_FIGURE = {
+    "machine_accuracy": "the machine alone, balanced accuracy",
+    "predicted_accuracy": "people with this run's faces, as ĥ alone predicts",
+    "predicted_accuracy_neutral": "people with a neutral face, as ĥ alone predicts",
+    "held_out_log_loss": "of ĥ, on participants it never saw (lower is better)",
+    "constant_log_loss": "of a constant, for comparison",
+    "application_alone_log_loss": "of a model without faces, for comparison",
+}
+
+
 @dataclass(frozen=True)
 class RunEvaluation:
     """Figures of a run; accuracies are balanced, on the test split.

@@ -14,7 +14,7 @@ from tests.support.tiny_study import write_study
 pytestmark = pytest.mark.browser
 NewVisitor = Callable[..., BrowserContext]
 GO_ON = "Continue where you left off"  # what the welcome page offers whom the platform sends again
-TOLD = "This page is no longer the one in use."
+TOLD = "This page is no longer in use."
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_a_click_on_a_device_that_was_left_changes_nothing(
         page.get_by_role("button", name=button).click()
         page.get_by_role("button", name="I agree").wait_for()
     left.get_by_role("button", name="I agree").click()
-    left.get_by_role("heading", name="Please begin at the welcome page").wait_for()
+    left.get_by_role("heading", name="Please begin on the welcome page").wait_for()
     with DecisionStore.open(on_prolific.database_url) as store:
         assert store.participant(key_of(store, present)).consented_at is None
     present.get_by_role("button", name="I agree").click()
@@ -211,7 +211,7 @@ def test_what_another_device_had_queued_counts_for_the_first_unanswered_trial_on
         assert "PROLIFIC" not in second.url
         old.set_offline(False)
         wait_until(lambda: len(choices_of(store, key)) == 2, "the queued decision on the second trial")
-        first.get_by_role("heading", name="Please begin at the welcome page").wait_for()
+        first.get_by_role("heading", name="Please begin on the welcome page").wait_for()
         press(second, 2, "Deny")
         for number in range(3, N_TRIALS + 1):
             press(second, number, "Deny")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from data.records import Recruitment
 from data.tasks.decision_task import load_task, task_path
@@ -15,6 +16,7 @@ from human_study.participation.running_study import RunningStudy
 from human_study.study.study_file import load_study_file
 from tests.support.served_study import free_port
 from tests.support.tiny_study import write_study
+from tests.support.tiny_table import tiny_table, write_tiny_task
 
 
 @pytest.fixture
@@ -46,6 +48,24 @@ def test_init_writes_a_study_file_and_never_over_another(run, tmp_path: Path) ->
     status, _, err = run("init", path)
     assert (status, path.read_text()) == (2, content)
     assert "choose another name" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        ((), "Deciding on applications"),
+        (("--language", "de"), "Entscheidungen über Anträge"),
+        (("--task", "TINY"), "Deciding on claims"),
+    ],
+)
+def test_a_new_study_is_called_after_what_is_decided_on(
+    run, tmp_path: Path, options: tuple[str, ...], title: str
+) -> None:
+    task_file = write_tiny_task(tmp_path / "task", tiny_table())
+    task_file.write_text(f"case_noun: claim\n{task_file.read_text()}")
+    given = [str(task_file) if option == "TINY" else option for option in ("--task", "lending_club", *options)]
+    assert run("init", tmp_path / "study.yaml", *given)[0] == 0
+    assert yaml.safe_load((tmp_path / "study.yaml").read_text())["title"] == title
 
 
 def test_status_counts_participants(run, tmp_path: Path) -> None:

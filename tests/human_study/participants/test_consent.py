@@ -161,7 +161,7 @@ def test_without_a_cookie_and_with_no_choice_nothing_happens(
 
 @pytest.mark.parametrize(
     ("language", "said", "promised"),
-    [("en", "had not agreed to take part", "decided before"), ("de", "hatten nicht eingewilligt", "vorher")],
+    [("en", "had not agreed to take part", "until then"), ("de", "hatten nicht eingewilligt", "bis dahin")],
 )
 def test_whose_time_runs_out_before_consent_is_told_of_nothing_decided_and_no_pay(
     tmp_path: Path,
@@ -202,7 +202,7 @@ def test_it_promises_what_is_paid_and_how_long_it_takes(tmp_path: Path) -> None:
     messages = study_messages(study, load_task(study.task))
     told = " ".join(consent_text(study, messages, "the-key", trained_on_simulated=False).split())
     assert "You read 11 applications" in told
-    assert "for each correct one of the 8 decisions that count" in told
+    assert "for each correct decision among the 8 that count" in told
     assert f"up to {messages.amount(2.4, 'EUR')} in total" in told
     assert "Repeated applications" in told and "not paid separately" in told
     assert "About 15 minutes" in told and "`the-key`" in told

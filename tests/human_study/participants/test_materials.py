@@ -58,7 +58,7 @@ def test_every_text_of_every_condition_stands_in_one_file(tmp_path: Path) -> Non
         "You were right in **… of …** decisions",
         "enter the code there by hand",
         "mean bonus of those who decided without help",
-        "made for *another* application",  # of rounds that explore no more
+        "made for a *different* application",  # of rounds that explore no more
         "set by a computer for the very application",
         "You do not want to take part?",
         "Yes, I do not want to take part",

@@ -167,7 +167,7 @@ def test_an_incomplete_link_is_told_so_and_takes_no_slot(
     live, client = door(recruitment={"platform": "prolific"})
     response = client.post("/begin", data={"entry": entry(client), "query": query})
     assert response.status_code == 400
-    assert "not complete" in response.text
+    assert "incomplete" in response.text
     assert "<button" not in client.get(f"/welcome?{query}").text
     assert "PROLIFIC_PID" in capsys.readouterr().err
     assert n_participants(live) == 0
@@ -181,10 +181,10 @@ def test_who_lost_their_cookie_is_sent_to_their_platform_and_no_link_is_called_w
     _, client = door(recruitment={"platform": platform})
     page = client.get("/welcome", headers={"Sec-Fetch-Site": came}).text
     assert f"open the study from {named} again" in page and "continue where you left off" in page
-    assert "not complete" not in page and "<button" not in page
+    assert "incomplete" not in page and "<button" not in page
     assert capsys.readouterr().err == ""
     # A platform whose address lacks the parameter sends people in the same way, but from elsewhere.
-    assert "not complete" in client.get("/welcome", headers={"Sec-Fetch-Site": "cross-site"}).text
+    assert "incomplete" in client.get("/welcome", headers={"Sec-Fetch-Site": "cross-site"}).text
     assert "no usable" in capsys.readouterr().err
 
 
@@ -244,7 +244,7 @@ def test_a_worker_who_only_looks_at_a_hit_takes_no_slot(door: MakeDoor) -> None:
 def test_in_a_frame_the_page_only_offers_a_tab(door: MakeDoor) -> None:
     _, client = door(recruitment={"platform": "prolific"})
     page = client.get("/welcome?PROLIFIC_PID=a", headers={"Sec-Fetch-Dest": "iframe"}).text
-    assert "in a tab of its own" in page
+    assert "in a separate tab" in page
     assert 'target="_blank"' in page
     assert ">https://study.example/welcome?PROLIFIC_PID=a<" in page  # where the frame may open nothing
     assert "PROLIFIC_PID=a" in page
