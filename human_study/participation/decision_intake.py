@@ -92,7 +92,7 @@ class DecisionIntake:
         if participant is None:
             participant = self._store.participant_by_earlier_session(submission.token)
         if participant is None or participant.study_name != self._study.name:
-            raise NotServedError(401, "Please begin at the welcome page.")
+            raise NotServedError(401, "Please begin on the welcome page.")
         if participant.status == "active" and participant.step not in DECIDING_STEPS:
             raise NotServedError(409, "Another step comes first.")
         newest = participant.lease_id

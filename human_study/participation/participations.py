@@ -81,7 +81,7 @@ class Participations:
         """Who is under way. Raises NotServedError: 401 unknown session, also a replaced one, 403 over."""
         participant = self.participant(token)
         if participant is None:
-            raise NotServedError(401, "Please begin at the welcome page.")
+            raise NotServedError(401, "Please begin on the welcome page.")
         if participant.status != "active":
             raise NotServedError(403, "This participation is over.")
         return participant

@@ -13,7 +13,7 @@ task: {task}            # a shipped task (lending_club, consumer_credit), or the
 bundle: {bundle}    # the first round's advice: advisor publish --explore --task T --out BUNDLE
 database: {database}     # relative to the folder in which the server starts; or postgresql://USER@HOST/NAME
 
-participants: {participants}          # people or simulated; simulated decisions are labelled, and never mixed with people's
+participants: {participants}          # people or simulated; what is simulated is labelled, and the two are never mixed
 # true: people may be shown advice learned from simulated participants; the consent text then says so
 allow_simulated_advisor: {allow_simulated_advisor}
 

@@ -37,7 +37,7 @@ class SessionCookie:
         """The secret in a request's cookie; 401 where there is none."""
         token = self.token(request.cookies)
         if not token:
-            raise NotServedError(401, "Please begin at the welcome page.")
+            raise NotServedError(401, "Please begin on the welcome page.")
         return token
 
     def give(self, response: Response, token: str, *, secure: bool) -> None:
@@ -123,7 +123,7 @@ def refuse_other_sites(request: Request) -> None:
             referrer is None or _host_of(referrer) == _host_of(f"//{request.headers.get('host', '')}")
         )
     if not is_ours:
-        raise NotServedError(403, "Please begin at the welcome page.")
+        raise NotServedError(403, "Please begin on the welcome page.")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

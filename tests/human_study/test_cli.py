@@ -63,7 +63,9 @@ def test_a_new_study_is_called_after_what_is_decided_on(
 ) -> None:
     task_file = write_tiny_task(tmp_path / "task", tiny_table())
     task_file.write_text(f"case_noun: claim\n{task_file.read_text()}")
-    given = [str(task_file) if option == "TINY" else option for option in ("--task", "lending_club", *options)]
+    given = [
+        str(task_file) if option == "TINY" else option for option in ("--task", "lending_club", *options)
+    ]
     assert run("init", tmp_path / "study.yaml", *given)[0] == 0
     assert yaml.safe_load((tmp_path / "study.yaml").read_text())["title"] == title
 
