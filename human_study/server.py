@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from human_study.dataset.retention import retained_while_served
 from human_study.participants.consent import ConsentPage
 from human_study.participants.entrance import Entrance
 from human_study.participants.first_page import first_page
+from human_study.participants.preview import PreviewEnd
 from human_study.participants.trial_player.routes import not_served, trial_player_routes
 from human_study.participants.welcome import Welcome
 from human_study.participation.running_study import RunningStudy
@@ -50,6 +52,7 @@ _READ_BY_PEOPLE = ("/", "/welcome", "/begin", "/consent")
 # After every run of a script Streamlit looks through all of the process's objects for garbage, which takes far
 # longer than to draw a participant's page and holds up everybody's decisions. Python's own collector suffices.
 _PREVIEW_CODE = "PREVIEW-NO-CODE"
+_PREVIEW_TOLD_WITHIN_S = 5
 _OPTIONS = {"runner.postScriptGC": False}
 
 
@@ -59,11 +62,11 @@ def participant_app(
     database_url: str,
     access_log: Path | None = None,
     *,
-    preview: bool = False,
+    preview_ends_at: float | None = None,
 ) -> App:
     """The ASGI app that participants reach: welcome, consent, Streamlit's steps, decisions, faces, readiness.
 
-    In a `preview` nobody needs a platform's link.
+    With `preview_ends_at`, by time.monotonic(), it is a preview: nobody needs a platform's link, until it is over.
     """
 
     async def ready(_request: Request) -> Response:
@@ -75,7 +78,8 @@ def participant_app(
             return await unavailable(_request, StoreError("no answer in time"))
         return JSONResponse({"status": "ready"})
 
-    welcome, consent = Welcome(running, preview=preview), ConsentPage(running)
+    is_preview = preview_ends_at is not None
+    welcome, consent = Welcome(running, preview=is_preview), ConsentPage(running)
 
     async def unavailable(request: Request, error: CountenanceError) -> Response:
         tell_unreachable(error)
@@ -112,6 +116,7 @@ def participant_app(
         ],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
+            *([Middleware(PreviewEnd, preview_ends_at, welcome.expired)] if is_preview else []),
             Middleware(Entrance, cookie=running.cookie, nowhere=welcome.nowhere),
             Middleware(StaticFiles),
         ],
@@ -219,10 +224,13 @@ def serve_preview(
                 has_expired.set()
                 os.kill(os.getpid(), signal.SIGTERM)
 
-            ending = threading.Timer(hours * 3600, expire)
+            # Open pages are told at the very end; this server stands until they were.
+            ending = threading.Timer(hours * 3600 + _PREVIEW_TOLD_WITHIN_S, expire)
             ending.daemon = True
             ending.start()
-            _run(participant_app(running, str(copied), database_url, preview=True), port, host)
+            ends_at = time.monotonic() + hours * 3600
+            app = participant_app(running, str(copied), database_url, preview_ends_at=ends_at)
+            _run(app, port, host)
     if has_expired.is_set():
         print(
             "The preview has expired, and its data are deleted; its address says so until Ctrl-C.", flush=True

@@ -22,6 +22,7 @@ _PLATFORM_HOSTS = {
     "mturk": ("mturk.com",),
     "sona": ("sona-systems.com",),
 }
+_FURTHEST_SHARES = 100  # allocation goes by blocks, in which every condition stands at least once
 _LEAST_MINUTES, _SHORT_PAUSE_MINUTES = 1, 10
 # In units of any currency. Few studies pay so much, and where the unit is small (yen), one line says that it is meant.
 _PAY_TO_CONFIRM = 200
@@ -45,6 +46,16 @@ def _time_is_enough(study: Study) -> None:
             f"expected_minutes is {plain(expected)}, but time_limits.total_minutes ends a participation after"
             f" {plain(total)};"
             " raise the limit, or lower what is expected"
+        )
+
+
+def _shares_fit_in_a_block(study: Study) -> None:
+    shares = study.shares
+    rarest, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    if shares[most] > _FURTHEST_SHARES * shares[rarest]:
+        raise ValueError(
+            f"conditions.{most} has a share of {shares[most]:g} and {rarest} of {shares[rarest]:g}, more than"
+            f" {_FURTHEST_SHARES} to 1, so that hardly anybody would be in {rarest}; bring them closer, or leave it out"
         )
 
 
@@ -250,6 +261,7 @@ def remarks(study: Study) -> list[str]:
 
 _CHECKS = (
     _questions_are_told_apart,
+    _shares_fit_in_a_block,
     _time_is_enough,
     _completing_pays_most,
     _high_pay_is_meant,

@@ -230,6 +230,14 @@ def test_defaults_and_values_are_read(tmp_path: Path) -> None:
         ),
         ({"conditions": {"face": {"share": float("inf")}}}, "conditions.face.share is wrong"),
         ({"conditions": {"face": True}}, "neither a number nor a text"),
+        (
+            {"conditions": {"face": 1e-9, "none": 1}},
+            "more than 100 to 1, so that hardly anybody would be in face",
+        ),
+        (
+            {"conditions": {"face": 1_000_000, "none": 1}},
+            "conditions.face has a share of 1e.06 and none of 1, more",
+        ),
         ({"payment": {"base": True}}, "payment.base is wrong: yes, true, false"),
         ({"payment": {"base": float("inf")}}, "payment.base is wrong"),
         ({"expected_minutes": True}, "expected_minutes is wrong: yes"),
