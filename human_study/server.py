@@ -116,7 +116,11 @@ def participant_app(
         ],
         middleware=[
             *([Middleware(AccessLog, path=access_log)] if access_log else []),
-            *([Middleware(PreviewEnd, preview_ends_at, welcome.expired)] if is_preview else []),
+            *(
+                [Middleware(PreviewEnd, preview_ends_at, welcome.expired)]
+                if preview_ends_at is not None
+                else []
+            ),
             Middleware(Entrance, cookie=running.cookie, nowhere=welcome.nowhere),
             Middleware(StaticFiles),
         ],
