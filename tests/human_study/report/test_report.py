@@ -1,6 +1,7 @@
 """The report: known answers in it, nothing mixed, nothing fetched, nothing injected."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from tests.support.two_way_matrices import known_figure
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
+def database(tmp_path: Path, migrated_database: Path) -> str:
+    shutil.copyfile(migrated_database, tmp_path / "report.db")
     return f"sqlite:///{tmp_path / 'report.db'}"
 
 
