@@ -279,19 +279,22 @@ def evaluate(
 
     kind = one_spelling("--kind", kind, "--participants", participants)
     trained = TrainedRun.load(run)
-    for name, figure in evaluate_run(trained).rows():
-        print(f"{name:28} {figure:.4f}  {MEANING_OF_FIGURE[name]}")
-    if study is not None:
+    withheld = False
+    if study is not None:  # before faces are drawn: what is wrong with the study is said at once
         with DecisionStore.open(db or DEFAULT_DATABASE_URL, create=False) as store:
             kind = kind or store.study(study).participants
             require_same_task(trained, store.study(study))
-            if is_withheld(store.study(study), kind):
-                print(f"\nMeasured, participants: {kind}\n{WITHHELD}")
-                return
-            decided = scored_decisions(store, study, kind)
-            measured = measured_accuracy(decided)
-            loss = response_log_loss_on_study(trained, store, decided)
-            began = store.status_counts(study, kind=kind)
+            withheld = is_withheld(store.study(study), kind)
+            if not withheld:
+                decided = scored_decisions(store, study, kind)
+                measured = measured_accuracy(decided)
+                loss = response_log_loss_on_study(trained, store, decided)
+                began = store.status_counts(study, kind=kind)
+    for name, figure in evaluate_run(trained).rows():
+        print(f"{name:28} {figure:.4f}  {MEANING_OF_FIGURE[name]}")
+    if withheld:
+        print(f"\nMeasured, participants: {kind}\n{WITHHELD}")
+    elif study is not None:
         print(f"\nMeasured, participants: {kind}")
         print(
             _shown(measured if any(measured["reason"]) else measured.drop(columns="reason"))

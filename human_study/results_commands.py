@@ -149,10 +149,11 @@ def import_(
 ) -> None:
     """Load an exported data set into a database."""
     from data.store.decision_store import DecisionStore
-    from human_study.dataset.import_data_set import import_data_set
+    from human_study.dataset.import_data_set import import_data_set, read_data_set
 
+    data_set = read_data_set(folder)  # before a database is made
     with DecisionStore.open(db) as store:
-        print(f"Imported the study {import_data_set(folder, store, bundles)} into {store.shown_url}")
+        print(f"Imported the study {import_data_set(data_set, store, bundles)} into {store.shown_url}")
 
 
 @commands.command(epilog="Example: human-study erase pilot --participant 5pC0xhBAqAy4bbwVvOIaJQ")

@@ -10,6 +10,8 @@ import os
 import pickle
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from safetensors.torch import save
 
 from models.errors import CheckpointError
 
-FORMAT = "countenance/1"
+_PROJECT = "countenance"
+FORMAT = f"{_PROJECT}/1"
 
 
 def save_checkpoint(path: Path, kind: str, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
@@ -55,7 +58,7 @@ def load_checkpoint(path: Path, *kinds: str) -> tuple[dict[str, torch.Tensor], d
     """Tensors (on the CPU) and facts that `save_checkpoint` wrote for one of these `kinds`.
 
     Raises:
-        CheckpointError: no such file, a damaged or foreign one, or one of another kind.
+        CheckpointError: no such file, a damaged or foreign one, one of another kind or of a later format.
     """
     if not path.is_file():
         raise CheckpointError(f"there is no weights file {path}; train one or pass another path")
@@ -67,13 +70,34 @@ def load_checkpoint(path: Path, *kinds: str) -> tuple[dict[str, torch.Tensor], d
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({problem}); copy or train it again"
         ) from None
-    if header.get("format") != FORMAT:
+    written_by, _, version = header.get("format", "").partition("/")
+    if written_by != _PROJECT:
         raise CheckpointError(f"{path} was not written by this project; pass weights that it trained")
-    if header["kind"] not in kinds:
+    if f"{written_by}/{version}" != FORMAT:
         raise CheckpointError(
-            f"{path} holds the weights of a {header['kind']}, not of a {' or a '.join(kinds)}; pass another file"
+            f"{path} is of format {version}, which this version does not know; update the project, or train it again"
         )
-    return tensors, json.loads(header["facts"])
+    if header.get("kind") not in kinds:
+        raise CheckpointError(
+            f"{path} holds the weights of a {header.get('kind')}, not of a {' or a '.join(kinds)}; pass another file"
+        )
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise CheckpointError(f"{path} holds weights that are not numbers (NaN); copy or train it again")
+    with facts_of(path):
+        return tensors, dict(json.loads(header["facts"]))
+
+
+@contextmanager
+def facts_of(path: Path) -> Iterator[None]:
+    """Turn what using a weights file's facts raises, where one is missing or strange, into one CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
+        raise CheckpointError(
+            f"{path} lacks a fact about itself, or has a strange one; copy or train it again"
+        ) from problem
 
 
 def load_package_checkpoint(path: Path) -> dict[str, torch.Tensor]:

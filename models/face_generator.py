@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.checkpoint import load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.checkpoint import facts_of, load_checkpoint, load_into, save_checkpoint, shipped_weights
 from models.device import best_device, fast_dtype
 from models.expression import EXPRESSION_AXES, EXPRESSION_BOUNDS
 from models.stylegan2 import FastGenerator, StyleVectorizer, freeze, initialise, lay_out
@@ -209,8 +209,11 @@ class FaceGenerator(nn.Module):
         """
         path = path or shipped_weights("face_generator")
         tensors, facts = load_checkpoint(path, WEIGHTS_KIND)
-        network = NETWORKS[facts["network"]](**facts["shape"])
-        codes = tensors.pop("identity_codes")
+        with facts_of(path):
+            network = NETWORKS[facts["network"]](**facts["shape"])
+            codes = tensors.pop("identity_codes")
+            if codes.ndim != 2:
+                raise ValueError(f"identity codes {tuple(codes.shape)}, not [N, latent]")
         load_into(network, {name.removeprefix("network."): t.float() for name, t in tensors.items()}, path)
         device = best_device()
         freeze(network.synthesis.to(dtype or fast_dtype(device)))

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 import advisor.cli
 import human_study.cli
 from advisor.faces.corpus.corpus import build_corpus
 from data.store.decision_store import DecisionStore
+from human_study.dataset.export import export_study
 from tests.support.decided_round import QUICK, explored, run_main
 from tests.support.drawn_people import write_people
 from tests.support.planted_study import STUDY, plant_study
@@ -30,6 +32,40 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "another program's": lambda _content: b'{"format": "mp4"}',
     "no text": lambda _content: bytes(range(256)) * 4,
 }
+
+
+def not_numbers(weights: bytes) -> bytes:
+    """A weights file whose floats are all NaN; its header, whose length stands in eight bytes, is whole."""
+    body = 8 + int.from_bytes(weights[:8], "little")
+    return weights[:body] + b"\xff" * (len(weights) - body)
+
+
+def of_another_network(weights: bytes) -> bytes:
+    """A whole weights file of a kind that no network has."""
+    kind = weights.index(b'"kind":"') + len(b'"kind":"')
+    return weights[:kind] + b"?" + weights[kind + 1 :]
+
+
+DAMAGED_WEIGHTS: dict[str, Callable[[bytes], bytes]] = {
+    "not numbers": not_numbers,
+    "of a later version": lambda content: content.replace(b"countenance/1", b"countenance/9", 1),
+    "of another network": of_another_network,
+}
+DATABASE = "study.db"
+DATA_SET = (
+    f"data_set/data/study-{STUDY}_description-decision_data.csv", "data_set/parquet/trial.parquet",
+    "data_set/documentation/codebook.csv", "data_set/dataset_description.json",
+)  # fmt: skip
+RUN = tuple(
+    f"run/{name}"
+    for name in (
+        "summary.json",
+        "options.json",
+        "risk_model.json",
+        "response.safetensors",
+        "encoder.safetensors",
+    )
+)
 OF_STUDY = f"--study {STUDY} --db sqlite:///study.db"
 TRAINING = f"--task task/task.yaml {OF_STUDY} {' '.join(QUICK)}"
 BUNDLE = tuple(f"round_0/bundle/{name}" for name in ("manifest.json", "applications.csv", "images.csv"))
@@ -46,7 +82,8 @@ OPENED = {
     f"advisor train --task task/task.yaml --decisions answers.csv --trials trials --out made {' '.join(QUICK)}": TRIALS,
     f"advisor sweep {TRAINING} --name damaged --out made --trials 1": (*BUNDLE, GENERATOR, PERCEPTION, DISTILLED),
     f"advisor evaluate run {OF_STUDY}": (*BUNDLE, OUTCOMES, GENERATOR, PERCEPTION),
-    "advisor publish run --out made/bundle": (GENERATOR, PERCEPTION, "run/encoder.safetensors", "run/summary.json"),
+    "advisor publish run --out made/bundle": (GENERATOR, PERCEPTION, *RUN),
+    "advisor draft-task task/loans.csv --outcome repaid": ("task/loans.csv",),
     "advisor publish --explore --task task/task.yaml --out made/bundle": (GENERATOR, PERCEPTION),
     "advisor simulate --task task/task.yaml --out made": (GENERATOR, PERCEPTION, OBSERVER, DISTILLED),
     "advisor export-trials round_0/bundle --participants 2 --trials 4 --conditions face --out made": (
@@ -63,6 +100,15 @@ OPENED = {
     "advisor train-observer corpus --out made.safetensors": CORPUS,
     f"human-study report {STUDY} --db sqlite:///study.db --out made.html": (*BUNDLE, OUTCOMES),
     f"human-study export {STUDY} --db sqlite:///study.db --out made": (*BUNDLE, OUTCOMES),
+    **{
+        f"human-study {words.format(STUDY)} --db sqlite:///{DATABASE}": (DATABASE,)
+        for words in (
+            "status {}", "close {} --yes", "open {}", "completions {} --out made.csv", "power {} --simulations 50",
+            "erase {} --participant nobody", "retain", "report {} --out made.html", "export {} --out made",
+        )
+    },
+    "human-study power served.yaml --pilot run --simulations 50 --participants 20": RUN,
+    "human-study import data_set --db sqlite:///made.db": DATA_SET,
     f"human-study bonuses {STUDY} --db sqlite:///study.db --out made.csv": (*BUNDLE, OUTCOMES),
     "human-study init made.yaml --bundle round_0/bundle": BUNDLE,
     "human-study materials served.yaml --out made": BUNDLE,
@@ -83,6 +129,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run_main(("train", "--task", decided.task, *words)) == 0
     with DecisionStore.open(url) as store:
         store.close_study(STUDY)  # outcomes of an open one are withheld
+        export_study(store, STUDY, kind="people", out=folder / "data_set")
     decided.answers(folder / "answers.csv", decided.by_smiles())
     pictures = write_people(folder / "pictures")
     build_corpus(pictures, folder / "corpus", 60, image_size=32, n_processes=1, shard_size=20)
@@ -115,6 +162,16 @@ def files(folder: Path) -> set[Path]:
     }
 
 
+def test_every_command_is_given_damaged_files() -> None:
+    commands = {
+        f"{program} {name}"
+        for program, module in PROGRAMS.items()
+        for name in typer.main.get_command(module.app).commands  # type: ignore[attr-defined]
+    }
+    given = {" ".join(line.split()[:2]) for line in OPENED}
+    assert commands - given == {"advisor check-task", "advisor build-corpus"}  # say all that is wrong, line by line
+
+
 @pytest.mark.parametrize("line", OPENED)
 def test_a_damaged_file_is_one_sentence_and_nothing_is_written(
     line: str, whole: Path, call: Callable[[str], tuple[int, str]]
@@ -126,10 +183,15 @@ def test_a_damaged_file_is_one_sentence_and_nothing_is_written(
     before = files(whole)
     for name in OPENED[line]:
         content = (whole / name).read_bytes()
-        for damage in DAMAGE.values():
-            (whole / name).write_bytes(damage(content))
-            status, said = call(line)
-            assert (status, len(said.splitlines())) == (2, 1), (name, said)
-            assert said.startswith(f"{line.split()[0]}: ") and "Traceback" not in said
-            assert {path.name for path in files(whole) - before} <= {"served.db"}, name
-        (whole / name).write_bytes(content)
+        damages = DAMAGE | (DAMAGED_WEIGHTS if name.endswith(".safetensors") else {})
+        try:
+            for damage in damages.values():
+                for log in whole.glob("*.db-*"):
+                    log.unlink()
+                (whole / name).write_bytes(damage(content))
+                status, said = call(line)
+                assert (status, len(said.splitlines())) == (2, 1), (name, said)
+                assert said.startswith(f"{line.split()[0]}: ") and "Traceback" not in said
+                assert {path.name for path in files(whole) - before} <= {"served.db"}, name
+        finally:
+            (whole / name).write_bytes(content)

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from advisor.bundles.bundle import Bundle, Condition, load_bundle, require_whole, task_of_bundle
+from advisor.bundles.bundle import (
+    FACE_CONDITIONS,
+    Bundle,
+    Condition,
+    load_bundle,
+    require_whole,
+    task_of_bundle,
+)
 from advisor.bundles.decision_file import (
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
@@ -157,10 +164,20 @@ def read_trials(trials: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(trials / "trials.csv", dtype=str, keep_default_na=False)
         table["trial"] = table["trial"].astype(int)
-        is_whole = len(table) == export.n_participants * export.n_trials
+        is_whole = (
+            len(table) == export.n_participants * export.n_trials and not table["participant"].eq("").any()
+        )
+        of_one = table.groupby("participant")["condition"].nunique().max() == 1
+        known = table["condition"].isin(export.conditions).all() and table["application_id"].ne("").all()
+        has_face = table["condition"].isin(FACE_CONDITIONS)
+        fits = (
+            table["image"].ne("").eq(has_face).all()
+            and table["score"].ne("").eq(table["condition"] == "score").all()
+        )
+        pd.to_numeric(table["score"])
     except (OSError, ValueError, KeyError) as error:
         raise TrialsError(altered) from error
-    if not is_whole:
+    if not (is_whole and of_one and known and fits):
         raise TrialsError(altered)
     return table
 

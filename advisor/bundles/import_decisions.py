@@ -54,7 +54,16 @@ def read_answered(decisions_file: Path, trials: Path) -> Answered:
     """
     export = read_export(trials)
     decisions = read_exported_decisions(decisions_file, trials)
-    return Answered(decisions_file, export, exported_bundle(trials), read_trials(trials), decisions)
+    bundle, exported = exported_bundle(trials), read_trials(trials)
+    shown = exported.loc[exported["image"] != "", "image"]
+    if not (
+        exported["application_id"].isin(bundle.applications.index).all()
+        and shown.isin(bundle.images["image"]).all()
+    ):
+        raise TrialsError(
+            f"{trials / 'trials.csv'} has trials that its bundle lacks; export the trials again."
+        )
+    return Answered(decisions_file, export, bundle, exported, decisions)
 
 
 def import_decisions(

@@ -14,7 +14,7 @@ from torch import Tensor
 from advisor.drawing.picture_files import read_picture
 from data.errors import FacesError, TrainingError
 from data.formats.picture_format import SUFFIX
-from models.checkpoint import load_checkpoint, shipped_weights
+from models.checkpoint import facts_of, load_checkpoint, shipped_weights
 from models.face_generator import WEIGHTS_KIND as GENERATOR_KIND
 from models.face_generator import FaceGenerator
 from models.perception import WEIGHTS_KIND as PERCEPTION_KIND
@@ -192,11 +192,14 @@ def usable_bounds(generator: FaceGenerator) -> Tensor:
     """
     path = shipped_weights("face_generator")
     _, facts = load_checkpoint(path, GENERATOR_KIND)
-    if "r_squared" in facts:
-        r2 = facts["r_squared"]
+    if own := facts.get("r_squared"):
+        told_by = path
     else:
-        r2 = load_checkpoint(shipped_weights("face_perception"), PERCEPTION_KIND)[1]["r_squared"]["generated"]
-    readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
+        told_by = shipped_weights("face_perception")
+        _, facts = load_checkpoint(told_by, PERCEPTION_KIND)
+    with facts_of(told_by):
+        r2 = own or facts["r_squared"]["generated"]
+        readable = torch.tensor([r2[axis] >= USABLE_AXIS_R2 for axis in generator.axes])
     if not readable.any():
         best = max(r2, key=lambda axis: r2[axis])
         raise FacesError(

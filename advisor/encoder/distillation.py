@@ -14,7 +14,14 @@ from torch import Tensor
 
 from advisor.drawing.rendering import RENDER_BATCH
 from advisor.encoder.composition import PerceptPath, pixel_path
-from models.checkpoint import file_sha256, load_checkpoint, load_into, save_checkpoint, shipped_weights
+from models.checkpoint import (
+    facts_of,
+    file_sha256,
+    load_checkpoint,
+    load_into,
+    save_checkpoint,
+    shipped_weights,
+)
 from models.distilled_percept import DistilledPercept
 from models.expression import random_expressions
 from models.face_generator import FaceGenerator
@@ -101,9 +108,10 @@ def distilled_path(cache: Path, on_progress: Callable[[int], object]) -> tuple[P
     for place in (shipped_weights(DISTILLED_KIND), cache):
         if place.exists():
             tensors, facts = load_checkpoint(place, DISTILLED_KIND)
-            if facts["pair"] == _pair_key():
-                network = DistilledPercept(**facts["config"])
-                load_into(network, tensors, place)
-                return network.eval().requires_grad_(False), facts["r2"]
+            with facts_of(place):
+                if facts["pair"] == _pair_key():
+                    network = DistilledPercept(**facts["config"])
+                    load_into(network, tensors, place)
+                    return network.eval().requires_grad_(False), facts["r2"]
     save_distilled(cache, N_DISTILLED_FACES, on_progress)
     return distilled_path(cache, on_progress)

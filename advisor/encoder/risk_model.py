@@ -143,12 +143,18 @@ class RiskModel:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> RiskModel:
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError where the content is of anything else."""
         calibration = content.get("calibration")
-        return cls(
+        standardiser, weights = (
             Standardiser.from_dict(content["standardiser"]),
-            np.array(content["weights"]),
-            content["bias"],
+            np.array(content["weights"], float),
+        )
+        if weights.shape != (len(standardiser.column_of_feature),):
+            raise ValueError(f"weights {weights.shape} for {len(standardiser.column_of_feature)} features")
+        return cls(
+            standardiser,
+            weights,
+            float(content["bias"]),
             Calibration(**calibration) if calibration else None,
         )
 

@@ -67,14 +67,27 @@ class TrainedRun:
         return cls(run, options, summary, risk_model, seen, load_response(run), load_encoder(run))
 
     def option(self, name: str) -> Any:
-        """An option that every run has, such as `task_hash`; TrainingError where this one lacks it."""
+        """An option in words that every run has, such as `task_hash`; TrainingError where this one lacks it."""
         with damage_named(self.run.file(OPTIONS_FILE)):
+            if not isinstance(self.options[name], str):
+                raise TypeError(name)
             return self.options[name]
 
-    def figure(self, name: str) -> Any:
-        """A figure that every summary has, such as `response`; TrainingError where this one lacks it."""
+    def figure(self, *path: str) -> Any:
+        """A figure that every summary has, such as `response`, or one in it; TrainingError where this one lacks it."""
         with damage_named(self.run.file(SUMMARY_FILE)):
-            return self.summary[name]
+            found: Any = self.summary
+            for name in path:
+                found = found[name]
+            if found is None or isinstance(found, str):
+                raise TypeError(path)
+            return found
+
+    @property
+    def shown_in(self) -> int:
+        """The round that its faces are for: the first after those that it learned from."""
+        with damage_named(self.run.file(SUMMARY_FILE)):
+            return max(self.summary["rounds_learned_from"]) + 1
 
     def task(self) -> DecisionTask:
         """The task that it was trained on. Raises BundleError where the task has changed since."""
@@ -152,7 +165,7 @@ def load_encoder(run: RunDirectory) -> FeatureEncoder:
             torch.tensor(config["axis_bounds"]),
             config["hidden"],
             couplings,
-            config.get("reach", 1.0),
+            float(config.get("reach", 1.0)),
         )
         load_into(encoder, tensors, run.file(ENCODER_FILE))
     return encoder.eval().requires_grad_(False)

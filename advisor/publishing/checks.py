@@ -15,6 +15,7 @@ from advisor.measurement.estimate import t_quantile
 from advisor.publishing.readability_checks import readability_checks
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import PublishConfig
+from advisor.runs.run_tables import SUMMARY_FILE, damage_named
 from data.errors import BundleError
 from data.tasks.applications import Applications
 from models.expression import EXPRESSION_BOUNDS
@@ -137,6 +138,8 @@ def advisor_checks(
     config: PublishConfig,
 ) -> list[Check]:
     """Checks that need ĥ, by the exact path through pixels, on validation applications."""
+    with damage_named(trained.run.file(SUMMARY_FILE)):
+        learned = response_checks(trained.figure("response"), config)
     response, perception = trained.response, FacePerception.load()
     validation = applications.select("validation")
     rng = np.random.default_rng([config.seed, 2])
@@ -172,7 +175,7 @@ def advisor_checks(
             threshold=config.max_identity_approval,
             at_least=False,
         ),
-        *response_checks(trained.figure("response"), config),
+        *learned,
         *readability_checks(readable, trained.risk_model.calibration, config),
     ]
 

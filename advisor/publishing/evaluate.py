@@ -32,14 +32,17 @@ def prediction_and_outcome(trained: TrainedRun, measured: pd.DataFrame) -> pd.Da
     it learned from. Columns: what, round_number, accuracy, ci_low, ci_high; two rows (prediction, then outcome;
     the outcome's figures are NaN until people have decided on these faces).
     """
-    shown_in = max(trained.figure("rounds_learned_from")) + 1
-    predicted = trained.figure("predicted_accuracy")
+    shown_in = trained.shown_in
     found = measured
     if len(measured):
         found = measured[(measured["round_number"] == shown_in) & (measured["condition"] == "face")]
     outcome = [np.nan] * 3 if found.empty else found[["accuracy", "ci_low", "ci_high"]].iloc[0].to_list()
     rows = [
-        ["predicted before", shown_in, *(predicted[name] for name in ("value", "ci_low", "ci_high"))],
+        [
+            "predicted before",
+            shown_in,
+            *(trained.figure("predicted_accuracy", name) for name in ("value", "ci_low", "ci_high")),
+        ],
         ["measured after", shown_in, *outcome],
     ]
     return pd.DataFrame(rows, columns=["what", "round_number", "accuracy", "ci_low", "ci_high"])
@@ -93,14 +96,13 @@ def evaluate_run(trained: TrainedRun) -> RunEvaluation:
         neutral = path(everybody, torch.zeros(len(everybody), len(generator.axes)))[drawn]
         features = trained.seen_features(applications.frame)
         approval_of_neutral = trained.response(torch.cat([neutral, features], 1)).numpy()
-    figures = trained.figure("response")
     return RunEvaluation(
         machine_accuracy=trained.risk_model.balanced_accuracy(applications),
-        predicted_accuracy=trained.figure("predicted_accuracy")["by_model"],
+        predicted_accuracy=trained.figure("predicted_accuracy", "by_model"),
         predicted_accuracy_neutral=expected_accuracy(approval_of_neutral, applications.outcomes.to_numpy()),
-        held_out_log_loss=figures["held_out_log_loss"],
-        constant_log_loss=figures["constant_log_loss"],
-        application_alone_log_loss=figures["application_alone_log_loss"],
+        held_out_log_loss=trained.figure("response", "held_out_log_loss"),
+        constant_log_loss=trained.figure("response", "constant_log_loss"),
+        application_alone_log_loss=trained.figure("response", "application_alone_log_loss"),
     )
 
 

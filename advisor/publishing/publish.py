@@ -133,9 +133,8 @@ def publish_run(
     pools, identities = draw_pools(applications, generator.n_identities, config, rng)
     frame, explorable = applications.frame.loc[pools.index], (pools == "train").to_numpy()
     menu = _menu_of_run(trained, frame, explorable, identities, usable_bounds(generator), config, rng)
-    round_number = max(trained.figure("rounds_learned_from")) + 1
     origin = Origin(
-        "learned", trained.option("participants"), trained.option("source"), round_number, weights
+        "learned", trained.option("participants"), trained.option("source"), trained.shown_in, weights
     )
     draft = BundleDraft(applications, trained.risk_model, pools, identities, menu, origin, config)
     draft = with_learning_pool(

@@ -42,11 +42,20 @@ READING_COLUMN = "approve_probability"
 def damage_named(path: Path) -> Iterator[None]:
     """Turn whatever reading a run's file raises into one TrainingError that names the file.
 
-    Weights that cannot be read raise `models.errors.CheckpointError`, a ValueError.
+    Weights that cannot be read raise `models.errors.CheckpointError`, a ValueError; a network of sizes that do not go
+    together fails an assertion or, in torch, with a RuntimeError.
     """
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        RuntimeError,
+    ) as error:
         raise TrainingError(
             f"{path} is missing, damaged or of another program; restore it, or train the run again."
         ) from error

@@ -38,9 +38,11 @@ def open_engine(url: str, *, create: bool = True) -> Engine:
     its driver is not installed.
     """
     location = _location(url)
-    if not create and location.get_backend_name() == "sqlite" and not Path(str(location.database)).exists():
+    file = Path(str(location.database))
+    if not create and location.get_backend_name() == "sqlite" and not (file.exists() and file.stat().st_size):
         raise StoreError(
-            f"there is no database at {location.database}; correct the URL, or collect decisions first"
+            f"there is no database at {file}{', the file is empty' if file.exists() else ''}; correct the URL, or"
+            " collect decisions first"
         )
     is_server = location.get_backend_name() == "postgresql"
     engine = create_engine(

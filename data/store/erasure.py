@@ -34,22 +34,22 @@ class Erasures(Transactions):
         erasure key, StudyError for an unknown study.
         """
         assert (participant_key is None) != (external_id is None), "name the person in one way"
-        key = find_erasure_key(self._database_path, create=not self._has_erasures())
+        has_erasures = self._has_erasures()
         with self._writing() as connection:
             overwrite_what_is_deleted(connection)
             find_study(connection, study_name, lock=True)
-            _require_same_key(connection, key)
             people = _people(connection, study_name, participant_key, external_id)
+            if not people and not has_erasures:
+                raise _nobody(study_name)
+            key = find_erasure_key(self._database_path, create=not has_erasures)
+            _require_same_key(connection, key)
             counts: dict[str, int] = {}
             for person, known_as in people:
                 write_records(connection, sql_tables.erasure, [_erasure(person, known_as, key)])
                 for name, n_rows in _delete_person(connection, person.participant_key).items():
                     counts[name] = counts.get(name, 0) + n_rows
             if not people and not _was_erased(connection, study_name, key, participant_key, external_id):
-                raise StoreError(
-                    f'study "{study_name}" knows no such participant; see the keys on the page People, or'
-                    " name the id under which the platform sent them"
-                )
+                raise _nobody(study_name)
             return counts
 
     def compact(self) -> bool:
@@ -160,6 +160,13 @@ class Erasures(Transactions):
         with self._reading() as connection:
             _require_same_key(connection, key)
         return key
+
+
+def _nobody(study_name: str) -> StoreError:
+    return StoreError(
+        f'study "{study_name}" knows no such participant; see the keys on the page People, or name the id under which'
+        " the platform sent them"
+    )
 
 
 def _note_look(connection: Connection, study_name: str, kind: ParticipantKind, what: StudyEventKind) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,19 @@ from human_study.dataset.psych_ds import copies_agree, csv_path, read_table, tab
 _LATER_TABLES = ("study_event", "pair_judgement")  # data sets that were exported before have none
 
 
-def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
-    """Write a data set's study into a database that lacks it; returns the study's name.
+@dataclass(frozen=True)
+class DataSet:
+    """A whole data set: its folder, the study's name, and record → rows as they were exported."""
 
-    Args:
-        folder: the data set.
-        store: the database.
-        bundles: where to put its bundles; a folder is made for each.
+    folder: Path
+    study_name: str
+    rows: dict[str, list[dict[str, Any]]]
 
-    Raises StudyError where the folder holds no whole data set, BundleError where a bundle in it was altered,
-    StoreError where the database has that study already.
+
+def read_data_set(folder: Path) -> DataSet:
+    """Read a data set and look at every file of it.
+
+    Raises StudyError where the folder holds no whole data set, BundleError where a bundle in it was altered.
     """
     study_name = exported_study(folder)
     try:
@@ -41,17 +45,29 @@ def import_data_set(folder: Path, store: DecisionStore, bundles: Path) -> str:
             if name in table_names(folder) or name not in _LATER_TABLES
         }
     except (OSError, pa.ArrowException) as error:
-        raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+        raise _not_whole(folder, "a table in parquet/ is gone or damaged") from error
     if not all(map(_is_plain_name, (study_name, *(row["bundle_hash"] for row in rows["bundle"])))):
         raise StudyError(f"{folder} names its study or a bundle as no export does; export the study again")
     _require_undamaged(folder, study_name)
     _require_documents(folder)
     for row in rows["bundle"]:
         _require_materials(folder, row["bundle_hash"], _shown(rows, row["bundle_hash"]))
-    for row in rows["bundle"]:
-        row["bundle_path"] = str(_restored(folder, row["bundle_hash"], bundles / study_name))
+        load_bundle(_source(folder, row["bundle_hash"]))
+    return DataSet(folder, study_name, rows)
+
+
+def import_data_set(data_set: DataSet, store: DecisionStore, bundles: Path) -> str:
+    """Write a data set's study into a database that lacks it; returns the study's name.
+
+    `bundles` is where to put its bundles; a folder is made for each. Raises StoreError where the database has that
+    study already.
+    """
+    rows = dict(data_set.rows)
+    rows["bundle"] = [
+        row | {"bundle_path": str(_restored(data_set, row["bundle_hash"], bundles))} for row in rows["bundle"]
+    ]
     store.add_stored_rows(EXPORTED_RECORDS, rows)
-    return study_name
+    return data_set.study_name
 
 
 def _require_undamaged(folder: Path, study_name: str) -> None:
@@ -61,7 +77,7 @@ def _require_undamaged(folder: Path, study_name: str) -> None:
         try:
             agree = copies_agree(folder, study_name, name)
         except (OSError, pa.ArrowException) as error:
-            raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+            raise _not_whole(folder, f"{path.name} is gone or no file") from error
         if not agree:
             raise StudyError(
                 f"{path} was changed or damaged since the export: it differs from its copy in parquet/; "
@@ -76,7 +92,8 @@ def _require_documents(folder: Path) -> None:
         described = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise _not_whole(folder, f"{path.name} is gone or damaged") from error
-    if not {"record", "field", "meaning"} <= set(described.columns) or described["meaning"].isna().any():
+    columns = {"record", "field", "meaning"}
+    if described.empty or not columns <= set(described.columns) or described["meaning"].isna().any():
         raise _not_whole(folder, f"{path.name} is damaged")
 
 
@@ -89,7 +106,7 @@ def _shown(rows: dict[str, list[dict[str, Any]]], bundle_hash: str) -> set[str]:
 
 def _require_materials(folder: Path, bundle_hash: str, shown: set[str]) -> None:
     """Raise StudyError where a shown face is gone, or differs from the hash that names it, or an outcome is gone."""
-    source = folder / "materials" / "bundles"
+    source = _source(folder, bundle_hash).parent
     try:
         images = (
             pd.read_csv(source / bundle_hash / "images.csv").dropna(subset="image").drop_duplicates("image")
@@ -123,24 +140,21 @@ def _is_plain_name(name: str) -> bool:
     return re.fullmatch(r"\w[\w .-]*", name) is not None
 
 
-def _restored(folder: Path, bundle_hash: str, place: Path) -> Path:
+def _source(folder: Path, bundle_hash: str) -> Path:
+    return folder / "materials" / "bundles" / bundle_hash
+
+
+def _restored(data_set: DataSet, bundle_hash: str, bundles: Path) -> Path:
     """The bundle's folder, with those of its pictures that were shown; made where it is not there yet."""
-    source = folder / "materials" / "bundles" / bundle_hash
+    source, place = _source(data_set.folder, bundle_hash), bundles / data_set.study_name
     path = place / bundle_hash[:12]
     if not path.exists():
-        try:
-            shutil.copytree(source, path)
-            shutil.copyfile(source.parent / OUTCOMES_FILE, place / OUTCOMES_FILE)
-        except OSError as error:
-            raise StudyError(f"{folder} is not whole ({error}); export the study again") from error
+        shutil.copytree(source, path)
+        shutil.copyfile(source.parent / OUTCOMES_FILE, place / OUTCOMES_FILE)
         (path / "images").mkdir()
         images = pd.read_csv(path / "images.csv").dropna(subset="image").drop_duplicates("image")
         for image, sha256 in zip(images["image"], images["image_sha256"], strict=True):
-            stimulus = _stimulus(folder, image, sha256)
+            stimulus = _stimulus(data_set.folder, image, sha256)
             if Path(image).parent == Path("images") and stimulus.exists():  # never beyond the bundle's folder
                 shutil.copyfile(stimulus, path / image)
-    try:
-        return load_bundle(path).path
-    except BundleError:
-        shutil.rmtree(path)  # another import, of a whole data set, must not find it
-        raise
+    return load_bundle(path).path

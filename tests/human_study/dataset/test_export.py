@@ -23,7 +23,7 @@ from data.store.database import open_engine
 from data.store.decision_store import DecisionStore
 from human_study.analysis.study_results import collect_results
 from human_study.dataset.export import export_study
-from human_study.dataset.import_data_set import import_data_set
+from human_study.dataset.import_data_set import import_data_set, read_data_set
 from human_study.dataset.psych_ds import read_table, table_names
 from human_study.presentation.csv_cells import safe_cell
 from tests.support.analysed_study import (
@@ -152,10 +152,10 @@ def test_a_damaged_csv_is_not_imported(exported: Path, tmp_path: Path, damage: s
         path.write_bytes(changed.get(damage, content.replace(b"\r\n", b"\n")))
     with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
         if damage == "lines":
-            assert import_data_set(folder, again, tmp_path / "bundles") == STUDY
+            assert import_data_set(read_data_set(folder), again, tmp_path / "bundles") == STUDY
             return
         with pytest.raises(StudyError, match="decision_data.csv") as refused:
-            import_data_set(folder, again, tmp_path / "bundles")
+            import_data_set(read_data_set(folder), again, tmp_path / "bundles")
         assert "export the study again" in str(refused.value)
         assert again.studies() == []
 
@@ -193,20 +193,20 @@ def test_every_file_of_a_data_set_is_whole_or_it_is_not_imported(
         path.unlink()
     with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
         with pytest.raises((StudyError, BundleError), match=said):
-            import_data_set(folder, again, tmp_path / "bundles")
+            import_data_set(read_data_set(folder), again, tmp_path / "bundles")
         assert again.studies() == []
-        assert import_data_set(with_faces, again, tmp_path / "bundles") == STUDY
+        assert import_data_set(read_data_set(with_faces), again, tmp_path / "bundles") == STUDY
 
 
 def test_an_imported_data_set_gives_the_same_statistics(
     known: tuple[str, Path], exported: Path, tmp_path: Path
 ) -> None:
     with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
-        assert import_data_set(exported, again, tmp_path / "bundles") == STUDY
+        assert import_data_set(read_data_set(exported), again, tmp_path / "bundles") == STUDY
         imported = collect_results(again, STUDY, "people")
         second = export_study(again, STUDY, kind="people", out=tmp_path / "again")
         with pytest.raises(Exception, match="in it already"):
-            import_data_set(exported, again, tmp_path / "bundles")
+            import_data_set(read_data_set(exported), again, tmp_path / "bundles")
     with DecisionStore.open(known[0]) as store:
         original = collect_results(store, STUDY, "people")
     for name in ("accuracy", "contrasts", "participant_accuracy", "response_times"):
@@ -234,12 +234,12 @@ def test_what_happened_to_the_study_is_exported_and_imported(tmp_path: Path) -> 
     fields = pd.read_csv(folder / "documentation" / "codebook.csv").set_index(["record", "field"])
     assert "how many had begun" in fields.loc[("study_event", "n_began"), "meaning"]
     with DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again:
-        import_data_set(folder, again, tmp_path / "bundles")
+        import_data_set(read_data_set(folder), again, tmp_path / "bundles")
         assert counted(again) == happened
     for before in [*folder.glob("data/*studyEvent_data.csv"), *folder.glob("parquet/study_event.*")]:
         before.unlink()  # as versions before exported it
     with DecisionStore.open(f"sqlite:///{tmp_path / 'older.db'}") as older:
-        import_data_set(folder, older, tmp_path / "bundles")
+        import_data_set(read_data_set(folder), older, tmp_path / "bundles")
         assert counted(older) == []
 
 
@@ -253,7 +253,7 @@ def test_a_data_set_writes_nowhere_but_in_the_folder_given(exported: Path, tmp_p
         DecisionStore.open(f"sqlite:///{tmp_path / 'again.db'}") as again,
         pytest.raises(StudyError, match="as no export does"),
     ):
-        import_data_set(altered, again, tmp_path / "a" / "b" / "bundles")
+        import_data_set(read_data_set(altered), again, tmp_path / "a" / "b" / "bundles")
     assert not (tmp_path / "a").exists()
 
 
