@@ -169,7 +169,10 @@ def test_every_command_is_given_damaged_files() -> None:
         for name in typer.main.get_command(module.app).commands  # type: ignore[attr-defined]
     }
     given = {" ".join(line.split()[:2]) for line in OPENED}
-    assert commands - given == {"advisor check-task", "advisor build-corpus"}  # say all that is wrong, line by line
+    assert commands - given == {
+        "advisor check-task",
+        "advisor build-corpus",
+    }  # say all that is wrong, line by line
 
 
 @pytest.mark.parametrize("line", OPENED)
