@@ -5,10 +5,10 @@ Of the primary contrast, in the round where it is tested.
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from advisor.measurement.crossed_means import crossed_means
-from advisor.measurement.estimate import Estimate
-from advisor.measurement.jackknife import jackknife_figure
+from advisor.measurement.crossed_means import MIN_PEOPLE, TOO_FEW_PEOPLE, crossed_means
+from advisor.measurement.estimate import NO_SPREAD, Estimate
 from human_study.analysis.contrasts import contrast, holm, tested_round
 from human_study.analysis.study_results import StudyResults
 from human_study.findings.finding import Column, Finding, FindingTable, estimate_cells, not_computed
@@ -24,28 +24,50 @@ _ONE_OUTCOME = "people with this answer have not met both outcomes in both condi
 def spread_over_people(decisions: pd.DataFrame, right: np.ndarray) -> Estimate:
     """How much people differ in the balanced mean of `right` (float [n_decisions]) beyond luck: a standard deviation.
 
-    The variance of people's own figures less what so few decisions make of it by chance; its interval is a jackknife's
-    over people. `decisions` need participant_key and outcome; who met an outcome only once is left out.
+    The variance of people's own figures less what so few decisions make of it by chance (which applications somebody
+    met is chance, too, but for those that others met as well). Its interval takes the variance of people's figures for
+    a multiple of χ², with n - 1 degrees of freedom, or as few as a jackknife over people gives it. `decisions` need
+    participant_key, application_id and outcome; who met an outcome only once is left out.
     """
-    keys = [decisions["participant_key"].to_numpy(), decisions["outcome"].to_numpy()]
-    of_each = pd.Series(np.asarray(right, dtype=float)).groupby(keys).agg(["mean", "var", "size"])
+    frame = decisions[["participant_key", "application_id", "outcome"]].assign(right=right)
+    of_each = frame.groupby(["participant_key", "outcome"])["right"].agg(["mean", "var", "size"])
     own = of_each["mean"].unstack().reindex(columns=[0, 1]).mean(axis=1, skipna=False)
     luck = (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False) / 4
     known = own.notna() & luck.notna()
-    own, luck = own[known], luck[known]
-    sums = pd.DataFrame({"one": 1.0, "own": own, "square": own**2, "luck": luck})
-    variance = jackknife_figure(sums, _variance_beyond_luck, nothing="nobody met both outcomes twice")
-    if variance.value is None:
-        return variance
-    root = [
-        None if one is None else float(np.sqrt(max(0.0, one))) for one in (variance.ci_low, variance.ci_high)
-    ]
-    return Estimate(float(np.sqrt(max(0.0, variance.value))), root[0], root[1], variance.reason)
+    own, luck, n = own[known].to_numpy(), luck[known].to_numpy(), int(known.sum())
+    if n == 0:
+        return Estimate(None, None, None, "nobody met both outcomes twice")
+    if n < MIN_PEOPLE:
+        return Estimate(None, None, None, TOO_FEW_PEOPLE)
+    shared = sum(_shared_luck(part) for _, part in frame.groupby("outcome")) / 4
+    of_all, by_luck = float(own.var(ddof=1)), float(luck.mean()) - shared
+    value = float(np.sqrt(max(0.0, of_all - by_luck)))
+    left_out = ((n - 1) * of_all - n / (n - 1) * (own - own.mean()) ** 2) / (n - 2) - (
+        n * luck.mean() - luck
+    ) / (n - 1)
+    noise = (n - 1) * float(left_out.var())
+    if noise < 1e-18:
+        return Estimate(value, None, None, NO_SPREAD)
+    degrees = min(n - 1, 2 * of_all**2 / noise)
+    bounds = degrees * of_all / stats.chi2.ppf([0.975, 0.025], degrees) - by_luck
+    low, high = np.sqrt(np.maximum(0.0, bounds))
+    return Estimate(value, float(low), float(high))
 
 
-def _variance_beyond_luck(s: pd.Series | pd.DataFrame) -> pd.Series:
-    n = s["one"]
-    return (s["square"] - s["own"] ** 2 / n) / (n - 1) - s["luck"] / n
+def _shared_luck(part: pd.DataFrame) -> float:
+    """What people's means on one outcome have in common because they met the same applications: a variance.
+
+    The variance between applications, times how far two people's draws overlap.
+    """
+    of_application = part.groupby("application_id")["right"].agg(["mean", "var", "size"])
+    met = of_application[of_application["size"] > 1]
+    if len(met) < 2:
+        return 0.0
+    between = max(0.0, float(met["mean"].var() - (met["var"] / met["size"]).mean()))
+    share = 1 / part.groupby("participant_key")["right"].transform("size")
+    n_people = part["participant_key"].nunique()
+    in_common = (share.groupby(part["application_id"]).sum() ** 2).sum() - (share**2).sum()
+    return between * float(in_common) / (n_people * max(1, n_people - 1))
 
 
 def spread_table(results: StudyResults) -> pd.DataFrame:
@@ -119,13 +141,16 @@ def moderation_table(results: StudyResults) -> pd.DataFrame:
             mirrored = len(options) == 2 and place == 1
             rows.append(
                 {"question": question, "answer": option}
-                | _moderated(known, (answer == option).to_numpy(), primary.condition, mirrored)
+                | moderated_effect(known, (answer == option).to_numpy(), primary.condition, mirrored)
             )
     table = pd.DataFrame(rows)
     return table if table.empty else table.assign(p_holm=holm(table["p_value"].to_numpy(float)))
 
 
-def _moderated(known: pd.DataFrame, inside: np.ndarray, condition: str, mirrored: bool) -> dict[str, object]:
+def moderated_effect(
+    known: pd.DataFrame, inside: np.ndarray, condition: str, mirrored: bool = False
+) -> dict[str, object]:
+    """The effect of `condition` among the decisions `inside` (bool), and how it differs from that among the others."""
     first, outcome = (known["condition"] == condition).to_numpy(), known["outcome"].to_numpy(bool)
     result = contrast(known[inside], first[inside])
     moved = crossed_means(

@@ -6,6 +6,7 @@ by Bayesian mixed models in which people and applications are crossed (advisor/m
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,11 +44,6 @@ def multiverse_table(results: StudyResults) -> pd.DataFrame:
     number, primary = tested_round(results.test_decisions, results.declared), results.declared.primary
     if number is None or primary is None:
         return pd.DataFrame()
-    declared = {
-        key: value
-        for key, value in results.study.declared.get("exclusions", {}).items()
-        if value and key in RULES
-    }
     everything = results.all_decisions
     wanted = (
         (everything["trial_kind"] == "main")
@@ -55,14 +51,29 @@ def multiverse_table(results: StudyResults) -> pd.DataFrame:
         & (everything["round_number"] == number)
         & everything["condition"].isin(primary)
     )
-    made = _Decisions.of(everything[wanted], primary.condition)
+    exclusions = results.study.declared.get("exclusions", {})
+    return analysed_otherwise(everything, wanted, results.participants, exclusions, primary.condition)
+
+
+def analysed_otherwise(
+    everything: pd.DataFrame,
+    wanted: pd.Series,
+    participants: pd.DataFrame,
+    exclusions: dict[str, Any],
+    condition: str,
+) -> pd.DataFrame:
+    """`multiverse_table` of the decisions that are `wanted` (bool), which are of two conditions.
+
+    `everything` and `participants` are as `excluded_participants` takes them, `exclusions` is what the study declares,
+    and `condition` the first of the contrast.
+    """
+    declared = {key: value for key, value in exclusions.items() if value and key in RULES}
+    made = _Decisions.of(everything[wanted], condition)
     left_out = {
-        key: set(excluded_participants(one, results.participants, everything).index)
+        key: set(excluded_participants(one, participants, everything).index)
         for key, one in {"": {}, **{key: {key: value} for key, value in declared.items()}}.items()
     }
-    completed = set(
-        results.participants.loc[results.participants["status"] == "completed", "participant_key"]
-    )
+    completed = set(participants.loc[participants["status"] == "completed", "participant_key"])
     rows = []
     for n_rules in range(len(declared), -1, -1):
         for kept in combinations(declared, n_rules):

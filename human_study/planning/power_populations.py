@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import logit
 
 from advisor.bundles.bundle import Bundle, load_bundle
-from advisor.simulation.judgement import calibrated_judgement, own_direction
+from advisor.simulation.judgement import Judgement, calibrated_judgement, own_direction
 from advisor.simulation.populations import SCORE_GAIN, Population
 from data.errors import StudyError, TrainingError
 from data.tasks.applications import Applications, read_applications
@@ -76,16 +76,17 @@ class SimulatedPopulation:
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `DecidingPopulation.draw`."""
-        bases = {}
+        judgements: dict[str, tuple[Judgement, np.ndarray]] = {}
         read = np.tanh(SCORE_GAIN * logit(np.clip(self._pool.scores, 0.01, 0.99)))
         log_odds, added, lapses = [], [], []
         for _ in range(n):
             kind = self._population.member(rng)
-            if kind.name not in bases:
+            if kind.name not in judgements:
                 seed = np.random.default_rng(sum(kind.name.encode()))
-                bases[kind.name] = calibrated_judgement(self._pool.applications, kind, seed)
-            base = bases[kind.name]
-            features = base.standardiser.transform(self._pool.frame) - base.offset
+                base = calibrated_judgement(self._pool.applications, kind, seed)
+                features = base.standardiser.transform(self._pool.frame) - base.offset
+                judgements[kind.name] = base, features
+            base, features = judgements[kind.name]
             direction = own_direction(base, kind, rng.normal(size=len(base.valid)))
             log_odds.append(kind.evidence_slope * (features @ direction) + rng.normal(0, kind.bias_sd))
             added.append(rng.gamma(kind.heed_shape, kind.heed_mean / kind.heed_shape) * read)

@@ -167,7 +167,7 @@ def reach_of(
     mean = sum(n_by_condition.values()) / len(n_by_condition)
     plan = dataclasses.replace(plan, group_sizes={name: n / mean for name, n in n_by_condition.items()})
     people = DrawnPeople.of(population, rng)
-    largest = people.strongest()[1]
+    largest = people.strongest[1]
     error = typical_error(people.bank(0.0), plan, mean, rng)
     effects = sorted({min(largest * 0.98, share * _SDS_TO_FIND * error) for share in _OF_EXPECTED})
     power = [_power(people.bank(effect), plan, mean, n_simulations, rng) for effect in effects]

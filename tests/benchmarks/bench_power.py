@@ -103,8 +103,8 @@ def is_found(row: PowerRow, made: pd.DataFrame) -> bool:
     return bool(primary["p_holm"] < ALPHA and primary["difference"] > 0)
 
 
-def power_line(row: PowerRow, n_studies: int) -> str:
-    """A row of the table: promised and found power."""
+def power_lines(row: PowerRow, n_studies: int) -> list[str]:
+    """The one row of the table for a planned study: promised and found power."""
     population, rng = PeopleAndItems(), np.random.default_rng(17)
     bank = DrawnPeople.of(population, rng).bank(row.effect)
     plan, n_each = row.plan()
@@ -115,4 +115,6 @@ def power_line(row: PowerRow, n_studies: int) -> str:
     error = np.sqrt((promised.power * (1 - promised.power) + found * (1 - found)) / n_studies)
     people = ", ".join(f"{condition} {n}" for condition, n in row.people.items())
     gap = 100 * (found - promised.power)
-    return f"| {row.name} | {people} | {promised.power:.1%} | {found:.1%} | {gap:+.1f} ± {196 * error:.1f} |"
+    return [
+        f"| {row.name} | {people} | {promised.power:.1%} | {found:.1%} | {gap:+.1f} ± {196 * error:.1f} |"
+    ]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from advisor.measurement.crossed_mixed_model import CrossedLikelihood, fit_crossed_mixed
-from tests.benchmarks.bench_inference import Design
+from tests.benchmarks.calibration_studies import Design
 
 
 def arguments(made: pd.DataFrame) -> tuple[np.ndarray, ...]:

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from human_study.analysis.attrition import attrition_table
-from tests.benchmarks.bench_inference import Design, attrition_warned
+from tests.benchmarks.calibration_counts import attrition_warned
+from tests.benchmarks.calibration_studies import Design
 
 DESIGN = Design((60, 60), 20, 196, 0.5, 0.5)
 
@@ -38,5 +39,5 @@ def test_the_bounds_hold_whoever_left() -> None:
 
 
 def test_equal_attrition_is_not_named_and_the_worst_of_one_condition_leaving_is() -> None:
-    assert not attrition_warned(DESIGN, np.random.default_rng(2))
-    assert attrition_warned(DESIGN, np.random.default_rng(2), planted=True)
+    assert attrition_warned(DESIGN, np.random.default_rng(2)) == (0.0,)
+    assert attrition_warned(DESIGN, np.random.default_rng(2), planted=True) == (1.0,)

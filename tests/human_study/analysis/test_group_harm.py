@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 
 from human_study.analysis.group_harm import FEW_DECISIONS, harmed, interaction_table, unknown_groups
-from tests.benchmarks.bench_inference import Design, planted_group_warned
+from tests.benchmarks.calibration_counts import planted_group_warned
+from tests.benchmarks.calibration_studies import Design
 
 DESIGN = Design((40, 40), 20, 120, 0.5, 0.5)
 
 
 def test_planted_harm_is_named() -> None:
-    assert planted_group_warned(DESIGN, np.random.default_rng(0))
+    assert planted_group_warned(DESIGN, np.random.default_rng(0)) == (1.0,)
 
 
 def test_an_interaction_is_the_difference_of_differences_and_is_corrected_over_the_table() -> None:

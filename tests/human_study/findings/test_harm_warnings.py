@@ -13,7 +13,7 @@ from human_study.analysis.application_groups import groups_or_reason
 from human_study.analysis.study_results import StudyResults, collect_results
 from human_study.findings.answer import answer_findings
 from human_study.findings.harm_warnings import over_reliance, warning_sentences
-from tests.benchmarks.bench_inference import Design, follow_a_machine
+from tests.benchmarks.calibration_studies import Design, follow_a_machine
 from tests.support.reviewed_study import STUDY, add_people, open_reviewed_study, write_reviewed_bundle
 
 DESIGN = Design((40, 40), 20, 120, 0.5, 0.5)

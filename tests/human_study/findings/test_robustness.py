@@ -65,8 +65,30 @@ def test_the_first_analysis_is_the_declared_one_and_the_others_leave_out_fewer(r
 def people_who_differ(sd: float, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
     """400 people on 20 trials, whose chance of being right is .7 with this spread."""
     chance = np.clip(rng.normal(0.7, sd, 400), 0, 1)
-    frame = pd.DataFrame({"participant_key": np.repeat(np.arange(400), 20), "outcome": np.tile([0, 1], 4000)})
+    frame = pd.DataFrame(
+        {
+            "participant_key": np.repeat(np.arange(400), 20),
+            "application_id": np.arange(8000),
+            "outcome": np.tile([0, 1], 4000),
+        }
+    )
     return frame, (rng.random(8000) < np.repeat(chance, 20)).astype(float)
+
+
+def test_applications_that_everybody_met_make_nobody_differ() -> None:
+    rng, found = np.random.default_rng(0), []
+    for _ in range(20):  # 60 people who differ by .1, all of them on the same 20 applications, half of which are hard
+        chance = rng.normal(0.7, 0.1, (60, 1)) + 0.2 * np.tile([1, 1, -1, -1], 5)
+        frame = pd.DataFrame(
+            {
+                "participant_key": np.repeat(np.arange(60), 20),
+                "application_id": np.tile(np.arange(20), 60),
+                "outcome": np.tile([0, 1], 600),
+            }
+        )
+        right = (rng.random((60, 20)) < np.clip(chance, 0, 1)).astype(float).ravel()
+        found.append(spread_over_people(frame, right).value)
+    assert np.mean(found) == pytest.approx(0.1, abs=0.012)  # .078 where luck counts the applications, too
 
 
 def test_the_spread_over_people_is_what_was_planted_and_luck_is_none() -> None:

@@ -71,6 +71,14 @@ def test_without_an_effect_the_planned_test_keeps_its_level() -> None:
     assert 0.05 - 3 * 0.011 < found < 0.05 + 3 * 0.011  # Monte Carlo error of 400 studies
 
 
+def test_the_effect_that_is_asked_for_is_there_in_other_people_too() -> None:
+    population = People()
+    others = DrawnPeople(*population.draw(20_000, np.random.default_rng(99)), population.outcomes)
+    strengths = [draw_bank(population, 0.06, np.random.default_rng(seed)).strength for seed in range(8)]
+    missed = [others.gain(strength) - 0.06 for strength in strengths]
+    assert np.sqrt(np.mean(np.square(missed))) < 0.001  # about a point of power; .0018 with 600 people
+
+
 def test_a_simulated_study_finds_what_the_report_would_find_in_its_decisions() -> None:
     bank = draw_bank(People(), 0.12, np.random.default_rng(0))
     n_each, n_found = 14, []
