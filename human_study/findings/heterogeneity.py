@@ -31,10 +31,11 @@ def spread_over_people(decisions: pd.DataFrame, right: np.ndarray) -> Estimate:
     """
     frame = decisions[["participant_key", "application_id", "outcome"]].assign(right=right)
     of_each = frame.groupby(["participant_key", "outcome"])["right"].agg(["mean", "var", "size"])
-    own = of_each["mean"].unstack().reindex(columns=[0, 1]).mean(axis=1, skipna=False)
-    luck = (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False) / 4
-    known = own.notna() & luck.notna()
-    own, luck, n = own[known].to_numpy(), luck[known].to_numpy(), int(known.sum())
+    mean_of_both = of_each["mean"].unstack().reindex(columns=[0, 1]).mean(axis=1, skipna=False)
+    luck_of_both = (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False)
+    known = mean_of_both.notna() & luck_of_both.notna()
+    own, luck = mean_of_both[known].to_numpy(float), luck_of_both[known].to_numpy(float) / 4
+    n = len(own)
     if n == 0:
         return Estimate(None, None, None, "nobody met both outcomes twice")
     if n < MIN_PEOPLE:

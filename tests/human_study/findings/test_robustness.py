@@ -77,7 +77,9 @@ def people_who_differ(sd: float, rng: np.random.Generator) -> tuple[pd.DataFrame
 
 def test_applications_that_everybody_met_make_nobody_differ() -> None:
     rng, found = np.random.default_rng(0), []
-    for _ in range(20):  # 60 people who differ by .1, all of them on the same 20 applications, half of which are hard
+    for _ in range(
+        20
+    ):  # 60 people who differ by .1, all of them on the same 20 applications, half of which are hard
         chance = rng.normal(0.7, 0.1, (60, 1)) + 0.2 * np.tile([1, 1, -1, -1], 5)
         frame = pd.DataFrame(
             {
