@@ -32,7 +32,9 @@ def spread_over_people(decisions: pd.DataFrame, right: np.ndarray) -> Estimate:
     frame = decisions[["participant_key", "application_id", "outcome"]].assign(right=right)
     of_each = frame.groupby(["participant_key", "outcome"])["right"].agg(["mean", "var", "size"])
     mean_of_both = of_each["mean"].unstack().reindex(columns=[0, 1]).mean(axis=1, skipna=False)
-    luck_of_both = (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False)
+    luck_of_both = (
+        (of_each["var"] / of_each["size"]).unstack().reindex(columns=[0, 1]).sum(axis=1, skipna=False)
+    )
     known = mean_of_both.notna() & luck_of_both.notna()
     own, luck = mean_of_both[known].to_numpy(float), luck_of_both[known].to_numpy(float) / 4
     n = len(own)

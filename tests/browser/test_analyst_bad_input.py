@@ -74,7 +74,7 @@ SAYS: dict[str, dict[str, str]] = {
         "Audits": ALL_LEFT_OUT,
     },
     "one_erased": {
-        "Overview": "1 participants were erased at their request",
+        "Overview": "1 participant was erased at their request",
         "Accuracy": "fewer than 5 people in a group: no interval",
         "People": "3 began, 3 are analysed",
         "Audits": "fewer than 5 people in a group: no interval",

@@ -33,5 +33,6 @@ def draw(choice: Choice) -> None:
     n_erased = len(choice.store.erasures(choice.study_name))
     if n_erased:
         st.caption(
-            f"{n_erased} participants were erased at their request; nothing of theirs is in any figure."
+            f"{'1 participant was' if n_erased == 1 else f'{n_erased} participants were'} erased at their request; "
+            "nothing of theirs is in any figure."
         )
