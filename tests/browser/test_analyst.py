@@ -324,7 +324,7 @@ def test_an_erased_person_is_gone_from_the_page(analysts: KnownStudies, page: Pa
     with DecisionStore.open(analysts.database_url) as store:
         erase_participant(store, "one_person", participant_key=person)
     turn_to(page, "Overview", "one_person")
-    expect(page.get_by_text("1 participants were erased at their request")).to_be_visible()
+    expect(page.get_by_text("1 participant was erased at their request")).to_be_visible()
     turn_to(page, "People", "one_person")
     assert person not in {row["participant_key"].removeprefix("'") for row in csv_of(page, -1)}
 
