@@ -154,7 +154,7 @@ class StudyResults:
             ["round_number", "condition"]
         ).items():
             cell = (table["round_number"] == number) & (table["condition"] == condition)
-            said = f"all {n_left_out} participants are left out ({why})"
+            said = f"{all_left_out(n_left_out)} ({why})"
             table.loc[cell, ["reason", "signal_reason"]] = said
         return table
 
@@ -310,3 +310,10 @@ def _rounds(store: DecisionStore, study_name: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=_ROUND_COLUMNS)
+
+
+def all_left_out(n_people: int, of_what: str = "") -> str:
+    """That everybody is left out: "all 3 participants are left out", "the only participant is left out"."""
+    if n_people == 1:
+        return f"the only participant{of_what} is left out"
+    return f"all {n_people} participants{of_what} are left out"

@@ -9,12 +9,12 @@ import json
 import pandas as pd
 
 from advisor.measurement.withheld import WITHHELD
-from human_study.analysis.study_results import StudyResults
+from human_study.analysis.study_results import StudyResults, all_left_out
 from human_study.findings.finding import ROUND, Column, Finding, FindingChart, FindingTable
 from human_study.findings.harm_warnings import Interactions, for_whom, interactions, warning_sentences
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label, with_condition
-from human_study.presentation.numbers import is_missing, p_value_equals, percent, points
+from human_study.presentation.numbers import how_many, is_missing, p_value_equals, percent, points
 from human_study.study.analysis_plan import ALPHA, BASELINE, Pair
 
 QUESTION = "Did the faces help people decide better?"
@@ -50,8 +50,12 @@ def comparison_table(contrasts: pd.DataFrame) -> pd.DataFrame:
 def answer_findings(results: StudyResults) -> Finding:
     """The declared contrasts in a picture and in words, and what limits how far they can be trusted."""
     if results.is_withheld:
-        progress = f"{len(results.participants)} participants have begun, "
-        progress += f"{(results.participants['status'] == 'completed').sum()} have completed."
+        n_began, n_completed = (
+            len(results.participants),
+            int((results.participants["status"] == "completed").sum()),
+        )
+        progress = f"{how_many(n_began, 'participant')} {'has' if n_began == 1 else 'have'} begun, "
+        progress += f"{n_completed} {'has' if n_completed == 1 else 'have'} completed."
         said = (progress, WITHHELD)
         declared = (" ".join(results.declared.sentences()),)
         return Finding("answer", QUESTION, said, notes=declared, warnings=tuple(history(results)))
@@ -114,8 +118,9 @@ def history(results: StudyResults) -> list[str]:
         detail = json.loads(event.detail)
         if event.n_began and any(key.split(".")[0] == "analysis" for key in detail.get("keys", ())):
             said.append(
-                f"The declared analysis was changed on {event.happened_at:%Y-%m-%d}, after {event.n_began} people had "
-                f"begun. Before, it said: {' '.join(detail['analysis_before'])}"
+                f"The declared analysis was changed on {event.happened_at:%Y-%m-%d}, after "
+                f"{how_many(event.n_began, 'person', 'people')} had begun. Before, it said: "
+                f"{' '.join(detail['analysis_before'])}"
             )
     return said
 
@@ -144,9 +149,9 @@ def nobody_counts(results: StudyResults) -> str:
     whole = results.left_out_whole(["condition"])
     if whole and len(results.excluded) == len(results.participants):
         why = ", ".join(sorted(set(results.excluded)))
-        return f"all {len(results.excluded)} participants are left out ({why})"
+        return f"{all_left_out(len(results.excluded))} ({why})"
     return "; ".join(
-        f"all {n_left_out} participants of {condition_label(condition)} are left out ({why})"
+        f"{all_left_out(n_left_out, f' of {condition_label(condition)}')} ({why})"
         for (condition,), (n_left_out, why) in whole.items()
     )
 
@@ -167,9 +172,9 @@ def headline(results: StudyResults) -> list[str]:
     row = known.iloc[-1]
     number = row["round_number"]
     interval = f"95% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}"
-    who = "simulated participants" if results.simulated else "participants"
+    who = f"{'simulated ' if results.simulated else ''}participant"
     sentences = [
-        f"In round {number}, {row['n_participants']} {who} with {advised} reached a balanced accuracy of "
+        f"In round {number}, {how_many(row['n_participants'], who)} with {advised} reached a balanced accuracy of "
         f"{percent(row['accuracy'])} ({interval if not is_missing(row['ci_low']) else row['reason']}); "
         f"on the same trials the machine alone reaches {percent(row['machine_accuracy'])}."
     ]

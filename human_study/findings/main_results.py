@@ -24,6 +24,7 @@ from human_study.presentation.labels import (
     TRAINED_ON_WORDS,
     condition_label,
 )
+from human_study.presentation.numbers import how_many
 
 _CONDITION = Column("label", "Condition")
 NO_CELLS = "no round has a condition yet that its study file declares or that somebody was in"
@@ -217,11 +218,11 @@ def response_time_findings(results: StudyResults) -> Finding:
 def design_findings(results: StudyResults) -> Finding:
     """Participants by status, round and condition, and which advisor each round served."""
     n_analysed = results.decisions["participant_key"].nunique()
-    who = "simulated participants" if results.simulated else "participants"
+    began = how_many(len(results.participants), f"{'simulated ' if results.simulated else ''}participant")
     sentence = (
-        f"{len(results.participants)} {who} began, {n_analysed} are analysed: those with a decision on a main trial "
-        "who neither declined consent nor withdrew nor were screened out. They took "
-        f"{len(results.decisions):,} decisions on main trials, "
+        f"{began} began, {n_analysed} {'is' if n_analysed == 1 else 'are'} analysed: those with a decision on a main "
+        "trial who neither declined consent nor withdrew nor were screened out. They took "
+        f"{how_many(len(results.decisions), 'decision')} on main trials, "
         f"{len(results.test_decisions):,} of them on test applications, of which half have each outcome by design."
     )
     statuses = tuple(Column(status, STATUS_LABELS[status], "integer") for status in STATUSES)

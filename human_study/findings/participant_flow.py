@@ -25,6 +25,7 @@ from human_study.findings.finding import (
 )
 from human_study.presentation import finding_charts
 from human_study.presentation.labels import condition_label
+from human_study.presentation.numbers import how_many
 from human_study.study.messages import Language
 
 FAST_MS = 300.0
@@ -136,7 +137,7 @@ def exclusion_findings(results: StudyResults) -> Finding:
     shown, failed = int(people["attention_shown"].sum()), int(people["attention_failed"].sum())
     attention = (
         f"{failed} of {shown} attention checks were failed, by "
-        f"{int((people['attention_failed'] > 0).sum())} participants."
+        f"{how_many(int((people['attention_failed'] > 0).sum()), 'participant')}."
         if shown
         else "This study has shown no attention checks."
     )

@@ -17,6 +17,7 @@ import human_study
 from data.errors import StudyError
 from human_study.analysis.contrasts import ESTIMATOR_IN_WORDS
 from human_study.presentation.labels import condition_label, with_condition
+from human_study.presentation.numbers import how_many
 from human_study.study.analysis_plan import declared_analysis
 
 ANALYSIS_PACKAGES = ("numpy", "scipy", "pandas")
@@ -119,7 +120,9 @@ def still_matches(registered: Registered, study_name: str, study_hash: str, decl
             f"The preregistration given is of another study, {registered.study_name}; nothing is compared."
         ]
     known = (
-        "before any decision" if registered.n_decisions == 0 else f"after {registered.n_decisions} decisions"
+        "before any decision"
+        if registered.n_decisions == 0
+        else f"after {how_many(registered.n_decisions, 'decision')}"
     )
     sentences = [f"Preregistered on {registered.registered_at}, {known}."]
     if registered.study_hash == study_hash:
@@ -223,7 +226,8 @@ def _sampling_fields(content: dict[str, Any], n_decisions: int) -> dict[str, str
         "Existing data": (
             "Registration prior to creation of data."
             if n_decisions == 0
-            else f"Registration after {n_decisions} decisions had been collected. TO BE COMPLETED: who has seen them."
+            else f"Registration after {how_many(n_decisions, 'decision')} had been collected. "
+            "TO BE COMPLETED: who has seen them."
         ),
         "Data collection procedures": (
             f"Participants: {content.get('participants', '?')}, recruited by "

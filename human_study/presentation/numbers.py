@@ -35,6 +35,11 @@ def whole(value: float | None) -> str:
     return MISSING if is_missing(value) else f"{int(value):,}"  # type: ignore[arg-type]
 
 
+def how_many(n: int, one: str, many: str = "") -> str:
+    """A count with its noun: "1 participant", "1,200 participants"; `many` where it is not `one` with an s."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
 def seconds(value: float | None) -> str:
     """Milliseconds as seconds with two decimals."""
     return MISSING if is_missing(value) else f"{value / 1000:.2f} s"  # type: ignore[operator]

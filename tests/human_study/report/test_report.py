@@ -138,6 +138,10 @@ def test_nobody_yet_one_participant_and_one_condition_say_what_is_missing(
         add_participant(store, bundles[0], 0, "face", "people", n_correct=7)
         one = words(report_of(store, tmp_path, "people"))
     assert "70.0% (fewer than 5 people in a group: no interval)" in one
+    assert (
+        "In round 0, 1 participant with the face reached" in one
+        and "1 participant began, 1 is analysed" in one
+    )
     assert "nobody decided without advice in that round" in one
     assert (
         "Not computed: no round has decisions on test applications in two conditions that are compared" in one
