@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SERVE ?= 1
 DEMO := var/demo
+# Without serving nobody looks at the faces that no simulated participant was shown.
+ONLY_SHOWN := $(if $(filter 0,$(SERVE)),--only-shown)
 
 .PHONY: setup chromium demo test quick check lint format docs bench bench-learning bench-representation bench-learners bench-calibration
 
@@ -17,7 +19,7 @@ chromium: setup
 	@$(BIN)/python -m tests.browser.chromium
 
 demo: setup
-	$(BIN)/advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --seed 0 --out $(DEMO)
+	$(BIN)/advisor simulate --task lending_club --rounds 2 --participants 40 --trials 30 --seed 0 --out $(DEMO) $(ONLY_SHOWN)
 	$(BIN)/human-study report simulation --db sqlite:///$(DEMO)/countenance.db --kind simulated --out $(DEMO)/report.html
 	@echo "Report: $(DEMO)/report.html (all participants in it were simulated)"
 ifneq ($(SERVE),0)

@@ -212,6 +212,13 @@ def simulate(
     ] = 0,
     pairs: Annotated[int, typer.Option(min=0, help="pairs of faces that each participant compares")] = 0,
     population: Annotated[str, typer.Option(help="simulated population")] = "realistic",
+    only_shown: Annotated[
+        bool,
+        typer.Option(
+            "--only-shown",
+            help="draw only faces that somebody here is shown; to serve the last bundle, run again without",
+        ),
+    ] = False,
     settings: TrainSettings = None,
     device: DeviceOption = None,
 ) -> None:
@@ -237,6 +244,7 @@ def simulate(
             on_round=_print_round,
             on_progress=report,
             asked=Asked(learning, n_questions=questions, n_pairs=pairs),
+            only_shown=only_shown,
         )
     print(f"Results: {out / 'results.json'} (all participants were simulated)")
 

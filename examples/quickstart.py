@@ -44,6 +44,7 @@ def main(table: Path, outcome: str, folder: Path) -> None:
         out=folder / "simulation",
         train_config=TrainConfig(encoder=EncoderConfig(n_steps=300)),
         on_round=told,
+        only_shown=True,  # `advisor publish` draws the other faces, for people
     )
 
     # What the advisor is expected to do for people, on applications it was not trained on.

@@ -269,8 +269,8 @@ def require_whole(bundle: Bundle) -> None:
     """Raise BundleError if faces that somebody may be dealt were not drawn."""
     if not bundle.is_whole:
         raise BundleError(
-            f"The bundle {bundle.path} is of a simulation's earlier round and has only the faces that were dealt;"
-            " take the simulation's newest_bundle, which has all, or publish one."
+            f"The bundle {bundle.path} is of a simulation and has only the faces that were dealt; take the"
+            " simulation's newest_bundle, run `advisor simulate` again without --only-shown, or publish one."
         )
 
 

@@ -286,8 +286,12 @@ def _as_tensors(menu: pd.DataFrame) -> tuple[Tensor, Tensor]:
     return torch.tensor(menu["identity"].to_numpy()), torch.tensor(expressions)
 
 
-def publish_whole(bundle: Bundle, out: Path, on_progress: Progress = no_progress) -> Bundle:
-    """The bundle; where faces were dealt to nobody and not drawn, the same with all of them, kept at `out`.
+def publish_again(
+    bundle: Bundle, out: Path, on_progress: Progress = no_progress, dealt: Deals | None = None
+) -> Bundle:
+    """The bundle; where faces were dealt to nobody and not drawn, the same with them, kept at `out`.
+
+    All of them are drawn, or those that are `dealt` now.
 
     Raises BundleError where it was drawn by another generator than the one at hand.
     """
@@ -301,8 +305,12 @@ def publish_whole(bundle: Bundle, out: Path, on_progress: Progress = no_progress
         )
     menu = bundle.menu.drop(columns=["image", "image_sha256"])
     drawn = pictures_of(bundle)
-    drawn |= draw_once(FaceGenerator.load(), *_as_tensors(menu), drawn, on_progress)
-    images, pictures = with_pictures(menu, drawn, np.ones(len(menu), dtype=bool))
+    shown = np.ones(len(menu), dtype=bool)
+    if dealt is not None:
+        shown = np.isin(np.arange(len(menu)), list(dealt(bundle, bundle.outcomes())))
+        shown |= bundle.menu["image"].notna().to_numpy()
+    drawn |= draw_once(FaceGenerator.load(), *_as_tensors(menu[shown]), drawn, on_progress)
+    images, pictures = with_pictures(menu, drawn, shown)
     percepts = _percepts(images, pictures, Percepts(), of_all=False)
     similar = _similar_cases(images, percepts, bundle.applications["split"])
     return write_bundle(

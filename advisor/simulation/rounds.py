@@ -11,7 +11,7 @@ from typing import Any
 from advisor.bundles.bundle import Bundle, load_bundle
 from advisor.drawing.rendering import Percepts, Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
-from advisor.publishing.publish import publish_explore, publish_run, publish_whole
+from advisor.publishing.publish import publish_again, publish_explore, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import PublishConfig, TrainConfig
 from advisor.runs.run_tables import damage_named
@@ -29,7 +29,8 @@ from data.tasks.decision_task import DecisionTask
 DATABASE_FILE = "countenance.db"
 RESULTS_FILE = "results.json"
 NEWEST_BUNDLE = "newest_bundle"
-BUNDLE_BEFORE = "bundle_before"  # shown again, with all of its faces
+BUNDLE_BEFORE = "bundle_before"  # shown again, with the faces that it needs now
+WHOLE_BUNDLE = "whole_bundle"  # the last one, if its faces were first drawn for simulated people alone
 DECISIONS_PER_APPLICATION = (
     4  # in a block, on average: of more applications, most faces would be drawn for nobody
 )
@@ -66,6 +67,7 @@ def simulate_rounds(
     on_round: Callable[[RoundOutcome], object] = lambda outcome: None,
     on_progress: Progress = no_progress,
     asked: Asked = NOTHING_ASKED,
+    only_shown: bool = False,
 ) -> dict[str, Any]:
     """Round 0 and `n_rounds` learning rounds; writes OUT/results.json and returns its content.
 
@@ -73,6 +75,9 @@ def simulate_rounds(
     decisions are learned from), and as many others decide test applications in each condition (these
     measure, and are never trained on). What each of them is `asked` beside these (its `questions` follow from what the
     faces tell) is neither learned from nor measured. A finished round is not simulated again after an interrupt.
+
+    With `only_shown` no face is drawn that nobody here is shown. The last bundle cannot be served to people then, until
+    the same is called without.
 
     Raises TrainingError if `out` holds a simulation with other options.
     """
@@ -100,13 +105,15 @@ def simulate_rounds(
         publish_config = publish_config.model_copy(update={"seed": seed})
         bundle, outcomes, read = None, list[RoundOutcome](), Percepts()
         for round_number in range(n_rounds + 1):
-            is_last = round_number == n_rounds
+            is_whole = round_number == n_rounds and not only_shown  # it may be served to people afterwards
             bundle, outcome = _round(
-                simulation, round_number, bundle, train_config, publish_config, on_progress, is_last, read
+                simulation, round_number, bundle, train_config, publish_config, on_progress, is_whole, read
             )
             outcomes.append(outcome)
             on_round(outcome)
     assert bundle is not None
+    if not only_shown:
+        bundle = publish_again(bundle, out / WHOLE_BUNDLE, on_progress)
     _point_to(out / NEWEST_BUNDLE, bundle.path)
     results = _results(task, population, seed, bundle, outcomes)
     (out / RESULTS_FILE).write_text(json.dumps(results, indent=2) + "\n")
@@ -162,10 +169,10 @@ def _round(
     train_config: TrainConfig,
     publish_config: PublishConfig,
     on_progress: Progress,
-    is_last: bool,
+    is_whole: bool,
     read: Percepts,
 ) -> tuple[Bundle, RoundOutcome]:
-    """One round; all faces of the last one's bundle are drawn, since it may be served to people afterwards."""
+    """One round, of whose bundle all faces are drawn where it `is_whole`, or those that are dealt."""
     folder = simulation.out / f"round_{round_number}"
     record = folder / "round.json"
     if record.exists():
@@ -173,7 +180,7 @@ def _round(
         return load_bundle(simulation.out / saved.pop("bundle")), RoundOutcome(**saved)
     reason = ""
     bundle_path = folder / "bundle"
-    dealt = None if is_last else simulation.dealt(round_number)
+    dealt = None if is_whole else simulation.dealt(round_number)
     if bundle_path.exists():
         bundle = load_bundle(bundle_path)
     elif previous is None:
@@ -192,7 +199,7 @@ def _round(
                 read=read,
             )
         except PublicationRefusedError as refusal:
-            bundle = publish_whole(previous, folder / BUNDLE_BEFORE, on_progress)
+            bundle = publish_again(previous, folder / BUNDLE_BEFORE, on_progress, dealt)
             reason = str(refusal)
     rows = simulation.collected(round_number, bundle, published=not reason)
     outcome = RoundOutcome(round_number, not reason, reason, rows)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
-from advisor.bundles.bundle import FACE_CONDITIONS, load_bundle
+from advisor.bundles.bundle import FACE_CONDITIONS, Bundle, load_bundle
 from advisor.bundles.exchange import export_trials
 from advisor.encoder import losses
 from advisor.encoder.learning_step import train_advisor
@@ -23,12 +23,12 @@ from advisor.publishing.evaluate import (
     response_log_loss_on_study,
     scored_decisions,
 )
-from advisor.publishing.publish import publish_run, publish_whole
+from advisor.publishing.publish import publish_again, publish_run
 from advisor.response.training_decisions import decisions_of_study
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig, TrainConfig
 from advisor.simulation.collect import Asked
 from advisor.simulation.populations import population
-from advisor.simulation.rounds import DATABASE_FILE, RoundOutcome, simulate_rounds
+from advisor.simulation.rounds import DATABASE_FILE, NEWEST_BUNDLE, RoundOutcome, simulate_rounds
 from advisor.simulation.simulated_study import STUDY_NAME
 from data.errors import BundleError, PublicationRefusedError, TrainingError
 from data.store.decision_store import DecisionStore
@@ -127,7 +127,7 @@ def test_a_bundle_that_lacks_faces_is_neither_exported_nor_served(simulation: Pa
     partial = simulation / "round_0" / "bundle"
     with pytest.raises(BundleError, match="take the simulation's newest_bundle"):
         export_trials(partial, 2, 4, ["face"], "train", 0, tmp_path / "trials")
-    whole = publish_whole(load_bundle(partial), tmp_path / "whole")
+    whole = publish_again(load_bundle(partial), tmp_path / "whole")
     assert whole.is_whole
     before, after = (load_bundle(path).images for path in (partial, whole.path))
     together = after.merge(before, on=["application_id", "condition", "identity"], suffixes=("", "_before"))
@@ -285,8 +285,28 @@ def test_a_refused_advisor_leaves_the_one_before_and_the_rounds_go_on(
     with DecisionStore.open(f"sqlite:///{tmp_path / 'out' / DATABASE_FILE}") as store:
         rounds = store.rounds(STUDY_NAME)
         assert [r.round_number for r in rounds] == [0, 1, 2]
-        assert (
-            len({r.bundle_hash for r in rounds}) == 2
-        )  # the faces that were dealt, then all of the same advisor
+        # The same advisor, with the faces that were dealt so far, and in the end with all.
+        assert len({r.bundle_hash for r in rounds}) == 3
+        assert [load_bundle(store.bundle(r.bundle_hash).bundle_path).is_whole for r in rounds] == [
+            False,
+            False,
+            True,
+        ]
         counts = store.decisions_frame(STUDY_NAME, kind="simulated").groupby("round_number").size()
         assert counts.tolist() == [6 * 6 * 8] * 3
+
+
+def test_only_faces_that_somebody_is_shown_are_drawn_until_people_are_to_see_them(
+    tiny_task: Path, tmp_path: Path
+) -> None:
+    def simulated(only_shown: bool) -> Bundle:
+        pool = PublishConfig(max_pool_size=24)
+        words = (load_task(tiny_task), population("realistic"), 0, 3, 6, 0, tmp_path / "out")
+        simulate_rounds(*words, publish_config=pool, only_shown=only_shown)
+        return load_bundle(tmp_path / "out" / NEWEST_BUNDLE)
+
+    few = simulated(True)
+    assert not few.is_whole
+    whole = simulated(False)
+    assert whole.is_whole
+    assert set(few.images["image_sha256"]) < set(whole.images["image_sha256"])
