@@ -31,10 +31,11 @@ endif
 # Two processes, a whole file to each, so that what a file trains or serves is made once; conftest.py orders the files.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# Playwright keeps an event loop in its process, in which asyncio.run refuses to work: its tests run by themselves.
+# Playwright keeps an event loop in its process, in which asyncio.run refuses to work: its tests run by themselves. They
+# wait as much as they work (a participant reads, a double press is sat out), so four of them share two processors.
 test: chromium
 	$(PYTEST) --ignore=tests/browser
-	$(PYTEST) tests/browser
+	$(PYTEST) -n 4 tests/browser
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -79,7 +79,7 @@ def settled(page: Page, study: str) -> None:
     page.get_by_text(f"Study {study}").first.wait_for()
     # What the choice before had drawn stays until the script has come to its end.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
-    expect(drawn).to_have_count(1, timeout=60_000)
+    expect(drawn).to_have_count(1)
     wait_until(lambda: _stands_still(page), "a page that stands still")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from tests.browser.chromium import find_chromium
 from tests.browser.participation import WHOLE_STUDY
@@ -20,6 +20,39 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--disable-quic",
 ]
+
+PATIENCE_MS = 60_000  # a busy machine takes long to draw what is expected
+expect.set_options(timeout=PATIENCE_MS)
+
+# The files that take long, the longest first: whole files go to one of several processes in this order, and a long one
+# at the end would leave the others idle.
+LONG_FILES = (
+    "test_analyst.py",
+    "test_analyst_bad_input.py",
+    "test_leases.py",
+    "test_participant.py",
+    "test_whole_participation.py",
+    "test_live_page.py",
+    "test_screen.py",
+    "test_text_from_outside.py",
+    "test_arrival.py",
+    "test_loop.py",
+    "test_learning.py",
+    "test_keyboard.py",
+    "test_double_press.py",
+    "test_face_questions.py",
+    "test_firefox.py",
+    "test_translation.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first among the browser tests."""
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    in_order = iter(sorted(here, key=lambda item: order.get(item.path.name, len(order))))
+    items[:] = [next(in_order) if item.path.parent == Path(__file__).parent else item for item in items]
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,6 @@ SIZES = [
     (640, 400), (768, 1024), (1024, 600), (1280, 800), (1440, 900),
 ]  # fmt: skip
 LEAST_FACE_ON_A_LAPTOP = 320  # CSS px
-PATIENCE_MS = 60_000  # a busy machine draws late
 MEASURE = """() => {
   const root = [...document.querySelectorAll('*')].map((node) => node.shadowRoot)
     .find((shadow) => shadow?.querySelector('.player'));
@@ -249,8 +248,8 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         )
         for _ in range(2):  # also where nothing is touched in between
             page.reload()
-            expect(page.locator("textarea").first).to_have_value("By the income.", timeout=PATIENCE_MS)
-            expect(page.locator("[data-testid=stTextInput] input")).to_have_value("44", timeout=PATIENCE_MS)
+            expect(page.locator("textarea").first).to_have_value("By the income.")
+            expect(page.locator("[data-testid=stTextInput] input")).to_have_value("44")
             expect(chosen.locator("input")).to_be_checked(timeout=PATIENCE_MS)
         assert store.participant(person.participant_key).status == "active"
         page.locator("[data-testid=stFormSubmitButton] button").click()
