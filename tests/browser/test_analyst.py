@@ -139,7 +139,7 @@ def test_the_overview_counts_what_the_store_holds(analysts: KnownStudies, page: 
         ("Decisions", "960"),
         ("Rounds", "2"),
     ]
-    assert rows(page, 1)[3] == "1|Face|8|0|0|0|0"
+    assert rows(page, 1)[3] == "1|Face|8|0|0|0|0|0"  # completed, and the five other ends and states
     assert rows(page, 2)[0].startswith("0|")
     assert "exploratory|nothing|65.0%" in rows(page, 2)[0]
 

@@ -107,9 +107,7 @@ def test_every_page_says_why_in_place_of_the_number(
     always = {**ALWAYS, **OF_THE_BUNDLE} if study == FIRST else ALWAYS
     for title, says in {**always, **SAYS[study]}.items():
         turn_to(page, title, study)
-        expect(main).to_contain_text(
-            says, ignore_case=True
-        )  # the page before may still stand
+        expect(main).to_contain_text(says, ignore_case=True)  # the page before may still stand
         settled(page, study)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)

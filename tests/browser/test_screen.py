@@ -250,7 +250,7 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
             page.reload()
             expect(page.locator("textarea").first).to_have_value("By the income.")
             expect(page.locator("[data-testid=stTextInput] input")).to_have_value("44")
-            expect(chosen.locator("input")).to_be_checked(timeout=PATIENCE_MS)
+            expect(chosen.locator("input")).to_be_checked()
         assert store.participant(person.participant_key).status == "active"
         page.locator("[data-testid=stFormSubmitButton] button").click()
         page.locator(".code").wait_for()
