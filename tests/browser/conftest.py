@@ -30,6 +30,7 @@ LONG_FILES = (
     "test_analyst.py",
     "test_analyst_bad_input.py",
     "test_leases.py",
+    "test_preview.py",
     "test_participant.py",
     "test_whole_participation.py",
     "test_live_page.py",
