@@ -56,7 +56,7 @@ DATA_SET = (
     f"data_set/data/study-{STUDY}_description-decision_data.csv", "data_set/parquet/trial.parquet",
     "data_set/documentation/codebook.csv", "data_set/dataset_description.json",
 )  # fmt: skip
-RUN = tuple(
+RUN = tuple(  # a pilot's summary is not read
     f"run/{name}"
     for name in (
         "summary.json",
@@ -107,7 +107,7 @@ OPENED = {
             "erase {} --participant nobody", "retain", "report {} --out made.html", "export {} --out made",
         )
     },
-    "human-study power served.yaml --pilot run --simulations 50 --participants 20": RUN,
+    "human-study power served.yaml --pilot run --simulations 50 --participants 20": RUN[1:],
     "human-study import data_set --db sqlite:///made.db": DATA_SET,
     f"human-study bonuses {STUDY} --db sqlite:///study.db --out made.csv": (*BUNDLE, OUTCOMES),
     "human-study init made.yaml --bundle round_0/bundle": BUNDLE,

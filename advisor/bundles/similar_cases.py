@@ -44,11 +44,9 @@ def rank_similar(
     return found
 
 
-def examples_for(
-    similar: SimilarCases, image: str, left_out: Collection[str] = (), n: int = N_EXAMPLES
-) -> tuple[str, ...]:
-    """The `n` cases shown beside a picture, the most similar first, but for those that are `left_out`."""
-    return tuple([one for one in similar[image] if one not in left_out][:n])
+def examples_for(similar: SimilarCases, image: str, left_out: Collection[str] = ()) -> tuple[str, ...]:
+    """The cases shown beside a picture, the most similar first, but for those that are `left_out`."""
+    return tuple([one for one in similar[image] if one not in left_out][:N_EXAMPLES])
 
 
 def past_cases(trial: Trial) -> list[str]:

@@ -24,7 +24,6 @@ from scipy.special import expit, log_ndtr, ndtr
 from advisor.measurement.crossed_means import codes
 
 Link = Literal["logit", "probit"]
-N_COEFFICIENTS = 4  # intercept, signal, advice, signal x advice; the four standard deviations follow
 COEFFICIENT_SD, SPREAD_SHAPE, SPREAD_RATE = 2.5, 2.0, 2.0
 PRIOR_IN_WORDS = (
     f"coefficients normal with mean 0 and standard deviation {COEFFICIENT_SD:g}, standard deviations of people and "

@@ -82,25 +82,17 @@ def learn_response(
     run.log("response", figures)
     save_checkpoint(run.file(RESPONSE_FILE), "response", fit.model.state_dict(), fit.model.config)
     run.write_json("response_table.json", response_table(fit.model, EXPRESSION_AXES))
-    held_out = held_out_table(frame, fit.held_out_probabilities, advice, EXPRESSION_AXES)
     with threads_worth(len(frame)):
+        rng = np.random.default_rng([config.seed, 4])
+        columns = _named_columns(seen)
+        read_faces = face_readings(fit.model, percepts, images)
         tables = {
-            HELD_OUT_FILE: held_out,
+            HELD_OUT_FILE: held_out_table(frame, fit.held_out_probabilities, advice, EXPRESSION_AXES),
             CALIBRATION_FILE: calibration_table(fit.held_out_probabilities, approved),
             IMPORTANCE_FILE: importance_table(
-                fit,
-                np.hstack([advice, features]),
-                approved,
-                people,
-                _named_columns(seen),
-                np.random.default_rng([config.seed, 4]),
+                fit, np.hstack([advice, features]), approved, people, columns, rng
             ),
-            READINGS_FILE: pd.concat(
-                [
-                    face_readings(fit.model, percepts, images),
-                    *_unread_test_faces(fit.model, decisions.bundles, read),
-                ]
-            ),
+            READINGS_FILE: pd.concat([read_faces, *_unread_test_faces(fit.model, decisions.bundles, read)]),
         }
     for name, table in tables.items():
         table.to_csv(run.file(name), index=False)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from advisor.freed_memory import keep_freed_memory
+from advisor.runs.run_dir import git_revision
 
 Cell = tuple[str, str, int]
 
@@ -86,6 +87,13 @@ class Cells:
         if done.returncode:
             return f"{name}: FAILED\n{done.stderr[-2000:]}"
         return f"{name}: {time.monotonic() - start:.0f} s"
+
+
+def cell_result(cell: Cell, rows: Any) -> dict[str, Any]:
+    """What is written of a cell of simulated people: which one, by which code, and its `rows`."""
+    population, table, seed = cell
+    which = {"participants": "simulated", "population": population, "table": table, "seed": seed}
+    return {**which, "git_revision": git_revision(), "rows": rows}
 
 
 def cell_command(

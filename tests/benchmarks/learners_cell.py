@@ -18,14 +18,13 @@ import torch
 from torch import Tensor
 
 from advisor.runs.config import EncoderConfig, PublishConfig
-from advisor.runs.run_dir import git_revision
 from advisor.simulation.judgement import Judgement
 from advisor.simulation.populations import population
 from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.tasks.applications import draw_pool
 from models.face_generator import FaceGenerator
 from models.observer import SimulatedObserver
-from tests.benchmarks.cells import cell_command
+from tests.benchmarks.cells import cell_command, cell_result
 from tests.benchmarks.learning_evaluation import balanced
 from tests.benchmarks.learning_faces import RenderedFaces
 from tests.benchmarks.learning_people import PeopleSample, expected_correct
@@ -143,14 +142,7 @@ def run_cell(population_name: str, table: str, seed: int, out: Path) -> dict[str
     if (table, seed) == RENDERED_CELL:
         faces = RenderedFaces(FaceGenerator.load(), SimulatedObserver.load(), out / "faces")
         rows["rendered"] = measure(cell, lambda who, e: faces.readings(who, e, keep=False)[1])
-    return {
-        "participants": "simulated",
-        "population": population_name,
-        "table": table,
-        "seed": seed,
-        "git_revision": git_revision(),
-        "rows": rows,
-    }
+    return cell_result((population_name, table, seed), rows)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from advisor.publishing.exploration import only_explore
 from advisor.response.fit_response import fit_response
 from advisor.response.training_decisions import even_sample
 from advisor.runs.config import EncoderConfig, PublishConfig, ResponseConfig
-from advisor.runs.run_dir import RunDirectory, git_revision
+from advisor.runs.run_dir import RunDirectory
 from advisor.simulation.populations import population
 from advisor.simulation.simulated_participant import SimulatedParticipant, draw_people
 from data.tasks.applications import Applications, Standardiser, draw_pool, read_applications
@@ -43,7 +43,7 @@ from models.encoder import FeatureEncoder
 from models.expression import EXPRESSION_BOUNDS
 from models.face_generator import FaceGenerator
 from models.response import ResponseModel
-from tests.benchmarks.cells import cell_command
+from tests.benchmarks.cells import cell_command, cell_result
 from tests.benchmarks.learning_evaluation import balanced
 from tests.benchmarks.learning_faces import observer_path
 from tests.benchmarks.learning_people import PeopleSample, expected_correct
@@ -263,14 +263,7 @@ def run_cell(population_name: str, table: str, seed: int, out: Path) -> dict[str
         encoder = cell.encoder(EncoderConfig(**change))  # type: ignore[arg-type]
         expressions[name] = cell.expressions(encoder, cell.evaluated.frame)
         print(f"{population_name}, {table}, seed {seed}: {name}", flush=True)
-    return {
-        "participants": "simulated",
-        "population": population_name,
-        "table": table,
-        "seed": seed,
-        "git_revision": git_revision(),
-        "rows": cell.figures(expressions),
-    }
+    return cell_result((population_name, table, seed), cell.figures(expressions))
 
 
 def main() -> None:
