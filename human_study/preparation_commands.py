@@ -101,7 +101,7 @@ def _language_folder(language: str, task: str, beside: Path) -> Path | None:
 
     texts = Path("languages", language)
     write_language_folder(beside / texts, load_task(task))
-    print(f"Wrote {beside / texts}; translate its files, and leave what stands in braces")
+    print(f"Wrote {beside / texts}; translate its files, and keep words in braces as they are")
     return texts
 
 

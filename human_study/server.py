@@ -160,7 +160,8 @@ def serve(
         running.store.require_erasure_key()
         key = None if replica else analyst_key(analyst_key_file)
         beside.enter_context(retained_while_served(running.store))
-        print(f"Study {running.study.name}, for {running.study.participants}. Stop with Ctrl-C.")
+        whom = "people" if running.study.participants == "people" else "simulated participants"
+        print(f"Study {running.study.name}, for {whom}. Stop with Ctrl-C.")
         for remark in remarks(running.study):
             print(f"Look again: {remark}", flush=True)
         if left := running.study.spoken.untranslated():

@@ -157,7 +157,7 @@ def checked(decisions: TrainingDecisions) -> TrainingDecisions:
         )
     if frame["participant"].nunique() < 2:
         raise TrainingError(
-            f"All decisions of {decisions.source} are one participant's; ĥ needs at least two people, better twenty."
+            f"All decisions of {decisions.source} come from one participant; ĥ needs two, better twenty."
         )
     if frame["approved"].nunique() < 2:
         word = "approvals" if frame["approved"].iloc[0] else "denials"

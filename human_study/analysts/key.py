@@ -51,7 +51,7 @@ def analyst_key(key_file: Path) -> AnalystKey:
             f"The analysts' key cannot be kept in {key_file} ({error}); name another file by --analyst-key-file,"
             f" or put a key into {ANALYST_KEY_VARIABLE}."
         ) from error
-    return AnalystKey(_long_enough(content, str(key_file)), f"that stands in {key_file}")
+    return AnalystKey(_long_enough(content, str(key_file)), f"in {key_file}")
 
 
 def _make(key_file: Path) -> None:

@@ -163,7 +163,8 @@ def confidence_findings(results: StudyResults) -> Finding:
         Column("correct", "Share correct", "percent"),
     )
     binned = FindingTable("confidence_bins", "Calibration, all conditions.", bins, bin_columns)
-    sentence = f"Over-confidence over all test decisions: {estimate_words(overconfidence(decisions), 'points')} points."
+    over = estimate_words(overconfidence(decisions), "points")
+    sentence = f"Over-confidence over all test decisions, in points: {over}."
     notes = (
         "Confidence is read as a probability of being right: the low end of the scale, a guess, as 50%.",
     )

@@ -213,10 +213,9 @@ def practice_findings(results: StudyResults) -> Finding:
     )
     blocks = block_table(decisions)
     blocks["label"] = blocks["condition"].map(condition_label)
-    overall = estimate_words(trend_over_trials(decisions, _correct(decisions)), "points")
-    sentence = (
-        f"Over {PER_TRIALS} trials the share correct changed by {overall} points, all conditions together."
-    )
+    overall = trend_over_trials(decisions, _correct(decisions))
+    sentence = f"Change of the share correct over {PER_TRIALS} trials, in points, all conditions together: "
+    sentence += f"{estimate_words(overall, 'points')}."
     chart = FindingChart(
         "accuracy_over_trials",
         "Balanced accuracy on test applications over the course of a participation, with 95% intervals.",

@@ -148,7 +148,7 @@ def page_of_study(question: str, body: Callable[[Choice], None], choice: Choice 
             st.info(plain(str(error)), icon=":material/visibility_off:")
         except CountenanceError as error:
             st.error(plain(str(error)))
-        refreshed = f" It is drawn again every {REFRESH_EVERY_S} seconds." if is_open else ""
+        refreshed = f" This page refreshes every {REFRESH_EVERY_S} seconds." if is_open else ""
         st.caption(f"As of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.{refreshed}")
 
     st.fragment(draw, run_every=REFRESH_EVERY_S if is_open else None)()

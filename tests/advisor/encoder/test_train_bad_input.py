@@ -83,7 +83,7 @@ def test_twelve_decisions(call: Call, decided_round: DecidedRound, tmp_path: Pat
 def test_one_participant(call: Call, decided_round: DecidedRound, tmp_path: Path) -> None:
     rows = np.flatnonzero(decided_round.trials["participant"] == "p1")
     decisions = decided_round.answers(tmp_path / "d.csv", decided_round.by_smiles()[rows], rows)
-    refused(call, decided_round.training(decisions, tmp_path / "run"), "are one participant's")
+    refused(call, decided_round.training(decisions, tmp_path / "run"), "come from one participant")
     assert not (tmp_path / "run").exists()
 
 

@@ -32,7 +32,7 @@ def frame_of(approved: list[int], participants: list[str]) -> pd.DataFrame:
     ("frame", "sentence"),
     [
         (frame_of([], []), "no decisions of people on training applications"),
-        (frame_of([0, 1, 1], ["a", "a", "a"]), "one participant's"),
+        (frame_of([0, 1, 1], ["a", "a", "a"]), "one participant"),
         (frame_of([1, 1, 1], ["a", "b", "b"]), "only approvals"),
         (frame_of([0, 0, 0], ["a", "b", "b"]), "only denials"),
     ],

@@ -176,7 +176,7 @@ def test_neither_log_nor_process_list_holds_the_key(served: ServedStudy, key: st
     ask(served, "GET", f"/{key}")
     ask(served, "POST", "/enter", body=f"key={key}")
     log = served.log()
-    assert f"http://127.0.0.1:{served.analyst_port}/enter, with the key that stands in" in log
+    assert f"http://127.0.0.1:{served.analyst_port}/enter, with the key in" in log
     assert key not in log
     assert "ScriptRunContext" not in log
     assert served.process is not None
