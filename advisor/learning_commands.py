@@ -153,7 +153,9 @@ def publish(
     explore: Annotated[
         bool, typer.Option("--explore", help="round 0: random expressions; needs --task")
     ] = False,
-    task: Annotated[str | None, typer.Option("--task", help="a shipped task's name or a task.yaml")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="a shipped task's name or the path of a task.yaml")
+    ] = None,
     study: Annotated[str | None, typer.Option("--study", help="serve it as this study's next round")] = None,
     db: DatabaseOption = None,
     seed: SeedOption = 0,

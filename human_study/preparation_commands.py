@@ -23,7 +23,7 @@ def init(
     path: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.yaml"),
     task: Annotated[
         str | None,
-        typer.Option(help="a shipped task, or the path of a task.yaml; the bundle's own if left out"),
+        typer.Option(help="a shipped task's name or the path of a task.yaml; default: the bundle's own"),
     ] = None,
     bundle: Annotated[Path, typer.Option(help="the first round's bundle")] = Path("var/round_0/bundle"),
     kind: Annotated[
