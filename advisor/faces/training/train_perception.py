@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import Progress, TextColumn
 from torch import Tensor
-from torchvision.transforms.v2 import functional as photo
 
 from advisor.drawing.rendering import to_pixels
 from advisor.faces.corpus.corpus import draw_expression, load_corpus
@@ -193,7 +192,9 @@ def degrade(images: Tensor, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32))
 
     if rng.random() < 0.5:
-        images = photo.gaussian_blur(images, [7, 7], [float(rng.uniform(0.2, 1.6))])
+        from torchvision.transforms.v2.functional import gaussian_blur  # loads as long as torch itself
+
+        images = gaussian_blur(images, [7, 7], [float(rng.uniform(0.2, 1.6))])
     middle = images.mean((1, 2, 3), keepdim=True)
     images = (images - middle) * per_image(0.75, 1.25) + middle * per_image(0.75, 1.2)
     noise = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
