@@ -18,7 +18,7 @@ from human_study.study.analysis_plan import BASELINE, DeclaredAnalysis, Pair
 ONE_CARRIES = "all decisions of a group on one outcome are one participant's: no interval"
 ESTIMATOR_IN_WORDS = (
     "Shares of correct decisions in the cells condition × outcome (the estimates of generalised estimating equations "
-    "with working independence). People and applications both count as drawn at random: the variance is that over "
+    "with working independence). People and applications are both treated as random samples: the variance is that over "
     "people plus that over applications less that over their intersections (Cameron, Gelbach and Miller, 2011), each "
     "corrected for leverage (CR2; Bell and McCaffrey, 2002), with t quantiles at Satterthwaite degrees of freedom. "
     "With fewer than five people in a condition there is no interval and no test."

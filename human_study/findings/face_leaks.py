@@ -132,7 +132,7 @@ def leak_findings(results: StudyResults) -> Finding:
         f"The probe reads {', '.join(leaking['attribute'] + ' ' + leaking['group'])} off the newest faces better than "
         "by chance."
         if len(leaking)
-        else "The probe reads no protected group off the newest faces better than by chance."
+        else "The probe reads no protected group off the newest faces better than chance."
     )
     columns = (
         Column("attribute", "Attribute"),

@@ -275,7 +275,7 @@ def likeness_findings(results: StudyResults) -> Finding:
     caption = f"Moran's I of decisions over the {N_NEIGHBOURS} nearest faces; 0 is no likeness."
     notes = (
         "Nearness is that of expressions, each axis in units of its spread. Features enter linearly, with the "
-        "machine's score; what they do beyond that may pass for likeness in the condition face, not in shuffled.",
+        "machine's score; what they do beyond that may look like likeness in the condition face, not in shuffled.",
     )
     reason = "" if len(known) else str(table["reason"].iloc[0])
     return Finding(

@@ -49,7 +49,7 @@ reads back what people chose.
     advisor import-decisions decisions.csv --trials trials --study NAME
 """
 _INTRODUCTION = (
-    "Each participant decided whether to approve or to deny one application after another, beside what their "
+    "Each participant decided whether to approve or deny one application after another, with what their "
     "condition showed: nothing, a machine's score, or a face that a computer drew. A machine advises through the face; "
     "the person decides. In the condition face the expression is trained, round by round, so that people "
     "who look at it "
@@ -68,7 +68,7 @@ _METHODS = (
     "d′ and c use the log-linear correction (Hautus, 1995) for each participant; their intervals, and that of how well "
     "confidence tells right from wrong, are those of a two-way jackknife, over people and applications. Trends over "
     "trials and κ are over people only, and say so.",
-    "What cannot be computed is said in place of the number.",
+    "If a number cannot be computed, the reason is given in its place.",
 )
 _LIMITS = (
     "Participants of different rounds were recruited at different times: differences between rounds are not "

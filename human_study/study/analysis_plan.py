@@ -156,7 +156,7 @@ class DeclaredAnalysis:
         origin = (
             "Declared in the study file."
             if self.was_declared
-            else "The study file declares nothing (it has no section analysis), so these are the defaults."
+            else "The study file declares no analysis (no section analysis), so these are the defaults."
         )
         others = "; ".join(pair.in_words for pair in self.family[1:]) or "none declared"
         tested = (

@@ -193,7 +193,7 @@ def test_a_closed_study_says_so_at_its_door_and_lets_who_is_in_it_finish(
     analysts.get_by_text("I want to close this study").click()
     expect(close).to_be_enabled(timeout=30_000)
     close.click()
-    analysts.get_by_text("The study is closed: it takes nobody new").wait_for()
+    analysts.get_by_text("The study is closed: it admits nobody new").wait_for()
     late = new_visitor().new_page()
     late.goto(served.url)
     expect(late.get_by_text("not taking any more participants")).to_be_visible()

@@ -71,7 +71,7 @@ def test_evaluate_names_the_condition_that_nobody_counts_in(url: str) -> None:
     [
         ("nobody_yet", "nobody has begun yet"),
         ("all_inattentive", "all 6 participants are left out (failed attention checks)"),
-        ("all_correct", "declares nothing (it has no section analysis), so these are the defaults"),
+        ("all_correct", "declares no analysis (no section analysis), so these are the defaults"),
     ],
 )
 def test_the_report_of_a_bad_study_says_what_is_missing(

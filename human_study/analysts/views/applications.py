@@ -37,7 +37,7 @@ def draw(choice: Choice) -> None:
     more = f" The first {N_SHOWN} of {len(wrong)}; the CSV holds all." if len(wrong) > N_SHOWN else ""
     st.caption(
         "All main trials, training applications too; those decided wrongly most often first."
-        f" Few decisions say little of an application.{more}"
+        f" Few decisions say little about an application.{more}"
     )
     _one_application(results, wrong)
 

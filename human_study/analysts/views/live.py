@@ -61,7 +61,9 @@ def _figures(summary: LiveSummary) -> None:
 
 
 def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> None:
-    st.caption(f"Round {summary.round_number}. A quota counts who is under way or has completed.")
+    st.caption(
+        f"Round {summary.round_number}. A quota counts participants who are under way or have completed."
+    )
     shown = summary.conditions.rename(columns={**STATUS_LABELS, "condition": "Condition", "state": "State"})
     shown["Condition"] = shown["Condition"].map(condition_label)
     for column, heading in (("quota", "Quota"), ("left", "Left")):
@@ -86,15 +88,15 @@ def _conditions(store: DecisionStore, study_name: str, summary: LiveSummary) -> 
             on_click=store.set_condition,
             args=(changed,),
         )
-    st.caption("A closed condition takes nobody new; those who are in it finish.")
+    st.caption("A closed condition admits nobody new; participants already in it can finish.")
 
 
 def _study_buttons(store: DecisionStore, study_name: str, summary: LiveSummary) -> None:
     if not summary.is_open:
-        st.info("The study is closed: it takes nobody new, and those who are under way may finish.")
+        st.info("The study is closed: it admits nobody new, and participants under way can finish.")
         return
     st.write(
-        "A closed study takes nobody new; those who are under way may finish. Outcomes are shown once it is closed;"
+        "A closed study admits nobody new; participants under way can finish. Outcomes are shown once it is closed;"
         " opening it again counts as a look."
     )
     is_meant = st.checkbox("I want to close this study", key=f"close {study_name}")

@@ -155,4 +155,4 @@ def _code_book(choice: Choice) -> None:
         else:
             st.success("Saved.")
     download_csv("code_book", edited)
-    st.caption("Keywords only suggest codes; a final * stands for any ending. Codes already given stay.")
+    st.caption("Keywords only suggest codes; a final * matches any ending. Codes already assigned are kept.")
