@@ -121,8 +121,8 @@ def signal_findings(results: StudyResults) -> Finding:
         Column("approval_rate", "Approved", "percent"),
     )
     caption = (
-        "Signal detection on test applications: d′ is how well people tell good from bad ones, c above 0 an inclination "
-        "to deny; means of participants with 95% intervals over people and applications."
+        "Signal detection on test applications: d′ is how well people tell good from bad ones, c above 0 an "
+        "inclination to deny; means of participants with 95% intervals over people and applications."
     )
     shown = FindingTable("signal_detection", caption, table, columns)
     return Finding("signal_detection", "Sensitivity and inclination", tables=(shown,))
