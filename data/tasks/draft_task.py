@@ -223,7 +223,7 @@ def _written(
         f"title: {_quoted(name.replace('_', ' ').capitalize())}",
         f"table: {_quoted(table.name)}",
         *(f"{key}: {value}" for key, value in file_keys.items()),
-        "# ? What should people call one row, and several of them?",
+        "# ? What should people call one case, and several of them? A case, such as a claim, rather than a person.",
         "case_noun: application",
         "case_noun_plural: applications",
         _outcome_question(outcomes),
