@@ -93,7 +93,9 @@ def evaluate_run(trained: TrainedRun) -> RunEvaluation:
     drawn = torch.tensor(np.random.default_rng(0).integers(len(everybody), size=len(applications)))
     with torch.no_grad():
         path = pixel_path(generator, FacePerception.load())
-        neutral = path(everybody, torch.zeros(len(everybody), len(generator.axes)))[drawn]
+        # Two at a time: the tensors of all identities' faces at once would take 130 MB.
+        parts = [path(few, torch.zeros(len(few), len(generator.axes))) for few in everybody.split(2)]
+        neutral = torch.cat(parts)[drawn]
         features = trained.seen_features(applications.frame)
         approval_of_neutral = trained.response(torch.cat([neutral, features], 1)).numpy()
     return RunEvaluation(
