@@ -64,6 +64,8 @@ def arrive(messages: Messages, screen: str, *, is_step: bool) -> None:
         "direction": language.direction,
         "step": screen,
         "older_lease": older_lease,
+        "offline": messages.text("page.offline"),
+        "close": messages.text("page.close"),
     }
     _component("page")(key="page", data=data)
 

@@ -21,7 +21,7 @@ const FEEDBACK_ADDRESS = "api/feedback/";
 function closeConnectionDialog() {
   for (const dialog of document.querySelectorAll('[data-testid="stDialog"]')) {
     if (!dialog.querySelector('[data-testid="stVerticalBlock"]')) {
-      dialog.querySelector('button[aria-label="Close"]')?.click();
+      dialog.querySelector("section > button")?.click();
     }
   }
 }
