@@ -134,7 +134,7 @@ def test_looks_at_an_open_study_and_a_changed_declaration_are_named(tmp_path: Pa
         and "after 32 had begun" in looks
     )
     assert "declared analysis was changed on" in changed and "after 32 people had begun" in changed
-    assert "The study file declares nothing" in changed
+    assert "The study file declares no analysis" in changed
 
 
 def test_whoever_left_one_condition_is_warned_of_with_bounds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a study file declares of its analysis, and what holds where it declares nothing."""
+"""What a study file declares of its analysis, and what holds where it declares no analysis."""
 
 import pytest
 from pydantic import ValidationError
@@ -38,7 +38,7 @@ def test_a_study_without_a_file_is_analysed_by_the_conditions_that_people_were_i
 
 def test_the_sentences_say_whether_anything_was_declared_and_what() -> None:
     nothing = " ".join(declared_analysis({"conditions": ALL}).sentences())
-    assert "declares nothing" in nothing and "two-sided" in nothing and "this family of 4" in nothing
+    assert "declares no analysis" in nothing and "two-sided" in nothing and "this family of 4" in nothing
     assert "all of them count" in nothing
     said = {
         "direction": "better",
