@@ -168,7 +168,8 @@ class Walk:
     def questionnaire(self) -> None:
         """Answer the last questions."""
         page = self.page
-        page.locator("[data-testid=stForm]").wait_for()
+        # On a busy machine the last field may be drawn before the first.
+        page.wait_for_function("document.querySelectorAll('[data-testid=stForm] textarea').length === 2")
         self.look("questionnaire")
         self.pick(page.get_by_test_id("stRadio").last.locator("[role=radiogroup] label").nth(2))
         self.write(page.locator("[data-testid=stTextArea] textarea").first, self.reason)

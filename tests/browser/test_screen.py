@@ -238,9 +238,11 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         )
         page = context.new_page()
         page.goto(served.url)
-        chosen = page.get_by_test_id("stRadio").first.locator("[role=radiogroup] label").nth(2)
+        chosen = page.get_by_role("radiogroup", name="How much did").locator("label").nth(2)
+        # By its question: on a busy machine the last field may be drawn before the first.
+        strategy = page.get_by_role("textbox", name="How did you decide?")
         chosen.click()
-        page.locator("textarea").first.fill("By the income.")
+        strategy.fill("By the income.")
         page.locator("[data-testid=stTextInput] input").fill("44")
         page.keyboard.press("Enter")
         page.wait_for_function(
@@ -248,7 +250,7 @@ def test_what_is_typed_into_the_last_questions_outlives_a_reload_and_enter_sends
         )
         for _ in range(2):  # also where nothing is touched in between
             page.reload()
-            expect(page.locator("textarea").first).to_have_value("By the income.")
+            expect(strategy).to_have_value("By the income.")
             expect(page.locator("[data-testid=stTextInput] input")).to_have_value("44")
             expect(chosen.locator("input")).to_be_checked()
         assert store.participant(person.participant_key).status == "active"
