@@ -87,20 +87,22 @@ def train(
 def _print_run(run: RunDirectory, n_decisions: int, kind: ParticipantKind) -> None:
     from advisor.encoder.risk_model import RiskModel
     from advisor.measurement.readability import Readability
+    from advisor.runs.run_tables import RISK_MODEL_FILE, SUMMARY_FILE
 
-    summary = run.read_json("summary.json")["response"]
+    summary = run.read_json(SUMMARY_FILE)
+    response = summary["response"]
     print(
         f"{run.path}: trained on {n_decisions} decisions of {kind}; ĥ on held-out participants"
-        f" {summary['held_out_log_loss']:.3f} nats (application alone {summary['application_alone_log_loss']:.3f},"
-        f" constant {summary['constant_log_loss']:.3f})"
+        f" {response['held_out_log_loss']:.3f} nats (application alone {response['application_alone_log_loss']:.3f},"
+        f" constant {response['constant_log_loss']:.3f})"
     )
-    predicted = run.read_json("summary.json")["predicted_accuracy"]
+    predicted = summary["predicted_accuracy"]
     print(
         f"  balanced accuracy of {kind} with these faces, predicted before anybody sees them:"
         f" {predicted['value']:.3f} ({predicted['ci_low']:.3f}, {predicted['ci_high']:.3f})"
     )
-    calibration = RiskModel.from_dict(run.read_json("risk_model.json")).calibration
-    readable = run.read_json("summary.json").get("readability")
+    calibration = RiskModel.from_dict(run.read_json(RISK_MODEL_FILE)).calibration
+    readable = summary.get("readability")
     said = [calibration.sentence()] if calibration else []
     said += Readability.from_dict(readable).sentences() if readable else []
     for sentence in said or [

@@ -18,6 +18,7 @@ from advisor.drawing.rendering import Progress, no_progress
 from advisor.encoder.learning_step import require_trainable, train_advisor
 from advisor.response.training_decisions import TrainingDecisions
 from advisor.runs.config import TrainConfig, parse_config
+from advisor.runs.run_tables import SUMMARY_FILE
 from data.errors import TrainingError
 from data.tasks.decision_task import DecisionTask
 
@@ -106,7 +107,7 @@ def sweep(
         suggested = suggested_settings(trial)
         config = parse_config(TrainConfig, [*suggested, *settings], seed=seed)
         run = train_advisor(task, decisions, config, out / f"{trial.number:05d}", on_progress)
-        accuracy: float = run.read_json("summary.json")["predicted_validation_accuracy"]["value"]
+        accuracy: float = run.read_json(SUMMARY_FILE)["predicted_validation_accuracy"]["value"]
         return accuracy
 
     require_trainable(parse_config(TrainConfig, settings, seed=seed).encoder)
