@@ -14,7 +14,7 @@ from data.tasks.task_file import Kind, Role
 from data.tasks.written_numbers import bare_number, looks_written, numbers_of, plain_number
 
 MOST_CATEGORIES = 40
-LEAKS_ABOVE = 0.97  # area under the curve of one column alone, on rows that its rates were not taken from
+LEAKS_ABOVE = 0.9  # area under the curve of one column alone, on rows that its rates were not taken from
 N_SAMPLED = 20_000
 N_BINS = 20
 _PROTECTED = re.compile(
