@@ -80,6 +80,10 @@ def words_of(name: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", parted).lower().split()) or name
 
 
+def _values_count(n: int) -> str:
+    return "1 value counts" if n == 1 else f"{n:,} values count"
+
+
 def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> ColumnDraft:
     """Kind and role of one column (text, null where missing), by its values and its name."""
     distinct = texts.unique().drop_null()
@@ -126,7 +130,7 @@ def draft_column(name: str, texts: pa.ChunkedArray, decimal: str | None) -> Colu
         draft.kind, draft.categories = "category", sorted(map(str, distinct.to_pylist()))
         if texts.null_count:
             draft.questions.append(
-                f"{texts.null_count:,} values count as missing (blank, NA, none, - and the like); if one of these "
+                f"{_values_count(texts.null_count)} as missing (blank, NA, none, - and the like); if one of these "
                 "words is a category here, list it below"
             )
         if all(map(looks_written, draft.categories)) and any(map(_SIGN_OR_UNIT.search, draft.categories)):
